@@ -1,0 +1,207 @@
+"""The types of every setting, and which values are possible. The defaults are in the YAML files beside it."""
+
+import math
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+from omegaconf import MISSING
+
+from impasto.configs.errors import RequestError
+
+_CONVS_PER_BLOCK = (2, 2, 3, 3, 3)  # VGG-16, configuration D: Simonyan & Zisserman 2015, table 1
+VGG16_LAYERS = tuple(
+    name
+    for block, convs in enumerate(_CONVS_PER_BLOCK, 1)
+    for name in [
+        *(f"{kind}{block}_{conv}" for conv in range(1, convs + 1) for kind in ("conv", "relu")),
+        f"pool{block}",
+    ]
+)
+MODELS = ("johnson", "mobile")
+
+
+def number(low: float, high: float | None = None, step: int = 1) -> Any:
+    """A number from `low` to `high`, both included, or a list of such numbers; `step` must divide a whole one."""
+    return field(default=MISSING, metadata={"low": low, "high": high, "step": step})
+
+
+def choice(*names: str) -> Any:
+    """One of `names`, or a list of them."""
+    return field(default=MISSING, metadata={"choices": names})
+
+
+def text() -> Any:
+    """Free text: a name."""
+    return field(default=MISSING)
+
+
+def path(kind: str, *words: str) -> Any:
+    """A path; `kind` (FILE, DIR) stands for it in messages. `words` (patterns as in a shell) are kept as they are."""
+    return field(default=MISSING, metadata={"path": kind, "words": words})
+
+
+@dataclass
+class ModelConfig:
+    """A transformer network and its arguments."""
+
+    name: str = choice(*MODELS)
+    width: float = number(0.05, 8)
+    blocks: int = number(1, 64)
+
+
+@dataclass
+class StyleConfig:
+    """A painting: a picture file, or a painter of our own."""
+
+    name: str = text()
+    image: str | None = path("FILE")
+    painter: str | None = choice("swirls", "facets")
+    size: int = number(32, 4096)
+    seed: int = number(0)
+    artist: str = text()
+    licence: str = text()
+
+
+@dataclass
+class DataConfig:
+    """The photos to learn on."""
+
+    root: str = path("DIR")
+    val_root: str | None = path("DIR")
+    val_photos: int = number(1, 10_000)
+    val_size: int = number(32, 2048, step=4)
+    size: int = number(32, 2048, step=4)
+    zoom: list[float] = number(1, 8)
+    flip: bool = text()
+    workers: int = number(0, 256)
+
+    def conflict(self) -> str | None:
+        """What is wrong between values, if anything."""
+        if len(self.zoom) != 2 or self.zoom[0] > self.zoom[1]:
+            return f"data.zoom={self.zoom} is impossible; give the least and the most, as in [1.0,1.5]"
+        return None
+
+
+@dataclass
+class LossConfig:
+    """The perceptual loss; `weights` is auto, random, or a file of VGG-16 weights."""
+
+    content_layer: str = choice(*VGG16_LAYERS)
+    content_weight: float = number(0)
+    style_layers: list[str] = choice(*VGG16_LAYERS)
+    style_layer_weights: list[float] | None = number(0)
+    style_weight: float = number(0)
+    tv_weight: float = number(0)
+    gram: str = choice("chw", "gatys")
+    weights: str = path("FILE", "auto", "random")
+
+    def conflict(self) -> str | None:
+        """What is wrong between values, if anything."""
+        layers, weights = self.style_layers, self.style_layer_weights
+        if not layers or len(set(layers)) < len(layers):
+            return f"loss.style_layers={layers} is impossible; name at least one layer, and each once"
+        if weights is not None and len(weights) != len(layers):
+            return f"loss.style_layer_weights={weights} is impossible; give {len(layers)}, one for each style layer"
+        return None
+
+
+@dataclass
+class TrainerConfig:
+    """How long and how to optimise. A budget is a number of steps, of minutes, or whichever ends first."""
+
+    steps: int | None = number(1)
+    minutes: float | None = number(0.01)
+    batch: int = number(1, 1024)
+    lr: float = number(1e-8, 1)
+    warmup_steps: int = number(0)
+    average: float = number(0, 0.99999)
+    log_every: int = number(1)
+    validate_every: int = number(1)
+    sample_every: int = number(1)
+    checkpoint_every: int = number(1)
+
+    def conflict(self) -> str | None:
+        """What is wrong between values, if anything."""
+        if self.steps is None and self.minutes is None:
+            return "the run has no end; give trainer.steps=N or trainer.minutes=M"
+        return None
+
+
+@dataclass
+class TrainConfig:
+    """impasto-train: train a network on one painting."""
+
+    model: ModelConfig = MISSING
+    style: StyleConfig = MISSING
+    data: DataConfig = MISSING
+    loss: LossConfig = MISSING
+    trainer: TrainerConfig = MISSING
+    precision: str = choice("auto", "fp32", "bf16")
+    device: str = choice("auto", "cpu", "cuda")
+    seed: int = number(0, 2**32 - 1)
+    init: str | None = path("FILE")
+    resume: str | None = path("DIR")
+
+
+@dataclass
+class OnnxConfig:
+    """The Android file: RGBA bytes in and out (`pixels`), or float RGB 0..255 NCHW (`float`)."""
+
+    io: str = choice("pixels", "float")
+    tolerance: int = number(0, 255)
+
+
+@dataclass
+class CoreMLConfig:
+    """The iOS file: one ML program of a fixed size."""
+
+    height: int = number(32, 4096, step=4)
+    width: int = number(32, 4096, step=4)
+
+
+@dataclass
+class ExportConfig:
+    """impasto-export: turn a checkpoint into a bundle for app developers."""
+
+    checkpoint: str = path("FILE", "zoo/*")
+    output: str = path("DIR")
+    onnx: OnnxConfig = MISSING
+    coreml: CoreMLConfig = MISSING
+
+
+@dataclass
+class StylizeConfig:
+    """impasto-stylize: run an exported ONNX file on a photo or a folder of photos."""
+
+    model: str = path("FILE")
+    input: str = path("PATH")
+    output: str = path("PATH")
+    threads: int = number(0, 1024)
+    quality: int = number(1, 100)
+
+
+VERBS: dict[str, type] = {"train": TrainConfig, "export": ExportConfig, "stylize": StylizeConfig}
+
+
+def check(config: Any, key: str = "") -> None:
+    """Raise RequestError for the first value of a config (a dataclass instance) that is impossible."""
+    for item in fields(config):
+        name, value = f"{key}{item.name}", getattr(config, item.name)
+        if is_dataclass(value):
+            check(value, f"{name}.")
+        elif value is not None:
+            for part in value if isinstance(value, list) else [value]:
+                _check_value(name, part, dict(item.metadata))
+    if hasattr(config, "conflict") and (sentence := config.conflict()) is not None:
+        raise RequestError(sentence)
+
+
+def _check_value(name: str, value: Any, rule: dict[str, Any]) -> None:
+    if "choices" in rule and value not in rule["choices"]:
+        raise RequestError(f"{name}={value} is not known; choose one of {', '.join(rule['choices'])}")
+    if "low" in rule:
+        low, high, step = rule["low"], rule["high"], rule["step"]
+        if not low <= value < math.inf or (high is not None and value > high) or (step > 1 and value % step):
+            limits = f"at least {low}" if high is None else f"from {low} to {high}"
+            multiple = f" and a multiple of {step}" if step > 1 else ""
+            raise RequestError(f"{name}={value} is impossible; it must be {limits}{multiple}")
