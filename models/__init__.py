@@ -1,0 +1,1 @@
+"""What a network is: transformer networks, VGG features, losses, pictures, checkpoints."""

@@ -1,0 +1,60 @@
+"""The file that passes from training to export: weights and a JSON card in one .safetensors file."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from impasto.configs.errors import RequestError
+from impasto.configs.schema import ModelConfig, check
+from impasto.models.networks import Transformer, build
+
+SUFFIX = ".safetensors"
+_FORMAT = "impasto-1"
+
+Card = dict[str, Any]
+"""What a network is and where it comes from. Keys: model, style, loss, data, training, validation, versions."""
+
+
+def save(path: Path, network: Transformer, model: ModelConfig, card: Card) -> None:
+    """Write a checkpoint whole or not at all: aside, synced, then renamed."""
+    card = {"model": asdict(model)} | card
+    metadata = {"format": _FORMAT, "card": json.dumps(card, sort_keys=True)}
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, aside, metadata)
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def load(path: Path) -> tuple[Transformer, Card]:
+    """The network in evaluation mode on the CPU, and its card. Raises RequestError for any other kind of file."""
+    if path.suffix != SUFFIX:
+        raise RequestError(f"{path} is no checkpoint: impasto reads {SUFFIX} files only, since a pickle can run code")
+    if not path.is_file():
+        raise RequestError(f"{path}: there is no such checkpoint")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no dict
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RequestError(f"{path} is damaged, or no safetensors file ({error}); take another") from error
+    if metadata.get("format") != _FORMAT:
+        raise RequestError(f"{path} is a safetensors file, but not one that impasto-train wrote")
+    try:
+        card: Card = json.loads(metadata["card"])
+        model = ModelConfig(**card["model"])
+        check(model, "model.")
+        network = build(model)
+        network.load_state_dict(state)
+    except (RequestError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise RequestError(f"{path} holds a network that this version of impasto does not know: {reason}") from error
+    return network.eval(), card

@@ -1,0 +1,60 @@
+"""VGG-16 as a feature extractor: layers by name, and no more of the network than they need."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from impasto.configs.schema import VGG16_LAYERS
+from impasto.models.vgg_weights import Weights
+
+# Mean of ImageNet in RGB, 0..255: Simonyan & Zisserman's published models
+MEAN_RGB = (123.68, 116.779, 103.939)
+
+
+class VGGFeatures(nn.Module):
+    """VGG-16 (Simonyan & Zisserman 2015) up to the deepest of the named layers, frozen.
+
+    Maps pixels [N, 3, H, W], RGB, 0..255, to {layer: features [N, C, h, w]} in the type of the weights. Only these
+    layers may be asked for. Raises ValueError for a layer that VGG-16 does not have.
+    """
+
+    def __init__(self, layers: Iterable[str], weights: Weights) -> None:
+        super().__init__()
+        self.layers = tuple(sorted(set(layers), key=_depth))
+        self.register_buffer("mean", torch.tensor(MEAN_RGB).view(1, 3, 1, 1))
+        self.net = nn.ModuleDict()
+        for name in VGG16_LAYERS[: _depth(self.layers[-1]) + 1]:
+            self.net[name] = self._layer(name, weights)
+        self.requires_grad_(False)
+
+    def _layer(self, name: str, weights: Weights) -> nn.Module:
+        if name.startswith("pool"):
+            return nn.MaxPool2d(2)
+        if name.startswith("relu"):
+            return nn.ReLU(inplace=name.replace("relu", "conv") not in self.layers)
+        weight = weights[f"{name}.weight"]
+        conv = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
+        conv.load_state_dict({"weight": weight, "bias": weights[f"{name}.bias"]})
+        return conv
+
+    def forward(self, pixels: Tensor, layers: Iterable[str] | None = None) -> dict[str, Tensor]:
+        """Features of the named layers (all of them by default), run only as deep as the deepest."""
+        wanted = set(self.layers if layers is None else layers)
+        x = pixels - self.get_buffer("mean")
+        features = {}
+        for name, layer in self.net.items():
+            if name.startswith("conv"):
+                x = x.to(next(layer.parameters()).dtype)
+            x = layer(x)
+            if name in wanted:
+                features[name] = x
+                if len(features) == len(wanted):
+                    break
+        return features
+
+
+def _depth(layer: str) -> int:
+    if layer not in VGG16_LAYERS:
+        raise ValueError(f"VGG-16 has no layer {layer}; it has {', '.join(VGG16_LAYERS)}")
+    return VGG16_LAYERS.index(layer)
