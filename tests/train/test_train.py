@@ -1,0 +1,293 @@
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from impasto.configs import app
+from impasto.models import checkpoint
+from impasto.train import command, hardware, painting, records, resume, style
+from tests.conftest import TINY, Run
+
+Impasto = Callable[..., Run]
+
+
+def weights(directory: Path) -> dict[str, torch.Tensor]:
+    return load_file(max(directory.glob("*.safetensors")))
+
+
+def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def rows(directory: Path) -> list[dict[str, str]]:
+    with (directory / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_what_a_run_leaves(tiny_run: Path) -> None:
+    names = {str(path.relative_to(tiny_run)) for path in tiny_run.rglob("*") if path.is_file()}
+    events = {name for name in names if name.startswith("events.out.tfevents")}
+    assert len(events) == 1
+    assert names - events == {
+        *(".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml"),
+        *("metrics.csv", "curves.png", "samples/step_00000006.png", "resume.state"),
+        *("step_00000003.safetensors", "step_00000006.safetensors"),
+    }
+    with Image.open(tiny_run / "samples/step_00000006.png") as sheet:
+        assert sheet.width > 2 * 32
+        assert len(sheet.getcolors(1 << 20) or []) > 100
+    with Image.open(tiny_run / "curves.png") as curves:
+        assert len(curves.getcolors(1 << 20) or []) > 10
+
+
+def test_metrics(tiny_run: Path) -> None:
+    training = [row for row in rows(tiny_run) if row["total"]]
+    validation = [row for row in rows(tiny_run) if row["val_total"]]
+    assert [row["step"] for row in training] == ["2", "4", "6"]
+    assert [float(row["step"]) for row in validation] == [0, 3, 6]
+    for row in training:
+        assert float(row["images"]) == 2 * float(row["step"])
+        assert float(row["images_per_second"]) > 0
+        assert float(row["total"]) == pytest.approx(float(row["content"]) + float(row["style"]), rel=1e-5)
+    assert [float(row["lr"]) for row in training] == sorted((float(row["lr"]) for row in training), reverse=True)
+
+
+def test_the_card_tells_what_was_trained_and_no_path(tiny_run: Path, photo_folder: Path) -> None:
+    newest = max(tiny_run.glob("*.safetensors"))
+    network, card = checkpoint.load(newest)
+    assert card["model"] == {"name": "mobile", "width": 0.25, "blocks": 1}
+    assert card["style"]["name"] == "swirls"
+    assert len(card["style"]["sha256"]) == len(card["data"]["sha256"]) == 64
+    assert card["loss"]["network"] == "random VGG-16"
+    assert card["data"]["photos"] == 7  # of 8, one is held out
+    assert card["training"]["steps"] == 6
+    assert card["training"]["images"] == 12
+    assert card["training"]["precision"] == "float32"
+    assert [row["step"] for row in card["validation"]] == [0, 3, 6]
+    assert set(card["versions"]) == {"impasto", "torch", "python"}
+    for path in (photo_folder, tiny_run, Path.home(), Path.cwd()):
+        assert str(path) not in json.dumps(card)
+    assert sum(parameter.numel() for parameter in network.parameters()) < 20_000
+
+
+def test_same_seed_same_weights(tiny_run: Path, photo_folder: Path, tmp_path: Path, impasto: Impasto) -> None:
+    again = impasto("train", *TINY, f"data.root={photo_folder}", "data.workers=2", f"hydra.run.dir={tmp_path / 'run'}")
+    assert again.returncode == 0, again.stderr
+    assert equal(weights(tiny_run), weights(tmp_path / "run"))
+    other = impasto("train", *TINY, f"data.root={photo_folder}", "seed=1", f"hydra.run.dir={tmp_path / 'other'}")
+    assert other.returncode == 0, other.stderr
+    assert not equal(weights(tiny_run), weights(tmp_path / "other"))
+
+
+def test_interrupted_and_resumed(tiny_run: Path, photo_folder: Path, tmp_path: Path, impasto: Impasto) -> None:
+    """Ctrl-C saves and says how to go on; the run then ends with the weights of one that was never stopped."""
+    run, steps = tmp_path / "a run", 150
+    line = [*TINY, f"data.root={photo_folder}", f"trainer.steps={steps}"]
+    line += ["trainer.checkpoint_every=1000", "trainer.validate_every=1000", "trainer.sample_every=1000"]
+    script = Path(sys.executable).with_name("impasto-train")
+    process = subprocess.Popen([script, *line, f"hydra.run.dir={run}"], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (run / "metrics.csv").exists() or len((run / "metrics.csv").read_text().splitlines()) < 5:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"go on with: impasto-train 'resume={run}'" in message
+    assert "Traceback" not in message
+    stopped_at = int(max(run.glob("*.safetensors")).stem.removeprefix("step_"))
+    assert 0 < stopped_at < steps
+
+    resumed = impasto("train", f"resume={run}", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    whole = impasto("train", *line, f"hydra.run.dir={tmp_path / 'whole'}")
+    assert whole.returncode == 0, whole.stderr
+    assert equal(weights(run), weights(tmp_path / "whole"))
+    steps_of_rows = [float(row["step"]) for row in rows(run) if row["total"]]
+    assert steps_of_rows == sorted(set(steps_of_rows))
+    assert steps_of_rows[-1] == steps
+
+
+def test_a_finished_run_says_so(tiny_run: Path, tmp_path: Path, impasto: Impasto) -> None:
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    again = impasto("train", f"resume={run}")
+    assert again.returncode == 2
+    assert "is a run that has ended, after 6 steps" in again.stderr
+    assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    longer = impasto("train", f"resume={run}", "trainer.steps=8")
+    assert longer.returncode == 0, longer.stderr
+    assert max(run.glob("*.safetensors")).name == "step_00000008.safetensors"
+    assert min(run.glob("*.safetensors")).name == "step_00000006.safetensors"
+
+
+def test_init_starts_from_a_checkpoint(tiny_run: Path, photo_folder: Path, tmp_path: Path, impasto: Impasto) -> None:
+    newest = max(tiny_run.glob("*.safetensors"))
+    first = impasto(
+        *("train", *TINY, f"data.root={photo_folder}", f"init={newest}", "trainer.steps=1", "trainer.lr=1e-8"),
+        f"hydra.run.dir={tmp_path / 'run'}",
+    )
+    assert first.returncode == 0, first.stderr
+    for name, tensor in weights(tmp_path / "run").items():
+        torch.testing.assert_close(tensor, weights(tiny_run)[name], rtol=0, atol=1e-6)
+    other = impasto("train", *TINY, "model.blocks=2", f"data.root={photo_folder}", f"init={newest}", cwd=tmp_path)
+    assert other.returncode == 2
+    assert "ask for that one with model=mobile model.blocks=1 model.width=0.25" in other.stderr
+
+
+def test_bad_photos_do_not_stop_a_run(photo_folder: Path, tmp_path: Path, impasto: Impasto) -> None:
+    photos = shutil.copytree(photo_folder, tmp_path / "photos")
+    data = (photos / "photo_0.jpg").read_bytes()
+    (photos / "cut.jpg").write_bytes(data[: len(data) // 2])
+    (photos / "bomb.png").write_bytes(_bomb())
+    run = tmp_path / "run"
+    done = impasto(
+        "train", *TINY, f"data.root={photos}", "data.val_photos=1", "trainer.steps=12", f"hydra.run.dir={run}"
+    )
+    assert done.returncode == 0, done.stderr
+    skipped = (run / "skipped.txt").read_text()
+    assert "cut.jpg" in skipped
+    assert "bomb.png" in skipped
+    assert len(skipped.splitlines()) == 2
+
+
+def _bomb() -> bytes:
+    """A PNG whose header claims 60000x60000 pixels."""
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
+
+
+def test_a_budget_in_minutes_ends(photo_folder: Path, tmp_path: Path, impasto: Impasto) -> None:
+    run = tmp_path / "run"
+    line = ["trainer.steps=null", "trainer.minutes=0.05", "precision=bf16", "trainer.checkpoint_every=100000"]
+    started = time.monotonic()
+    done = impasto("train", *TINY, *line, f"data.root={photo_folder}", f"hydra.run.dir={run}")
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - started < 120
+    _, card = checkpoint.load(max(run.glob("*.safetensors")))
+    assert card["training"]["seconds"] >= 3
+    assert card["training"]["precision"] == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["data.root=nowhere"], ["data.root", "nowhere", "does not exist"]),
+        (["data.root=empty"], ["data.root", "holds no photos"]),
+        (["data.root={photos}", "style=text.jpg"], ["text.jpg", "is not a picture"]),
+        (["data.root={photos}", "style=monet"], ["style=monet", "swirls"]),
+        (["data.root={photos}", "data.size=0"], ["data.size=0", "32"]),
+        (["data.root={photos}", "loss.content_layer=relu9_9"], ["relu9_9", "relu2_2"]),
+        (["data.root={photos}", "loss.style_layers=[relu9_9]"], ["relu9_9", "relu2_2"]),
+        (["data.root={photos}", "loss.style_layer_weights=[1,2]"], ["loss.style_layer_weights", "4"]),
+        (["data.root={photos}", "trainer.stepz=3"], ["trainer.stepz", "steps, minutes, batch"]),
+        (["data.root={photos}", "model=jonson"], ["model=jonson", "johnson, mobile"]),
+        (["data.root={photos}", "trainer.steps=null"], ["trainer.steps=N or trainer.minutes=M"]),
+        (["data.root={photos}", "data.zoom=[2.0,1.0]"], ["data.zoom=[2.0, 1.0]", "as in [1.0,1.5]"]),
+        (["data.root={photos}", "resume=empty"], ["resume=", "no run directory"]),
+        (["data.root={photos}", "init=text.jpg"], ["text.jpg", ".safetensors files only"]),
+        (["data.root={photos}", "loss.weights=weights.bin"], ["weights.bin", ".safetensors, .onnx, .pth"]),
+        ([], ["data.root"]),
+    ],
+)
+def test_wrong_requests_get_one_sentence_before_any_work(
+    arguments: list[str],
+    words: list[str],
+    photo_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.jpg").write_text("not a picture")
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.chdir(tmp_path)
+    line = [word.replace("{photos}", str(photo_folder)) for word in arguments]
+    monkeypatch.setattr(sys, "argv", ["impasto-train", *line])
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    printed = capfd.readouterr()
+    assert ended.value.code == 2, printed.err
+    assert printed.out == ""
+    assert printed.err.startswith("impasto-train: ")
+    assert len(printed.err.splitlines()) == 1
+    for word in words:
+        assert word in printed.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_loss_that_is_no_number_ends_the_run(photo_folder: Path, tmp_path: Path, impasto: Impasto) -> None:
+    done = impasto(
+        *("train", *TINY, f"data.root={photo_folder}", "loss.style_weight=1e38", f"hydra.run.dir={tmp_path / 'run'}")
+    )
+    assert done.returncode == 1
+    assert "the loss is no number any more at step 2" in done.stderr
+    assert len(done.stderr.splitlines()) <= 2  # a line on the first validation before it
+
+
+def test_painters_of_the_schema_paint(tmp_path: Path) -> None:
+    for name in painting.PAINTERS:
+        config = app.compose("train", [f"style={name}", "style.size=64", f"data.root={tmp_path}"])
+        painted = style.load(config.style)
+        assert painted.pixels.shape == (1, 3, 64, 64)
+    shown = app.compose("train", ["data.root=."]).style
+    assert shown.painter in painting.PAINTERS
+
+
+def test_a_picture_is_resized_by_its_short_side(tmp_path: Path) -> None:
+    Image.fromarray(np.full((50, 100, 3), 9, np.uint8)).save(tmp_path / "My Painting (1).png")
+    config = app.compose("train", [f"style={tmp_path / 'My Painting (1).png'}", "style.size=32", "data.root=."])
+    assert config.style.name == "my-painting-1"
+    assert style.load(config.style).pixels.shape == (1, 3, 32, 64)
+
+
+def test_precision_is_settled_by_the_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
+    for amx, dtype in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda amx=amx: amx)
+        assert hardware.choose("cpu", "auto").dtype == dtype
+        assert hardware.choose("cpu", "fp32").dtype == torch.float32
+        assert hardware.choose("cpu", "bf16").dtype == torch.bfloat16
+
+
+def test_a_damaged_state_is_one_sentence(tiny_run: Path, tmp_path: Path, impasto: Impasto) -> None:
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    state = run / records.STATE
+    for data, words in ((state.read_bytes()[:500], "is damaged"), (None, "does not exist")):
+        state.unlink() if data is None else state.write_bytes(data)
+        done = impasto("train", f"resume={run}", "trainer.steps=8")
+        assert done.returncode == 2
+        assert words in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_state_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.Adam(layer.parameters())
+    path = tmp_path / records.STATE
+    resume.save(path, {"network": layer}, optimizer, resume.Progress(3))
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space left"):
+        resume.save(path, {"network": layer}, optimizer, resume.Progress(4))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,1 @@
+"""What optimises: photos, the feed-forward trainer."""

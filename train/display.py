@@ -1,0 +1,58 @@
+"""The progress bar of a training run: speed, time left, losses."""
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class Display:
+    """A live bar in a terminal; elsewhere, a line whenever the network was validated. All on stderr."""
+
+    def __init__(self, title: str) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=None),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[training]}"),
+            TextColumn("{task.fields[validation]}"),
+            console=self.console,
+            disable=not self.console.is_terminal,
+            expand=True,
+            speed_estimate_period=60,
+        )
+        self._task = self._bar.add_task(title, total=1.0, training="", validation="")
+        self._training = ""
+
+    def __enter__(self) -> "Display":
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def trained(self, fraction: float, row: dict[str, float]) -> None:
+        """Show how far the run is (0..1), its speed and the losses of its last steps."""
+        self._training = f"{row['images_per_second']:.1f} images/s, loss {_losses(row)}"
+        self._bar.update(self._task, completed=fraction, training=self._training)
+
+    def validated(self, fraction: float, row: dict[str, float]) -> None:
+        """Show the losses on held-out photos."""
+        line = f"held out {_losses({name.removeprefix('val_'): value for name, value in row.items()})}"
+        self._bar.update(self._task, completed=fraction, validation=line)
+        if self._bar.disable:
+            self.say(f"{fraction:4.0%}  step {row['step']:.0f}  {self._training}  {line}")
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        self.console.print(line, soft_wrap=True, markup=False)
+
+
+def _losses(row: dict[str, float]) -> str:
+    return f"{row['total']:,.0f} = content {row['content']:,.0f} + style {row['style']:,.0f}"

@@ -1,0 +1,183 @@
+"""Photos to learn on: from a folder tree or a zip, shuffled, cropped and flipped; a bad one never stops a run."""
+
+import hashlib
+import io
+import itertools
+import os
+import signal
+import zipfile
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from impasto.configs.errors import RequestError
+from impasto.configs.schema import DataConfig
+from impasto.models import pictures
+from impasto.models.pictures import SUFFIXES, UnreadablePicture
+
+MAX_BYTES = 1 << 28  # of one photo in a zip, so that a zip bomb cannot fill the memory
+
+Batch = tuple[Tensor, list[str]]
+"""Photos uint8 [N, H, W, 3], and a line on each photo that was skipped to fill them."""
+
+
+class PhotoSet:
+    """The photos below a folder or in a zip, by name; pictures are recognised by their suffix."""
+
+    def __init__(self, root: Path, key: str) -> None:
+        self.root = root
+        self._zips: dict[int, zipfile.ZipFile] = {}
+        if root.is_dir():
+            self.names = [str(path.relative_to(root)) for path in pictures.find_pictures(root)]
+            sizes = [(root / name).stat().st_size for name in self.names]
+        elif root.is_file() and zipfile.is_zipfile(root):
+            entries = {entry.filename: entry.file_size for entry in self._zip().infolist() if _is_photo(entry.filename)}
+            self.names = sorted(entries)
+            sizes = [entries[name] for name in self.names]
+        else:
+            kind = "is neither a folder nor a zip file" if root.exists() else "does not exist"
+            raise RequestError(f"{key}={root} {kind}; name a folder of photos, or a zip of one")
+        if not self.names:
+            raise RequestError(f"{key}={root} holds no photos ({', '.join(SUFFIXES)}); name a folder that does")
+        self.sha256 = hashlib.sha256(repr(list(zip(self.names, sizes, strict=True))).encode()).hexdigest()
+
+    def read(self, name: str, short_side: int) -> NDArray[np.uint8]:
+        """One photo [H, W, 3], resized to a short side; raises UnreadablePicture."""
+        if self.root.is_dir():
+            picture = pictures.read(self.root / name, short_side=short_side)
+        else:
+            picture = pictures.read(self._unzip(name), name=f"{self.root}/{name}", short_side=short_side)
+        height, width = picture.rgb.shape[:2]
+        if max(height, width) > 16 * min(height, width):
+            raise UnreadablePicture(f"{self.root}/{name} is {width}x{height}: too narrow to crop")
+        return pictures.resize(picture.rgb, short_side)
+
+    def _unzip(self, name: str) -> io.BytesIO:
+        try:
+            with self._zip().open(name) as file:
+                data = file.read(MAX_BYTES + 1)
+        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
+            raise UnreadablePicture(f"{self.root}/{name} cannot be unpacked: {error}") from error
+        if len(data) > MAX_BYTES:
+            raise UnreadablePicture(f"{self.root}/{name} is over {MAX_BYTES >> 20} MiB")
+        return io.BytesIO(data)
+
+    def _zip(self) -> zipfile.ZipFile:
+        # Each worker process opens its own: a shared file position would mix their reads.
+        process = os.getpid()
+        if process not in self._zips:
+            try:
+                self._zips = {process: zipfile.ZipFile(self.root)}
+            except (zipfile.BadZipFile, OSError) as error:
+                raise RequestError(f"{self.root} is a damaged zip file ({error}); make it again") from error
+        return self._zips[process]
+
+
+def split(config: DataConfig) -> tuple[PhotoSet, PhotoSet]:
+    """The photos to train on, and to validate on: `val_root`, or some of `root`, by the hash of their names."""
+    train = PhotoSet(Path(config.root), "data.root")
+    if config.val_root is not None:
+        held_out = PhotoSet(Path(config.val_root), "data.val_root")
+        held_out.names = held_out.names[: config.val_photos]
+        return train, held_out
+    held_out = PhotoSet(Path(config.root), "data.root")
+    count = min(config.val_photos, max(1, len(train.names) // 5))
+    held_out.names = sorted(sorted(train.names, key=lambda name: hashlib.sha256(name.encode()).digest())[:count])
+    train.names = [name for name in train.names if name not in set(held_out.names)] or train.names
+    return train, held_out
+
+
+class Crops(Dataset[tuple[NDArray[np.uint8], list[str]]]):
+    """Random square crops: seed and position alone tell which, so that a run can be resumed."""
+
+    def __init__(self, photos: PhotoSet, config: DataConfig, seed: int) -> None:
+        self.photos = photos
+        self.config = config
+        self.seed = seed
+        self.order = lru_cache(maxsize=2)(self._order)
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        return np.random.default_rng((self.seed, 0, epoch)).permutation(len(self.photos.names))
+
+    def __getitem__(self, position: int) -> tuple[NDArray[np.uint8], list[str]]:
+        """A crop [size, size, 3] and the photos skipped before it was found."""
+        count = len(self.photos.names)
+        random = np.random.default_rng((self.seed, 1, position))
+        skipped: list[str] = []
+        for neighbour in range(position, position + count):
+            name = self.photos.names[self.order(neighbour // count)[neighbour % count]]
+            try:
+                return self._crop(name, random), skipped
+            except UnreadablePicture as error:
+                skipped.append(str(error))
+        raise RequestError(f"none of the {count} photos of {self.photos.root} can be read; the first: {skipped[0]}")
+
+    def _crop(self, name: str, random: np.random.Generator) -> NDArray[np.uint8]:
+        size, (least, most) = self.config.size, self.config.zoom
+        photo = self.photos.read(name, round(size * random.uniform(least, most)))
+        top, left = (random.integers(side - size + 1) for side in photo.shape[:2])
+        crop = photo[top : top + size, left : left + size]
+        return crop[:, ::-1] if self.config.flip and random.random() < 0.5 else crop
+
+
+class _Positions(Sampler[int]):
+    def __init__(self, start: int) -> None:
+        self.start = start
+
+    def __iter__(self) -> Iterator[int]:
+        return itertools.count(self.start)
+
+
+def loader(crops: Crops, batch: int, first_step: int, pin_memory: bool) -> DataLoader[Batch]:
+    """Batches without end, beginning with those of step `first_step`."""
+    return DataLoader(
+        crops,  # type: ignore[arg-type]  # torch has no type for what collate_fn makes
+        batch_size=batch,
+        sampler=_Positions(first_step * batch),
+        num_workers=crops.config.workers,
+        collate_fn=_collate,
+        worker_init_fn=_init_worker,
+        pin_memory=pin_memory,
+        persistent_workers=crops.config.workers > 0,
+    )
+
+
+def validation_crops(photos: PhotoSet, size: int) -> tuple[Tensor, list[str]]:
+    """The middle square of each photo at short side `size`: uint8 [N, size, size, 3]; and what was skipped."""
+    crops, skipped = [], []
+    for name in photos.names:
+        try:
+            photo = photos.read(name, size)
+        except UnreadablePicture as error:
+            skipped.append(str(error))
+            continue
+        top, left = ((side - size) // 2 for side in photo.shape[:2])
+        crops.append(photo[top : top + size, left : left + size])
+    if not crops:
+        raise RequestError(f"none of the photos to validate on in {photos.root} can be read; the first: {skipped[0]}")
+    return torch.from_numpy(np.stack(crops)), skipped
+
+
+def to_pixels(batch: Tensor, device: torch.device) -> Tensor:
+    """Photos uint8 [N, H, W, 3] to pixels float [N, 3, H, W] on the device, in channels-last memory."""
+    return batch.to(device, non_blocking=True).permute(0, 3, 1, 2).float()
+
+
+def _is_photo(name: str) -> bool:
+    path = Path(name)
+    return path.suffix.lower() in SUFFIXES and not any(part.startswith((".", "__MACOSX")) for part in path.parts)
+
+
+def _collate(items: list[tuple[NDArray[np.uint8], list[str]]]) -> Batch:
+    crops, skipped = zip(*items, strict=True)
+    return torch.from_numpy(np.stack(crops)), [line for lines in skipped for line in lines]
+
+
+def _init_worker(_: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the trainer, which saves and then stops its workers

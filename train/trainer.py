@@ -1,0 +1,215 @@
+"""The feed-forward trainer: Adam on the perceptual loss of photos, after Johnson et al. 2016."""
+
+import math
+import shlex
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import FrameType
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from impasto.configs.errors import CheckError, RequestError
+from impasto.configs.schema import TrainConfig
+from impasto.models.checkpoint import Card
+from impasto.models.losses import Losses, PerceptualLoss
+from impasto.models.networks import Transformer
+from impasto.train import resume
+from impasto.train.display import Display
+from impasto.train.hardware import Hardware
+from impasto.train.photos import Crops, PhotoSet, loader, to_pixels, validation_crops
+from impasto.train.records import STATE, Records
+from impasto.train.resume import Progress
+from impasto.train.sheets import to_bytes
+
+SHOWN = 4  # photos on a sample sheet
+
+
+class Trainer:
+    """One run: steps until the budget ends, and what it leaves in its directory on the way.
+
+    `card` is what the checkpoints say of the run, to which their own figures are added.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        directory: Path,
+        hardware: Hardware,
+        network: Transformer,
+        loss: PerceptualLoss,
+        photos: tuple[PhotoSet, PhotoSet],
+        card: Card,
+    ) -> None:
+        self.config = config
+        self.directory = directory
+        self.hardware = hardware
+        self.card = card
+        self.network = network.train().to(hardware.device).to(memory_format=torch.channels_last)
+        self.loss = loss.to(hardware.device).to(memory_format=torch.channels_last).to_precision(hardware.dtype)
+        average = get_ema_multi_avg_fn(config.trainer.average)
+        self.average = AveragedModel(self.network, multi_avg_fn=average)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), config.trainer.lr, fused=True)
+        self.crops = Crops(photos[0], config.data, config.seed)
+        self.held_out, self.skipped = validation_crops(photos[1], config.data.val_size)
+        self.progress = Progress()
+        if config.resume is not None:
+            self.progress = resume.load(directory / STATE, self._modules(), self.optimizer)
+            if self.fraction() >= 1:
+                raise RequestError(
+                    f"resume={directory} is a run that has ended, after {self.progress.step} steps; give it a larger "
+                    "budget with trainer.steps= or trainer.minutes="
+                )
+        self._stop = False
+
+    def fit(self) -> Path:
+        """Train until the budget ends; the last checkpoint's path.
+
+        Ctrl-C saves and raises KeyboardInterrupt with how to go on. Raises CheckError where the loss is no number.
+        """
+        steps = self.config.trainer
+        records = Records(self.directory, self.progress.step)
+        records.skip(self.skipped)
+        batches = iter(loader(self.crops, steps.batch, self.progress.step, self.hardware.device.type == "cuda"))
+        started = time.monotonic() - self.progress.seconds
+        with self._interruptible(), Display(f"{self.config.model.name} on {self.config.style.name}") as display:
+            if self.progress.step == 0:
+                self._validate(records, display)
+            sums, since = self._zeros(), replace(self.progress)
+            ended = False
+            while not ended:
+                batch, skipped = next(batches)
+                sums = sums + self._step(batch)
+                records.skip(skipped)
+                self.progress.step += 1
+                self.progress.seconds = time.monotonic() - started
+                ended = self._stop or self.fraction() >= 1
+                if ended or self.progress.step % steps.log_every == 0:
+                    row = self._row(sums, since)
+                    records.row(row)
+                    display.trained(self.fraction(), row)
+                    sums, since = self._zeros(), replace(self.progress)
+                if ended or self.progress.step % steps.validate_every == 0:
+                    self._validate(records, display)
+                if ended or self.progress.step % steps.sample_every == 0:
+                    photos = self.held_out[:SHOWN]
+                    records.sample(self.progress.step, photos.numpy(), to_bytes(self.stylize(photos)))
+                if ended or self.progress.step % steps.checkpoint_every == 0:
+                    path = self._save(records)
+        records.close()
+        if self.fraction() < 1:
+            again = shlex.join(["impasto-train", f"resume={self.directory}"])
+            raise KeyboardInterrupt(f"saved at step {self.progress.step}; go on with: {again}")
+        return path
+
+    def fraction(self) -> float:
+        """How much of the budget is spent, 0..1."""
+        budget = self.config.trainer
+        spent = [0.0]
+        if budget.steps is not None:
+            spent.append(self.progress.step / budget.steps)
+        if budget.minutes is not None:
+            spent.append(self.progress.seconds / (60 * budget.minutes))
+        return min(1.0, max(spent))
+
+    def learning_rate(self) -> float:
+        """Linear warm-up over the first steps, then a linear way to zero at the end of the budget."""
+        warm = min(1.0, (self.progress.step + 1) / max(1, self.config.trainer.warmup_steps))
+        return self.config.trainer.lr * warm * (1 - self.fraction())
+
+    @torch.no_grad()
+    def stylize(self, photos: Tensor) -> Tensor:
+        """Pictures [N, 3, H, W] that the averaged network makes of photos uint8 [N, H, W, 3]."""
+        self.average.eval()
+        return torch.cat([self.average(to_pixels(photo, self.hardware.device)) for photo in photos.split(1)])
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Mean losses of the averaged network on the held-out photos."""
+        totals = torch.zeros(len(Losses._fields), device=self.hardware.device)
+        for photo in self.held_out.split(1):
+            pixels = to_pixels(photo, self.hardware.device)
+            totals += torch.stack(self.loss(self.stylize(photo), self.loss.content_target(pixels)))
+        means = (totals / len(self.held_out)).tolist()
+        return {"step": float(self.progress.step)} | dict(zip(Losses._fields, means, strict=True))
+
+    def _step(self, batch: Tensor) -> Tensor:
+        photos = to_pixels(batch, self.hardware.device)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate()
+        with self.hardware.autocast():
+            stylized = self.network(photos)
+        losses = self.loss(stylized, self.loss.content_target(photos))
+        self.optimizer.zero_grad()
+        losses.total.backward()
+        self.optimizer.step()
+        self.average.update_parameters(self.network)
+        return torch.stack(losses).detach()
+
+    def _zeros(self) -> Tensor:
+        return torch.zeros(len(Losses._fields), device=self.hardware.device)
+
+    def _validate(self, records: Records, display: Display) -> None:
+        losses = self.validate()
+        self.progress.validation.append(losses)
+        row = {name if name == "step" else f"val_{name}": value for name, value in losses.items()}
+        records.row(row)
+        display.validated(self.fraction(), row)
+
+    def _row(self, sums: Tensor, since: Progress) -> dict[str, float]:
+        steps = self.progress.step - since.step
+        losses = dict(zip(Losses._fields, (sums / steps).tolist(), strict=True))
+        if not math.isfinite(losses["total"]):
+            raise CheckError(
+                f"the loss is no number any more at step {self.progress.step}; start again, or with init= from a "
+                f"checkpoint in {self.directory}, with a lower trainer.lr than {self.config.trainer.lr:g}"
+            )
+        batch = self.config.trainer.batch
+        return {
+            "step": self.progress.step,
+            "images": self.progress.step * batch,
+            "seconds": round(self.progress.seconds, 3),
+            "images_per_second": round(steps * batch / max(1e-9, self.progress.seconds - since.seconds), 3),
+            "lr": self.learning_rate(),
+        } | losses
+
+    def _save(self, records: Records) -> Path:
+        resume.save(self.directory / STATE, self._modules(), self.optimizer, self.progress)
+        card = self.card | {
+            "training": asdict(self.config.trainer)
+            | {
+                "precision": str(self.hardware.dtype).removeprefix("torch."),
+                "seed": self.config.seed,
+                "steps": self.progress.step,
+                "images": self.progress.step * self.config.trainer.batch,
+                "seconds": round(self.progress.seconds, 1),
+            },
+            "validation": self.progress.validation,
+        }
+        average = self.average.module
+        assert isinstance(average, Transformer)
+        return records.checkpoint(self.progress.step, average, self.config.model, card)
+
+    def _modules(self) -> dict[str, torch.nn.Module]:
+        return {"network": self.network, "average": self.average}
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM end the run after the step at hand; a second one ends it at once."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            if self._stop:
+                raise KeyboardInterrupt
+            self._stop = True
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
