@@ -1,0 +1,1 @@
+"""What ships: ONNX, Core ML, bundles, and running an exported file."""

@@ -1,0 +1,100 @@
+"""The ONNX file for Android: pixels in, pixels out, plain operators, and nothing of the machine that wrote it."""
+
+import importlib.metadata
+from collections.abc import Iterable
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from impasto.export.label import INPUT, IR, OPSET, OUTPUT, Label, onnx_contract, sentence
+from impasto.export.quiet import quiet
+from impasto.models import networks
+
+
+class Pixels(nn.Module):
+    """A network on RGBA bytes [1, H, W, 4], any H and W from 16 on; alpha is passed through."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        rgb = image[..., :3].permute(0, 3, 1, 2).float()
+        stylized = networks.stylize(self.network, rgb).round().clamp(0, 255).to(torch.uint8)
+        return torch.cat([stylized.permute(0, 2, 3, 1), image[..., 3:]], dim=-1)
+
+
+class Floats(nn.Module):
+    """A network on float RGB [1, 3, H, W], 0..255, any H and W from 16 on."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        return networks.stylize(self.network, image)
+
+
+def write(network: networks.Transformer, path: Path, io: str, label: Label) -> None:
+    """Write a network, in evaluation mode and on the CPU, as an ONNX file; the same network gives the same bytes.
+
+    `io` is `pixels` or `float`, as in onnx.io.
+    """
+    contract = onnx_contract(io)
+    model = _exported(network, io)
+    _strip(model)
+    for value in (model.graph.input[0], model.graph.output[0]):
+        # The exporter writes formulas of its own symbols, s62 and the like.
+        for dim, name in zip(value.type.tensor_type.shape.dim, contract["input"]["shape"], strict=True):
+            if isinstance(name, str):
+                dim.dim_param = name
+    model.ir_version = IR
+    model.graph.name = "impasto"
+    model.producer_name, model.producer_version = "impasto", label.version
+    onnx.helper.set_model_props(
+        model,
+        {
+            "style": label.style,
+            "artist": label.artist,
+            "licence": label.licence,
+            "impasto": label.version,
+            "torch": importlib.metadata.version("torch"),
+            "contract": sentence(contract),
+        },
+    )
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _exported(network: nn.Module, io: str) -> onnx.ModelProto:
+    shape = (1, 34, 45, 4) if io == "pixels" else (1, 3, 34, 45)
+    sides = (1, 2) if io == "pixels" else (2, 3)
+    module = Pixels(network) if io == "pixels" else Floats(network)
+    with quiet():
+        program = torch.onnx.export(
+            module.eval(),
+            (torch.zeros(shape, dtype=torch.uint8 if io == "pixels" else torch.float32),),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            # AUTO: a named dimension fails on padding that depends on it ("Constraints violated", torch 2.14)
+            dynamic_shapes=(dict.fromkeys(sides, torch.export.Dim.AUTO),),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None  # as it is with dynamo=True
+    model: onnx.ModelProto = program.model_proto
+    return model
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Drop what the exporter adds for debugging: stack traces with the paths and source lines of this machine."""
+    graph = model.graph
+    del graph.value_info[:]
+    parts: Iterable[onnx.ModelProto | onnx.GraphProto | onnx.NodeProto | onnx.ValueInfoProto | onnx.TensorProto]
+    parts = [model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer]
+    for part in parts:
+        del part.metadata_props[:]
+        part.ClearField("doc_string")

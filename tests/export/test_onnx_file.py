@@ -1,0 +1,121 @@
+import getpass
+import importlib.metadata
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+from impasto.configs.schema import OnnxConfig
+from impasto.export import parity, runtime
+from impasto.models import networks
+from impasto.models.pictures import Picture
+from tests.conftest import Run
+from tests.export.conftest import Build, Written
+
+FILES = [("mobile", "pixels"), ("johnson", "pixels"), ("mobile", "float")]
+SIZES = [(16, 16), (17, 33), (131, 217), (50, 37), (64, 96)]
+ARITHMETIC = {"Conv", "InstanceNormalization", "Relu", "Sigmoid", "Resize", "Pad", "Add", "Sub", "Mul", "Div", "Mod"}
+LAYOUT = {"Cast", "Clip", "Concat", "Reshape", "Round", "Shape", "Slice", "Squeeze", "Transpose"}
+
+
+def shape(value: onnx.ValueInfoProto) -> list[int | str]:
+    return [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
+
+
+@pytest.mark.parametrize(("name", "io"), FILES)
+def test_contract(written: Written, name: str, io: str) -> None:
+    model = onnx.load(written(name, io))
+    onnx.checker.check_model(model, full_check=True)
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 18)]
+    assert model.ir_version == 8
+    assert [value.name for value in model.graph.input] == ["image"]
+    assert [value.name for value in model.graph.output] == ["stylized"]
+    for value in (model.graph.input[0], model.graph.output[0]):
+        pixels = io == "pixels"
+        assert value.type.tensor_type.elem_type == (TensorProto.UINT8 if pixels else TensorProto.FLOAT)
+        assert shape(value) == ([1, "height", "width", 4] if pixels else [1, 3, "height", "width"])
+
+
+@pytest.mark.parametrize(("name", "io"), FILES)
+def test_plain_operators_one_for_each_layer(written: Written, build: Build, name: str, io: str) -> None:
+    graph = onnx.load(written(name, io)).graph
+    layers = Counter(type(layer) for layer in build(name).modules())
+    nodes = {kind: [node for node in graph.node if node.op_type == kind] for kind in ARITHMETIC | LAYOUT}
+    assert sum(map(len, nodes.values())) == len(graph.node)
+    assert len(nodes["InstanceNormalization"]) == layers[networks.InstanceNorm]
+    assert len(nodes["Resize"]) == layers[torch.nn.Upsample]
+    assert len(nodes["Add"]) == layers[networks.Residual]
+    for node in nodes["InstanceNormalization"]:
+        after = {other.op_type for other in graph.node if node.output[0] in other.input}
+        assert after in ({"Relu"}, {"Add"})
+    for node in nodes["Resize"]:
+        attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
+        assert attributes["mode"] == b"nearest"
+        assert attributes["coordinate_transformation_mode"] == b"asymmetric"
+        assert attributes["nearest_mode"] == b"floor"
+    modes = Counter(helper.get_attribute_value(node.attribute[0]) for node in nodes["Pad"])
+    assert modes == {b"reflect": layers[torch.nn.ReflectionPad2d], b"edge": 1}
+    # With `axes` and amounts that are no constants, ONNX Runtime 1.32 breaks on quantised files.
+    assert all(len(node.input) == 2 for node in nodes["Pad"])
+
+
+@pytest.mark.parametrize(("name", "io"), FILES)
+def test_nothing_of_this_machine(written: Written, name: str, io: str) -> None:
+    content = written(name, io).read_bytes()
+    places = [str(Path.home()), str(Path.cwd()), sys.prefix, "site-packages", ".py", "pkg.torch", "Traceback"]
+    places += [] if getpass.getuser() == "root" else [getpass.getuser()]
+    assert [place for place in places if place.encode() in content] == []
+    model = onnx.load(written(name, io))
+    for tensor in model.graph.initializer:
+        tensor.ClearField("raw_data")
+    assert "/" not in str(model)
+    graph = model.graph
+    assert not graph.value_info and not graph.doc_string and not model.doc_string
+    for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
+        assert not part.metadata_props and not part.doc_string
+
+
+def test_says_what_it_is(written: Written) -> None:
+    for io, words in (("pixels", "uint8 [1, height, width, 4], RGBA"), ("float", "float32 [1, 3, height, width], RGB")):
+        model = onnx.load(written("mobile", io))
+        found = {item.key: item.value for item in model.metadata_props}
+        version = importlib.metadata.version("impasto")
+        assert (found["style"], found["artist"], found["licence"]) == ("swirls", "Ünal", "CC0-1.0")
+        assert found["impasto"] == version
+        assert words in found["contract"]
+        assert (model.producer_name, model.producer_version) == ("impasto", version)
+
+
+@pytest.mark.parametrize(("name", "io"), FILES)
+def test_does_what_pytorch_does(written: Written, build: Build, name: str, io: str) -> None:
+    rows = parity.check(written(name, io), build(name), OnnxConfig(io, 1), SIZES)
+    assert [(row.height, row.width) for row in rows] == SIZES
+    assert max(row.share for row in rows) < 0.01
+
+
+def test_float_is_not_rounded(written: Written, build: Build) -> None:
+    pixels = torch.from_numpy(parity.picture(17, 33)).permute(2, 0, 1)[None].float()
+    with torch.no_grad():
+        expected = networks.stylize(build("mobile"), pixels).numpy()
+    (result,) = onnxruntime.InferenceSession(written("mobile", "float")).run(None, {"image": pixels.numpy()})
+    np.testing.assert_allclose(result, expected, atol=0.01)
+    assert np.abs(result - np.rint(result)).max() > 0.4
+
+
+def test_alpha_passes(written: Written) -> None:
+    alpha = np.random.default_rng(0).integers(0, 256, (19, 45), np.uint8)
+    session = runtime.load(written("mobile", "pixels"))
+    results = [runtime.stylize(session, Picture(parity.picture(19, 45), a)) for a in (alpha, 255 - alpha)]
+    np.testing.assert_array_equal(results[0].alpha, alpha)
+    np.testing.assert_array_equal(results[1].alpha, 255 - alpha)
+    np.testing.assert_array_equal(results[0].rgb, results[1].rgb)
+
+
+def test_the_same_bytes_again_in_another_process(written: Written, exported: tuple[Path, Run]) -> None:
+    assert (exported[0] / "android" / "model.onnx").read_bytes() == written("mobile", "pixels").read_bytes()

@@ -1,0 +1,25 @@
+import logging
+import sys
+import warnings
+
+import pytest
+
+from impasto.export.quiet import quiet
+
+
+def test_nothing_comes_out_but_errors(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    logger, handler = logging.getLogger("converter"), logging.StreamHandler()  # keeps the stderr of this moment
+    monkeypatch.setattr(logger, "handlers", [handler])
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with pytest.raises(ValueError, match="broken"), quiet():
+            print("chatter")
+            print("chatter", file=sys.stderr)
+            warnings.warn("chatter", stacklevel=1)
+            logger.error("chatter")
+            raise ValueError("broken")
+    assert warned == []
+    assert capsys.readouterr() == ("", "")
+    print("afterwards")
+    logger.error("afterwards")
+    assert capsys.readouterr() == ("afterwards\n", "afterwards\n")
