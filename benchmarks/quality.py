@@ -1,0 +1,80 @@
+"""Quality after a few minutes: train a network, then its loss at 256 px on photos that it never saw.
+
+The loss is impasto's default (VGG-16, content relu2_2 with weight 1, style weight 5), computed in float32 on the middle
+square of each photo at short side 256.
+
+Run: python benchmarks/quality.py --photos DIR --val DIR --style FILE [--minutes 4] [key=value ...]
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from impasto.configs import app
+from impasto.models import checkpoint, vgg_weights
+from impasto.models.losses import Losses, PerceptualLoss
+from impasto.models.networks import Transformer
+from impasto.train import sheets, style
+from impasto.train.hardware import choose
+from impasto.train.photos import PhotoSet, to_pixels, validation_crops
+
+SIZE = 256
+
+
+@torch.no_grad()
+def losses_on(
+    network: Transformer, loss: PerceptualLoss, photos: torch.Tensor
+) -> tuple[list[Losses], list[torch.Tensor]]:
+    """The losses on each photo of uint8 [N, H, W, 3], and the pictures."""
+    rows, stylized = [], []
+    for photo in photos.split(1):
+        pixels = to_pixels(photo, torch.device("cpu"))
+        stylized.append(network(pixels))
+        rows.append(loss(stylized[-1], loss.content_target(pixels)))
+    return rows, stylized
+
+
+def main() -> None:
+    """Train, measure, print, and leave a sheet in the run directory."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("photos", "val", "style"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=4)
+    parser.add_argument("--model", default="mobile")
+    parser.add_argument("--run", type=Path, default=Path("outputs/quality"))
+    parser.add_argument("overrides", nargs="*", help="further settings of impasto-train")
+    options = parser.parse_args()
+    overrides = [
+        *("experiment=short", f"model={options.model}", f"style={options.style}", f"data.root={options.photos}"),
+        *(f"trainer.minutes={options.minutes}", *options.overrides),
+    ]
+    train = Path(sys.executable).with_name("impasto-train")
+    subprocess.run([train, *overrides, f"hydra.run.dir={options.run}"], check=True)
+    newest = max(options.run.glob(f"*{checkpoint.SUFFIX}"))
+    network, card = checkpoint.load(newest)
+    config = app.compose("train", overrides)
+    loss = PerceptualLoss(config.loss, vgg_weights.load("auto"), style.load(config.style).pixels)
+    photos, _ = validation_crops(PhotoSet(options.val, "--val"), SIZE)
+    rows, pictures = losses_on(network, loss, photos)
+    training = card["training"]
+    title = f"{options.model}, {options.minutes:g} min, {training['images']:,} images, {training['precision']}"
+    table = Table(
+        f"{len(photos)} photos at {SIZE} px", "median", "mean", title=f"{title}, {choose('auto', 'auto').device}"
+    )
+    for name in ("total", "content", "style"):
+        values = [getattr(row, name).item() for row in rows]
+        table.add_row(f"{name} loss", f"{statistics.median(values):,.0f}", f"{statistics.mean(values):,.0f}")
+    Console(width=100).print(table)
+    columns = list(zip(photos.numpy(), sheets.to_bytes(torch.cat(pictures)), strict=True))
+    sheets.write_sheet(options.run / "val.png", columns[:8], ("photo", "network"))
+    print(f"pictures: {options.run / 'val.png'}; checkpoint: {newest}")
+
+
+if __name__ == "__main__":
+    main()
