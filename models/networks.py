@@ -44,10 +44,10 @@ class ConvNorm(nn.Sequential):
 
 
 class Up(nn.Sequential):
-    """Nearest-neighbour upsampling, then ConvNorm: no checkerboard (Odena et al. 2016)."""
+    """Upsampling by 2, nearest or bilinear, then ConvNorm: no checkerboard (Odena et al. 2016)."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(nn.Upsample(scale_factor=2, mode="nearest"), ConvNorm(inputs, outputs, 3))
+    def __init__(self, inputs: int, outputs: int, mode: str = "nearest") -> None:
+        super().__init__(nn.Upsample(scale_factor=2, mode=mode), ConvNorm(inputs, outputs, 3))
 
 
 class Residual(nn.Module):
@@ -92,15 +92,18 @@ def johnson(config: ModelConfig) -> Transformer:
 
 
 def mobile(config: ModelConfig) -> Transformer:
-    """A network for phones: dense 3x3 convolutions, nearly all of them at a quarter of the resolution."""
+    """A network for phones: dense 3x3 convolutions, nearly all of them at a quarter of the resolution.
+
+    It upsamples bilinearly: with nearest neighbours and so few channels, smooth regions kept a faint 4-pixel lattice.
+    """
     a, b, c, d = (_channels(width, config.width) for width in (16, 28, 48, 12))
     return Transformer(
         nn.Sequential(
             ConvNorm(3, a, 5, stride=2),
             ConvNorm(a, c, 3, stride=2),
             *(Residual(c) for _ in range(config.blocks)),
-            Up(c, b),
-            Up(b, d),
+            Up(c, b, "bilinear"),
+            Up(b, d, "bilinear"),
             Conv(d, 3, 3, bias=True),
         )
     )

@@ -1,0 +1,64 @@
+"""From photos to stylized pictures through the console scripts: train, resume, export, stylize."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from impasto.models import checkpoint
+from tests.conftest import Run
+
+
+def test_whole_run(tiny_run: Path, photo_folder: Path, tmp_path: Path, impasto: Callable[..., Run]) -> None:
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    resumed = impasto("train", f"resume={run}", "trainer.steps=8")
+    assert resumed.returncode == 0, resumed.stderr
+    newest = max(run.glob("*.safetensors"))
+    assert str(newest) in resumed.stdout
+
+    bundle = tmp_path / "bundle"
+    exported = impasto("export", f"checkpoint={newest}", f"output={bundle}", "coreml.height=64", "coreml.width=96")
+    assert exported.returncode == 0, exported.stderr
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    rows = manifest["android"]["parity"]["rows"]
+    assert len(rows) == 5
+    assert max(row["largest"] for row in rows) <= 2
+    assert manifest["style"]["name"] == "swirls"
+
+    photos = shutil.copytree(photo_folder, tmp_path / "photos")
+    Image.new("RGBA", (33, 70), (200, 30, 90, 128)).save(photos / "glass.png")
+    (photos / "text.jpg").write_text("not a photo")
+    stylized = impasto("stylize", f"model={bundle}", f"input={photos}", f"output={tmp_path / 'stylized'}")
+    assert stylized.returncode == 0, stylized.stderr
+    assert "text.jpg" in stylized.stderr
+    assert len(list((tmp_path / "stylized").iterdir())) == 9
+    with Image.open(tmp_path / "stylized/glass.png") as glass:
+        assert glass.size == (33, 70)
+        assert glass.mode == "RGBA"
+        assert (np.asarray(glass)[..., 3] == 128).all()
+
+    # The stylized photo is what the trained network makes of it.
+    network, _ = checkpoint.load(newest)
+    alone = impasto("stylize", f"model={bundle}", f"input={photos / 'photo_0.jpg'}", f"output={tmp_path / 'one.png'}")
+    assert alone.returncode == 0, alone.stderr
+    assert np.abs(_pixels(tmp_path / "one.png") - _expected(network, photos / "photo_0.jpg")).max() <= 2
+
+
+def _pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB")).astype(np.int64)
+
+
+def _expected(network: object, path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    import torch
+
+    from impasto.models import networks
+
+    assert isinstance(network, networks.Transformer)
+    pixels = torch.from_numpy(_pixels(path)).permute(2, 0, 1)[None].float()
+    with torch.no_grad():
+        stylized = networks.stylize(network, pixels)
+    return stylized[0].permute(1, 2, 0).round().clamp(0, 255).numpy().astype(np.int64)
