@@ -4,6 +4,7 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 
 class Display:
@@ -13,13 +14,13 @@ class Display:
         self.console = Console(stderr=True, highlight=False)
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=None),
+            BarColumn(bar_width=16),
             TaskProgressColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[training]}"),
-            TextColumn("{task.fields[validation]}"),
+            # In a narrow window the losses give way, not the time left.
+            TextColumn("{task.fields[training]}{task.fields[validation]}", table_column=Column(ratio=1, no_wrap=True)),
             console=self.console,
             disable=not self.console.is_terminal,
             expand=True,
@@ -44,10 +45,10 @@ class Display:
 
     def validated(self, fraction: float, row: dict[str, float]) -> None:
         """Show the losses on held-out photos."""
-        line = f"held out {_losses({name.removeprefix('val_'): value for name, value in row.items()})}"
-        self._bar.update(self._task, completed=fraction, validation=line)
+        losses = {name.removeprefix("val_"): value for name, value in row.items()}
+        self._bar.update(self._task, completed=fraction, validation=f", held out {_short(losses['total'])}")
         if self._bar.disable:
-            self.say(f"{fraction:4.0%}  step {row['step']:.0f}  {self._training}  {line}")
+            self.say(f"{fraction:4.0%}  step {row['step']:.0f}  {self._training}  held out {_losses(losses)}")
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""
@@ -55,4 +56,12 @@ class Display:
 
 
 def _losses(row: dict[str, float]) -> str:
-    return f"{row['total']:,.0f} = content {row['content']:,.0f} + style {row['style']:,.0f}"
+    return f"{_short(row['total'])} = content {_short(row['content'])} + style {_short(row['style'])}"
+
+
+def _short(value: float) -> str:
+    """Three digits and a unit: 228k, 1.35M."""
+    for unit, scale in (("M", 1e6), ("k", 1e3)):
+        if abs(value) >= scale:
+            return f"{value / scale:.3g}{unit}"
+    return f"{value:.3g}"
