@@ -29,6 +29,10 @@ class Setting:
         return "path" in self.rule
 
     @property
+    def is_list(self) -> bool:
+        return any(get_origin(kind) is list for kind in _alternatives(self.hint))
+
+    @property
     def is_text(self) -> bool:
         return not self.rule and str in _alternatives(self.hint)
 
@@ -46,7 +50,7 @@ class Setting:
     def placeholder(self) -> str:
         """What stands for a value in a message."""
         if "choices" in self.rule:
-            return "|".join(self.rule["choices"])
+            return "|".join(map(str, self.rule["choices"]))
         return str(self.rule.get("path", "N" if "low" in self.rule else "TEXT"))
 
 

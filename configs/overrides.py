@@ -100,7 +100,9 @@ def translate(lines: Iterable[str], vocabulary: Vocabulary, sweep: bool) -> list
             translated += _style(value, vocabulary.choices(key), named, sweep)
         else:
             setting = vocabulary.find(key)
-            if setting and setting.is_path:
+            if setting and setting.is_path and setting.is_list:
+                value = _path_list(value)
+            elif setting and setting.is_path:
                 value = _paths(value, sweep, keep=setting.rule["words"])
             elif setting and setting.is_text:
                 value = _each(value, sweep, _quoted)
@@ -234,6 +236,17 @@ def _paths(value: str, sweep: bool, keep: Sequence[str] = (), interpolate: bool 
         return text if any(fnmatchcase(text, word) for word in keep) else quote(_absolute(text))
 
     return _each(value, sweep, change)
+
+
+def _path_list(value: str) -> str:
+    """A list of paths, [a.jpg,b.jpg], or a single path for a list of one; sweeps of lists are left to Hydra."""
+    if value.startswith("[") and value.endswith("]") and not _exists(value):
+        paths = [_unquote(part.strip()) for part in _PART.findall(value[1:-1])]
+    elif value == "" or value.startswith(("[", "${")):
+        return value
+    else:
+        paths = [_unquote(value)]
+    return f"[{','.join(quote(_absolute(path)) for path in paths if path)}]"
 
 
 def _unquote(text: str) -> str:

@@ -8,16 +8,24 @@ from omegaconf import MISSING
 
 from impasto.configs.errors import RequestError
 
-_CONVS_PER_BLOCK = (2, 2, 3, 3, 3)  # VGG-16, configuration D: Simonyan & Zisserman 2015, table 1
-VGG16_LAYERS = tuple(
-    name
-    for block, convs in enumerate(_CONVS_PER_BLOCK, 1)
-    for name in [
-        *(f"{kind}{block}_{conv}" for conv in range(1, convs + 1) for kind in ("conv", "relu")),
-        f"pool{block}",
-    ]
-)
+
+def _layers(*convs_per_block: int) -> tuple[str, ...]:
+    return tuple(
+        name
+        for block, convs in enumerate(convs_per_block, 1)
+        for name in [
+            *(f"{kind}{block}_{conv}" for conv in range(1, convs + 1) for kind in ("conv", "relu")),
+            f"pool{block}",
+        ]
+    )
+
+
+# Configurations D and E: Simonyan & Zisserman 2015, table 1
+VGG16_LAYERS = _layers(2, 2, 3, 3, 3)
+VGG19_LAYERS = _layers(2, 2, 4, 4, 4)  # every layer of VGG-16, and three more
+NETWORKS = {"vgg16": VGG16_LAYERS, "vgg19": VGG19_LAYERS}
 MODELS = ("johnson", "mobile")
+MIN_SIDE = 32  # px: VGG halves a picture five times
 
 
 def number(low: float, high: float | None = None, step: int = 1) -> Any:
@@ -25,7 +33,7 @@ def number(low: float, high: float | None = None, step: int = 1) -> Any:
     return field(default=MISSING, metadata={"low": low, "high": high, "step": step})
 
 
-def choice(*names: str) -> Any:
+def choice(*names: str | float) -> Any:
     """One of `names`, or a list of them."""
     return field(default=MISSING, metadata={"choices": names})
 
@@ -84,16 +92,19 @@ class DataConfig:
 
 @dataclass
 class LossConfig:
-    """The perceptual loss; `weights` is auto, random, or a file of VGG-16 weights."""
+    """The perceptual loss; `weights` is auto, random, or a file of the network's weights."""
 
-    content_layer: str = choice(*VGG16_LAYERS)
+    network: str = choice(*NETWORKS)
+    weights: str = path("FILE", "auto", "random")
+    pooling: str = choice("max", "average")
+    content_layer: str = choice(*VGG19_LAYERS)
     content_weight: float = number(0)
-    style_layers: list[str] = choice(*VGG16_LAYERS)
+    style_layers: list[str] = choice(*VGG19_LAYERS)
     style_layer_weights: list[float] | None = number(0)
     style_weight: float = number(0)
+    gram: str = choice("chw", "gatys", "keras")
     tv_weight: float = number(0)
-    gram: str = choice("chw", "gatys")
-    weights: str = path("FILE", "auto", "random")
+    tv_power: float = choice(2, 1.25)
 
     def conflict(self) -> str | None:
         """What is wrong between values, if anything."""
@@ -102,6 +113,9 @@ class LossConfig:
             return f"loss.style_layers={layers} is impossible; name at least one layer, and each once"
         if weights is not None and len(weights) != len(layers):
             return f"loss.style_layer_weights={weights} is impossible; give {len(layers)}, one for each style layer"
+        for layer in (self.content_layer, *layers):
+            if layer not in NETWORKS[self.network]:
+                return f"{self.network} has no layer {layer}; choose another, or loss.network=vgg19"
         return None
 
 
@@ -180,7 +194,104 @@ class StylizeConfig:
     quality: int = number(1, 100)
 
 
-VERBS: dict[str, type] = {"train": TrainConfig, "export": ExportConfig, "stylize": StylizeConfig}
+@dataclass
+class OptimizerConfig:
+    """How the per-image optimizer steps, and when it stops by itself."""
+
+    name: str = choice("lbfgs", "scipy", "adam")
+    lr: float = number(1e-8, 1000)
+    history: int = number(1, 1000)
+    restart: int | None = number(1)
+    tolerance: float = number(0, 1)
+    window: int = number(1)
+
+
+@dataclass
+class OptimizeConfig:
+    """impasto-optimize: stylize one photo by optimising its pixels, slowly, as Gatys et al. did."""
+
+    content: str = path("FILE")
+    style: StyleConfig = MISSING
+    styles: list[str] = path("FILE")
+    blend: list[float] | None = number(0)
+    masks: list[str] = path("FILE")
+    keep_colours: bool = text()
+    loss: LossConfig = MISSING
+    optimizer: OptimizerConfig = MISSING
+    iterations: int = number(1)
+    init: str = path("FILE", "content", "noise", "style")
+    size: int = number(32, 4096)
+    square: bool = text()
+    scales: Any = number(1, 4096)
+    tile: int = number(256, 4096, step=32)
+    output: str | None = path("FILE")
+    every: int | None = number(1)
+    quality: int = number(1, 100)
+    precision: str = choice("auto", "fp32", "bf16")
+    device: str = choice("auto", "cpu", "cuda")
+    seed: int = number(0, 2**32 - 1)
+
+    def conflict(self) -> str | None:
+        """What is wrong between values, if anything."""
+        paintings = 1 + len(self.styles)
+        if self.blend is not None and (len(self.blend) != paintings or not sum(self.blend)):
+            return f"blend={self.blend} is impossible; give {paintings}, one for style and each of styles, not all 0"
+        if self.masks and len(self.masks) != paintings:
+            return f"masks={self.masks} is impossible; give {paintings}, one for style and each of styles"
+        sizes = self.sizes()
+        if sizes != sorted({*sizes}) or sizes[0] < MIN_SIDE:
+            return (
+                f"scales={self.scales} is impossible; give how many, each of half the size of the next and none below "
+                f"{MIN_SIDE} px, or the coarser short sides in growing order, as in [128,256] for size=512"
+            )
+        return None
+
+    def sizes(self) -> list[int]:
+        """The short sides to work through, the coarsest first and `size` last."""
+        if isinstance(self.scales, list):
+            return [*self.scales, self.size]
+        return [round(self.size / 2**step) for step in reversed(range(self.scales))]
+
+
+@dataclass
+class EvaluationConfig:
+    """How to judge a network by the optimizer."""
+
+    sizes: list[int] = number(32, 2048, step=4)
+    starts: list[str] = choice("noise", "photo")
+    iterations: int = number(2)
+    count: int = number(1)
+    min_worth: float | None = number(1)
+    max_ratio: float | None = number(0)
+
+    def conflict(self) -> str | None:
+        """What is wrong between values, if anything."""
+        if not self.sizes or not self.starts:
+            return "evaluate.sizes and evaluate.starts must each name at least one"
+        return None
+
+
+@dataclass
+class EvaluateConfig:
+    """impasto-evaluate: judge a network by how many iterations of the optimizer it is worth."""
+
+    checkpoint: str = path("FILE")
+    photos: str = path("DIR")
+    style: str | None = path("FILE")
+    output: str = path("DIR")
+    cache: str = path("DIR")
+    weights: str = path("FILE", "auto", "random")
+    seed: int = number(0, 2**32 - 1)
+    evaluate: EvaluationConfig = MISSING
+
+
+VERBS: dict[str, type] = {
+    "train": TrainConfig,
+    "optimize": OptimizeConfig,
+    "evaluate": EvaluateConfig,
+    "export": ExportConfig,
+    "stylize": StylizeConfig,
+}
 
 
 def check(config: Any, key: str = "") -> None:
@@ -198,9 +309,11 @@ def check(config: Any, key: str = "") -> None:
 
 def _check_value(name: str, value: Any, rule: dict[str, Any]) -> None:
     if "choices" in rule and value not in rule["choices"]:
-        raise RequestError(f"{name}={value} is not known; choose one of {', '.join(rule['choices'])}")
+        raise RequestError(f"{name}={value} is not known; choose one of {', '.join(map(str, rule['choices']))}")
     if "low" in rule:
         low, high, step = rule["low"], rule["high"], rule["step"]
+        if not isinstance(value, int | float):  # where the schema allows Any: a number or a list of them
+            raise RequestError(f"{name}={value} is no number; give a number or a list of numbers [...]")
         if not low <= value < math.inf or (high is not None and value > high) or (step > 1 and value % step):
             limits = f"at least {low}" if high is None else f"from {low} to {high}"
             multiple = f" and a multiple of {step}" if step > 1 else ""

@@ -1,11 +1,11 @@
-"""VGG-16 as a feature extractor: layers by name, and no more of the network than they need."""
+"""VGG as a feature extractor: layers by name, and no more of the network than they need."""
 
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
-from impasto.configs.schema import VGG16_LAYERS
+from impasto.configs.schema import NETWORKS
 from impasto.models.vgg_weights import Weights
 
 # Mean of ImageNet in RGB, 0..255: Simonyan & Zisserman's published models
@@ -13,24 +13,29 @@ MEAN_RGB = (123.68, 116.779, 103.939)
 
 
 class VGGFeatures(nn.Module):
-    """VGG-16 (Simonyan & Zisserman 2015) up to the deepest of the named layers, frozen.
+    """VGG-16 or VGG-19 (Simonyan & Zisserman 2015) up to the deepest of the named layers, frozen.
 
     Maps pixels [N, 3, H, W], RGB, 0..255, to {layer: features [N, C, h, w]} in the type of the weights. Only these
-    layers may be asked for. Raises ValueError for a layer that VGG-16 does not have.
+    layers may be asked for. Raises ValueError for a layer that the network does not have. `pooling` is max or average.
     """
 
-    def __init__(self, layers: Iterable[str], weights: Weights) -> None:
+    def __init__(self, layers: Iterable[str], weights: Weights, network: str = "vgg16", pooling: str = "max") -> None:
         super().__init__()
-        self.layers = tuple(sorted(set(layers), key=_depth))
+        names = NETWORKS[network]
+        for layer in (layers := set(layers)):
+            if layer not in names:
+                raise ValueError(f"{network} has no layer {layer}; it has {', '.join(names)}")
+        self.pooling = pooling
+        self.layers = tuple(sorted(layers, key=names.index))
         self.register_buffer("mean", torch.tensor(MEAN_RGB).view(1, 3, 1, 1))
         self.net = nn.ModuleDict()
-        for name in VGG16_LAYERS[: _depth(self.layers[-1]) + 1]:
+        for name in names[: names.index(self.layers[-1]) + 1]:
             self.net[name] = self._layer(name, weights)
         self.requires_grad_(False)
 
     def _layer(self, name: str, weights: Weights) -> nn.Module:
         if name.startswith("pool"):
-            return nn.MaxPool2d(2)
+            return nn.MaxPool2d(2) if self.pooling == "max" else nn.AvgPool2d(2)
         if name.startswith("relu"):
             return nn.ReLU(inplace=name.replace("relu", "conv") not in self.layers)
         weight = weights[f"{name}.weight"]
@@ -52,9 +57,3 @@ class VGGFeatures(nn.Module):
                 if len(features) == len(wanted):
                     break
         return features
-
-
-def _depth(layer: str) -> int:
-    if layer not in VGG16_LAYERS:
-        raise ValueError(f"VGG-16 has no layer {layer}; it has {', '.join(VGG16_LAYERS)}")
-    return VGG16_LAYERS.index(layer)

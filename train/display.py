@@ -1,4 +1,4 @@
-"""The progress bar of a training run: speed, time left, losses."""
+"""The progress bar of a run: speed, time left, losses."""
 
 from types import TracebackType
 
@@ -8,7 +8,7 @@ from rich.table import Column
 
 
 class Display:
-    """A live bar in a terminal; elsewhere, a line whenever the network was validated. All on stderr."""
+    """A live bar in a terminal; elsewhere, a line whenever the network was validated or a tenth is done. On stderr."""
 
     def __init__(self, title: str) -> None:
         self.console = Console(stderr=True, highlight=False)
@@ -28,6 +28,7 @@ class Display:
         )
         self._task = self._bar.add_task(title, total=1.0, training="", validation="")
         self._training = ""
+        self._tenths = 0
 
     def __enter__(self) -> "Display":
         self._bar.start()
@@ -49,6 +50,19 @@ class Display:
         self._bar.update(self._task, completed=fraction, validation=f", held out {_short(losses['total'])}")
         if self._bar.disable:
             self.say(f"{fraction:4.0%}  step {row['step']:.0f}  {self._training}  held out {_losses(losses)}")
+
+    def optimized(self, fraction: float, iteration: int, seconds: float, losses: dict[str, float]) -> None:
+        """Show how far the optimizer is (0..1), its seconds per iteration and the losses of the last one."""
+        terms = " + ".join(f"{name} {value:.4g}" for name, value in losses.items() if name != "total" and value)
+        line = f"{seconds:.2f} s/iteration, loss {losses['total']:.4g} = {terms}"
+        self._bar.update(self._task, completed=fraction, training=line)
+        if self._bar.disable and int(10 * fraction) > self._tenths:
+            self._tenths = int(10 * fraction)
+            self.say(f"{fraction:4.0%}  iteration {iteration}  {line}")
+
+    def note(self, fraction: float, text: str) -> None:
+        """Show how far the work is (0..1), and a line on it."""
+        self._bar.update(self._task, completed=fraction, training=text)
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""

@@ -61,3 +61,21 @@ def write_curves(path: Path, training: Sequence[dict[str, float]], validation: S
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     write(Picture(np.asarray(canvas.buffer_rgba())[..., :3].copy()), path, quality=92)
+
+
+def write_trajectories(path: Path, ways: Sequence[tuple[str, Sequence[float], float]]) -> None:
+    """Plot the optimizer's loss by iteration, a panel for each (title, losses, the network's loss as a line)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5 * len(ways), 4), layout="constrained")
+    panels = figure.subplots(1, len(ways), squeeze=False)[0]
+    for axes, (title, losses, network) in zip(panels, ways, strict=True):
+        axes.plot(range(1, len(losses) + 1), losses, color="#1f2937", label="optimizer")
+        axes.axhline(network, color="#d97706", label="network, one pass")
+        axes.set(title=title, xlabel="iteration", ylabel="total loss", yscale="log")
+        axes.grid(alpha=0.3, which="both")
+        axes.legend(fontsize=8)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    write(Picture(np.asarray(canvas.buffer_rgba())[..., :3].copy()), path, quality=92)

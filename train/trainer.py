@@ -2,13 +2,9 @@
 
 import math
 import shlex
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import FrameType
 
 import torch
 from torch import Tensor
@@ -22,6 +18,7 @@ from impasto.models.networks import Transformer
 from impasto.train import resume
 from impasto.train.display import Display
 from impasto.train.hardware import Hardware
+from impasto.train.interrupt import Interrupt
 from impasto.train.photos import Crops, PhotoSet, loader, to_pixels, validation_crops
 from impasto.train.records import STATE, Records
 from impasto.train.resume import Progress
@@ -65,7 +62,6 @@ class Trainer:
                     f"resume={directory} is a run that has ended, after {self.progress.step} steps; give it a larger "
                     "budget with trainer.steps= or trainer.minutes="
                 )
-        self._stop = False
 
     def fit(self) -> Path:
         """Train until the budget ends; the last checkpoint's path.
@@ -77,7 +73,7 @@ class Trainer:
         records.skip(self.skipped)
         batches = iter(loader(self.crops, steps.batch, self.progress.step, self.hardware.device.type == "cuda"))
         started = time.monotonic() - self.progress.seconds
-        with self._interruptible(), Display(f"{self.config.model.name} on {self.config.style.name}") as display:
+        with Interrupt() as interrupt, Display(f"{self.config.model.name} on {self.config.style.name}") as display:
             if self.progress.step == 0:
                 self._validate(records, display)
             sums, since = self._zeros(), replace(self.progress)
@@ -88,7 +84,7 @@ class Trainer:
                 records.skip(skipped)
                 self.progress.step += 1
                 self.progress.seconds = time.monotonic() - started
-                ended = self._stop or self.fraction() >= 1
+                ended = interrupt.asked or self.fraction() >= 1
                 if ended or self.progress.step % steps.log_every == 0:
                     row = self._row(sums, since)
                     records.row(row)
@@ -197,19 +193,3 @@ class Trainer:
 
     def _modules(self) -> dict[str, torch.nn.Module]:
         return {"network": self.network, "average": self.average}
-
-    @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM end the run after the step at hand; a second one ends it at once."""
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            if self._stop:
-                raise KeyboardInterrupt
-            self._stop = True
-
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)

@@ -1,11 +1,15 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
+from impasto.configs import app
 from impasto.configs.schema import LossConfig
 from impasto.models import vgg_weights
 from impasto.models.losses import ContentLoss, PerceptualLoss, StyleLoss, TVLoss, gram_matrix
+from impasto.models.vgg import VGGFeatures
 
 Array = NDArray[np.float64]
 RANDOM = np.random.default_rng(0)
@@ -92,6 +96,9 @@ CONFIG = LossConfig(
     style_weight=3.0,
     tv_weight=1e-3,
     gram="chw",
+    network="vgg16",
+    pooling="max",
+    tv_power=2,
     weights="random",
 )
 
@@ -129,3 +136,139 @@ def test_bf16_is_close_to_float32() -> None:
     rounded = loss.to_precision(torch.bfloat16)(pixels, loss.content_target(photos))
     for name in ("total", "content", "style"):
         torch.testing.assert_close(getattr(rounded, name), getattr(exact, name), rtol=0.02, atol=0)
+
+
+def preset(name: str) -> LossConfig:
+    loss = app.compose("optimize", ["content=x", f"loss={name}", "loss.weights=random"]).loss
+    assert isinstance(loss, LossConfig)
+    return loss
+
+
+def numpy_keras(layers: dict[str, Array], photo: dict[str, Array], style: dict[str, Array], pixels: Array) -> float:
+    """keras.io's neural_style_transfer.py with the notebook's weights, letter by letter, from features [C, H, W]."""
+
+    def gram(features: Array) -> Array:
+        rows = features.reshape(len(features), -1)
+        return rows @ rows.T
+
+    loss = 0.025 * ((layers["relu2_2"] - photo["relu2_2"]) ** 2).sum()
+    size = pixels.shape[1] * pixels.shape[2]
+    names = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
+    for name in names:
+        difference = ((gram(style[name]) - gram(layers[name])) ** 2).sum()
+        loss += 2.0 / len(names) * difference / (4.0 * 3**2 * size**2)
+    down = (pixels[:, :-1, :-1] - pixels[:, 1:, :-1]) ** 2
+    right = (pixels[:, :-1, :-1] - pixels[:, :-1, 1:]) ** 2
+    return float(loss + 1.0 * ((down + right) ** 1.25).sum())
+
+
+def numpy_vgg(pixels: Array, weights: vgg_weights.Weights) -> dict[str, Array]:
+    """VGG-16 after each ReLU, as sums over the nine shifts of a convolution."""
+    x = pixels - np.array([123.68, 116.779, 103.939])[:, None, None]
+    found = {}
+    for conv in vgg_weights.CONVS:
+        if conv.endswith("_1") and conv != "conv1_1":
+            x = x[:, : x.shape[1] // 2 * 2, : x.shape[2] // 2 * 2]
+            x = x.reshape(len(x), x.shape[1] // 2, 2, x.shape[2] // 2, 2).max((2, 4))
+        kernel = weights[f"{conv}.weight"].double().numpy()
+        padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))
+        height, width = x.shape[1:]
+        shifts = [
+            np.tensordot(kernel[:, :, i, j], padded[:, i : i + height, j : j + width], 1)
+            for i in range(3)
+            for j in range(3)
+        ]
+        x = np.maximum(sum(shifts) + weights[f"{conv}.bias"].double().numpy()[:, None, None], 0)
+        found[conv.replace("conv", "relu")] = x
+    return found
+
+
+def test_keras_notebook_against_numpy() -> None:
+    """Value, and the gradient along directions and at single pixels by central differences."""
+    weights = vgg_weights.load("random")
+    random = np.random.default_rng(1)
+    pixels, photo, painting = (random.uniform(0, 255, (3, 32, 32)) for _ in range(3))
+    loss = PerceptualLoss(preset("keras-notebook"), weights, torch.tensor(painting)[None].float()).double()
+    loss.styles[0] = torch.nn.ModuleDict(
+        {
+            name: StyleLoss(torch.tensor(numpy_vgg(painting, weights)[name])[None], "keras")
+            for name in loss.style_weights
+        }
+    )
+    x = torch.tensor(pixels)[None].requires_grad_()
+    total = loss(x, loss.content_target(torch.tensor(photo)[None])).total
+    (gradient,) = torch.autograd.grad(total, x)
+    photo_features, style_features = numpy_vgg(photo, weights), numpy_vgg(painting, weights)
+
+    def value(at: Array) -> float:
+        return numpy_keras(numpy_vgg(at, weights), photo_features, style_features, at)
+
+    assert total.item() == pytest.approx(value(pixels), rel=1e-9)
+    directions = [random.normal(size=pixels.shape) for _ in range(3)]
+    single = np.zeros_like(pixels)
+    single[1, 5, 31] = 1.0
+    for direction in [*directions, single]:
+        step = 1e-5
+        slope = (value(pixels + step * direction) - value(pixels - step * direction)) / (2 * step)
+        assert (gradient[0].numpy() * direction).sum() == pytest.approx(slope, rel=1e-4)
+
+
+def test_tv_loss_with_power() -> None:
+    value, gradient = value_and_gradient(TVLoss(1.25), FEATURES)
+    down, right = np.diff(FEATURES, axis=2)[..., :-1], np.diff(FEATURES, axis=3)[:, :, :-1]
+    np.testing.assert_allclose(value, ((down**2 + right**2) ** 1.25).sum() / 2, rtol=1e-10)
+    assert np.isfinite(gradient).all()
+    flat, slope = value_and_gradient(TVLoss(1.25), np.full((1, 3, 4, 4), 7.0))
+    assert flat == 0 and not slope.any()
+
+
+def test_blends_weigh_the_paintings() -> None:
+    generator = torch.Generator().manual_seed(0)
+    first, second, photo = (torch.rand(1, 3, 32, 40, generator=generator) * 255 for _ in range(3))
+    weights = vgg_weights.load("random")
+    one, other = (PerceptualLoss(CONFIG, weights, painting) for painting in (first, second))
+    blend = PerceptualLoss(CONFIG, weights, [first, second], [1, 3])
+    target = one.content_target(photo)
+    expected = 0.25 * one(photo, target).style + 0.75 * other(photo, target).style
+    torch.testing.assert_close(blend(photo, target).style, expected)
+
+
+def test_masks_keep_a_painting_to_its_region() -> None:
+    """Half a picture is the one painting, half the other: with masks nothing is left to gain, swapped there is."""
+    generator = torch.Generator().manual_seed(0)
+    first, second = (torch.rand(1, 3, 1, 1, generator=generator).expand(1, 3, 64, 64) * 255 for _ in range(2))
+    picture = torch.cat([first, second], 3)
+    left = torch.zeros(1, 1, 64, 128)
+    left[..., :48] = 1  # away from the seam, which VGG sees
+    right = left.flip(3)
+    weights = vgg_weights.load("random")
+    shallow = dataclasses.replace(CONFIG, style_layers=["conv1_1"], style_layer_weights=None)
+    losses = [
+        PerceptualLoss(shallow, weights, [first, second], None, torch.cat(masks))(picture, torch.zeros(1)).style.item()
+        for masks in ((left, right), (right, left))
+    ]
+    assert losses[0] < 0.05 * losses[1]
+    plain = PerceptualLoss(shallow, weights, [first])
+    whole = PerceptualLoss(shallow, weights, [first], None, torch.ones(1, 1, 64, 128))
+    assert whole(picture, torch.zeros(1)).style.item() == pytest.approx(plain(picture, torch.zeros(1)).style.item())
+    black = PerceptualLoss(shallow, weights, [first], None, torch.zeros(1, 1, 64, 128))
+    assert black(picture, torch.zeros(1)).style.isfinite()
+
+
+def test_a_guided_gram_matrix_is_that_of_the_region() -> None:
+    guide = torch.zeros(1, 1, 4, 6, dtype=torch.float64)
+    guide[:, :, :, :2] = 1
+    expected = numpy_gram(FEATURES[..., :2])
+    np.testing.assert_allclose(gram_matrix(torch.tensor(FEATURES), guide).numpy(), expected, rtol=1e-12)
+
+
+def test_gatys_preset_pools_by_average() -> None:
+    assert preset("gatys2016").pooling == "average"
+    vgg = VGGFeatures(["pool1"], vgg_weights.load("random"), pooling="average")
+    x = torch.rand(1, 3, 8, 8) * 255
+    relu = VGGFeatures(["relu1_2"], vgg_weights.load("random"))(x)["relu1_2"]
+    torch.testing.assert_close(vgg(x)["pool1"], torch.nn.functional.avg_pool2d(relu, 2))
+
+
+def test_training_and_the_optimizer_take_one_loss() -> None:
+    assert app.compose("train", ["data.root=x"]).loss == app.compose("optimize", ["content=x"]).loss

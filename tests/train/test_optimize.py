@@ -1,0 +1,260 @@
+"""impasto-optimize end to end: what it leaves, what each key does, what it refuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from impasto.configs import app
+from impasto.models import vgg_weights
+from impasto.models.pictures import read
+from impasto.train import optimize
+from impasto.train.sources import LUMA, Sources, keep_colours
+
+Call = Callable[..., int]
+FAST = ("loss.weights=random", "size=32", "style.size=32", "iterations=4", "device=cpu")
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Run the command in this process, in a folder with photo.jpg (48x36), painting.png and other.png."""
+    random = np.random.default_rng(0)
+    for name, shape in (("photo.jpg", (36, 48)), ("painting.png", (40, 40)), ("other.png", (40, 50))):
+        small = Image.fromarray(random.integers(0, 255, (6, 7, 3), np.uint8))
+        small.resize((shape[1], shape[0]), Image.Resampling.BICUBIC).save(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+
+    def call(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["impasto-optimize", *arguments])
+        try:
+            optimize.main()
+        except SystemExit as stop:
+            return int(stop.code or 0)
+        return 0
+
+    return call
+
+
+def pixels(path: str) -> NDArray[np.uint8]:
+    return read(Path(path)).rgb
+
+
+def trace(path: str) -> dict[str, Any]:
+    content = json.loads(Path(path).read_text())
+    assert isinstance(content, dict)
+    return content
+
+
+def files() -> list[str]:
+    return sorted(str(path) for path in Path().rglob("*"))
+
+
+def test_what_it_leaves(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    before = files()
+    assert call("content=photo.jpg", "style=painting.png", *FAST, "every=2", "output=out.png") == 0
+    frames = ["out.frames", "out.frames/000002.png", "out.frames/000004.png"]
+    assert sorted([*before, *frames, "out.png", "out.trace.json"]) == files()
+    assert pixels("out.png").shape == (32, 43, 3)
+    left = trace("out.trace.json")
+    assert left["config"]["iterations"] == 4 and left["config"]["loss"]["gram"] == "chw"
+    [scale] = left["scales"]
+    assert len(scale["losses"]) == 4
+    assert {*scale["losses"][0]} == {"total", "content", "style", "tv"}
+    assert scale["best"] == min(row["total"] for row in scale["losses"])
+    assert 0 < left["seconds"] < 60
+    assert "out.png after 4 iterations" in capsys.readouterr().out
+
+
+def test_without_output_nothing_is_overwritten(call: Call) -> None:
+    for _ in range(2):
+        assert call("content=photo.jpg", "style=painting.png", *FAST) == 0
+    assert {"photo-painting.png", "photo-painting-2.png"} < {*files()}
+    assert (pixels("photo-painting.png") == pixels("photo-painting-2.png")).all()
+
+
+def test_each_start(call: Call) -> None:
+    results = {}
+    for init in ("content", "noise", "style", "other.png"):
+        line = ["content=photo.jpg", "style=painting.png", *FAST, "iterations=1", f"init={init}", "output=out.png"]
+        assert call(*line) == 0
+        results[init] = pixels("out.png")
+    # One evaluation takes no step: the results are the starts.
+    expected = Sources(app.compose("optimize", ["content=photo.jpg", "size=32"])).picture
+    start = Sources(app.compose("optimize", ["content=photo.jpg", "size=32"])).content(32)
+    assert (results["content"] == expected(start).rgb).all()
+    for name, file in (("style", "painting.png"), ("other.png", "other.png")):
+        resized = np.asarray(Image.open(file).resize((43, 32), Image.Resampling.LANCZOS), int)
+        assert np.abs(resized - results[name]).mean() < 5
+    assert results["noise"].std() > 60
+    assert (
+        call("content=photo.jpg", "style=painting.png", *FAST, "iterations=1", "init=noise", "seed=1", "output=o.png")
+        == 0
+    )
+    assert (pixels("o.png") != results["noise"]).any()
+
+
+def test_scales(call: Call) -> None:
+    line = ["content=photo.jpg", "style=painting.png", *FAST, "size=64", "style.size=64"]
+    for scales, sizes in (("2", [32, 64]), ("[32,48]", [32, 48, 64])):
+        assert call(*line, f"scales={scales}", "output=out.png") == 0
+        stages = trace("out.trace.json")["scales"]
+        assert [(stage["size"], stage["height"], len(stage["losses"])) for stage in stages] == [
+            (s, s, 4) for s in sizes
+        ]
+    # A finer scale starts from the coarser result, not from the photo.
+    assert call(*line, "output=plain.png") == 0
+    fresh = trace("plain.trace.json")["scales"][0]["losses"][0]["total"]
+    assert stages[-1]["losses"][0]["total"] != pytest.approx(fresh, rel=1e-3)
+
+
+def test_colours_are_kept(call: Call) -> None:
+    line = ["content=photo.jpg", "style=painting.png", *FAST, "iterations=12"]
+    for keep in ("true", "false"):
+        assert call(*line, f"keep_colours={keep}", f"output={keep}.png") == 0
+    content = Sources(app.compose("optimize", ["content=photo.jpg", "size=32"])).content(32)[0].permute(1, 2, 0).numpy()
+
+    def chroma(rgb: NDArray[Any]) -> NDArray[Any]:
+        return rgb - (rgb @ np.array(LUMA))[..., None]
+
+    kept, free = (np.abs(chroma(pixels(f"{keep}.png")) - chroma(content)).mean() for keep in ("true", "false"))
+    assert kept < 0.5 * free
+    grey = torch.full((1, 3, 4, 4), 100.0)
+    photo = torch.tensor([90.0, 120.0, 60.0]).view(1, 3, 1, 1).expand(1, 3, 4, 4)
+    mixed = keep_colours(grey, photo)[0, :, 0, 0].numpy()
+    np.testing.assert_allclose(mixed @ np.array(LUMA), 100, rtol=1e-5)
+    np.testing.assert_allclose(np.diff(mixed), [30, -60], rtol=1e-5)
+
+
+def test_blends_and_masks(call: Call) -> None:
+    mask = np.zeros((10, 10), np.uint8)
+    mask[:, :5] = 255
+    Image.fromarray(mask).save("left.png")
+    Image.fromarray(255 - mask).save("right.png")
+    line = ["content=photo.jpg", "style=painting.png", *FAST]
+    results = []
+    for more in (
+        [],
+        ["styles=[other.png]"],
+        ["styles=other.png", "blend=[3,1]"],
+        ["styles=[other.png]", "masks=[left.png, right.png]"],
+        ["masks=[left.png]"],
+    ):
+        assert call(*line, *more, "output=out.png") == 0
+        results.append(trace("out.trace.json")["scales"][0]["losses"][0]["style"])
+    assert len({*results}) == 5
+    assert min(results) > 0
+
+
+def test_a_square_and_an_alpha_channel(call: Call) -> None:
+    photo = Image.open("photo.jpg").convert("RGBA")
+    photo.putalpha(Image.linear_gradient("L").resize(photo.size))
+    photo.save("clear.png")
+    line = ["content=clear.png", "style=painting.png", *FAST, "recipe=keras-notebook", "iterations=3", "output=out.png"]
+    assert call(*line) == 0
+    assert pixels("out.png").shape == (32, 32, 3)
+    alpha = read(Path("out.png")).alpha
+    assert alpha is not None and alpha.min() < 30 and alpha.max() > 225
+
+
+def test_convergence_is_said(call: Call) -> None:
+    line = ["content=photo.jpg", "style=painting.png", *FAST, "iterations=40"]
+    assert call(*line, "optimizer.tolerance=0.9", "optimizer.window=3", "output=out.png") == 0
+    [scale] = trace("out.trace.json")["scales"]
+    assert scale["ended"] == "converged"
+    assert len(scale["losses"]) < 40
+
+
+def test_vgg19(call: Call, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    line = ["content=photo.jpg", "style=painting.png", *FAST, "loss.network=vgg19", "loss.content_layer=relu3_4"]
+    assert call(*line, "output=out.png") == 0
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: "nowhere")
+    monkeypatch.setattr(vgg_weights, "download", lambda url: None)
+    capsys.readouterr()
+    assert call(*line, "loss.weights=auto", "output=out2.png") == 2
+    printed = capsys.readouterr().err
+    assert "loss.network=vgg19 needs torchvision's vgg19-dcbb9e9d.pth" in printed
+    assert printed.count("\n") == 1
+    assert not Path("out2.png").exists()
+
+
+def test_interrupted(call: Call, tmp_path: Path) -> None:
+    """Ctrl-C writes the picture and the trace, and says so."""
+    line = ["content=photo.jpg", "style=painting.png", *FAST, "iterations=100000", "optimizer.tolerance=0", "every=1"]
+    code = "import sys; sys.argv[0] = 'impasto-optimize'\nfrom impasto.train.optimize import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *line, "output=out.png"],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not Path("out.frames/000003.png").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 130
+    count = len(trace("out.trace.json")["scales"][0]["losses"])
+    assert f"stopped after {count} iterations; what there was by then is in" in message
+    assert "Traceback" not in message
+    assert trace("out.trace.json")["scales"][0]["ended"] == "stopped"
+    assert pixels("out.png").shape == (32, 43, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["style=painting.png"], ["content is missing", "content=FILE"]),
+        (["content=nowhere.jpg"], ["nowhere.jpg", "no such file"]),
+        (["content=text.jpg"], ["text.jpg", "is not a picture"]),
+        (["content=photo.jpg", "style=monet"], ["style=monet", "swirls"]),
+        (["content=photo.jpg", "style=text.jpg"], ["text.jpg", "is not a picture"]),
+        (["content=photo.jpg", "styles=[text.jpg]"], ["text.jpg", "is not a picture"]),
+        (["content=photo.jpg", "masks=[text.jpg]"], ["text.jpg", "is not a picture"]),
+        (["content=photo.jpg", "masks=[painting.png,painting.png]"], ["masks=", "give 1"]),
+        (["content=photo.jpg", "blend=[1,2]"], ["blend=[1.0, 2.0]", "give 1"]),
+        (["content=photo.jpg", "blend=[0]"], ["blend=[0.0]", "not all 0"]),
+        (["content=photo.jpg", "init=text.jpg"], ["text.jpg", "is not a picture"]),
+        (["content=photo.jpg", "init=nosuch"], ["nosuch", "no such file"]),
+        (["content=photo.jpg", "size=8"], ["size=8", "32"]),
+        (["content=photo.jpg", "scales=9"], ["scales=9", "[128,256]"]),
+        (["content=photo.jpg", "scales=[300]"], ["scales=[300]", "growing"]),
+        (["content=photo.jpg", "scales=many"], ["scales=many", "number"]),
+        (["content=photo.jpg", "iterations=0"], ["iterations=0"]),
+        (["content=photo.jpg", "output=out.psd"], ["out.psd", ".png"]),
+        (["content=photo.jpg", "output=photo.jpg"], ["photo.jpg", "would overwrite"]),
+        (["content=photo.jpg", "output=folder"], ["folder", "suffix"]),
+        (["content=photo.jpg", "optimizer=sgd"], ["optimizer=sgd", "adam", "lbfgs"]),
+        (["content=photo.jpg", "loss.content_layer=relu3_4"], ["vgg16 has no layer relu3_4", "loss.network=vgg19"]),
+        (["content=photo.jpg", "loss.tv_power=3"], ["loss.tv_power=3", "2, 1.25"]),
+        (["content=photo.jpg", "loss=monet"], ["loss=monet", "gatys2016, johnson, keras-notebook"]),
+        (["content=long.png", "size=2048"], ["long.png", "16 megapixels"]),
+    ],
+)
+def test_wrong_requests_get_one_sentence_before_any_work(
+    arguments: list[str], words: list[str], call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("text.jpg").write_text("not a picture")
+    Path("folder").mkdir()
+    Image.new("RGB", (600, 20)).save("long.png")
+    before = files()
+    assert call("loss.weights=random", *arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("impasto-optimize: ") and printed.err.count("\n") == 1
+    for word in words:
+        assert word in printed.err
+    assert files() == before
