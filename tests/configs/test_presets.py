@@ -1,5 +1,6 @@
 """Every preset composes, passes the checks and names exactly the keys of the schema."""
 
+import tomllib
 from collections.abc import Iterator
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import fields, is_dataclass
@@ -98,3 +99,9 @@ def test_a_command_says_what_it_does(verb: str) -> None:
     examples = OmegaConf.load(FOLDER / f"{verb}.yaml").hydra.help.footer.splitlines()
     assert len(examples) == 2
     assert all(line.startswith(f"impasto-{verb} ") for line in examples)
+
+
+def test_every_folder_of_presets_is_installed() -> None:
+    project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text())
+    listed = {name for name in project["tool"]["setuptools"]["packages"] if name.startswith("impasto.configs.")}
+    assert listed == {f"impasto.configs.{preset.split('/')[0]}" for preset in PRESETS}
