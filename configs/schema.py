@@ -129,6 +129,7 @@ class TrainerConfig:
     lr: float = number(1e-8, 1)
     warmup_steps: int = number(0)
     average: float = number(0, 0.99999)
+    lattice_weight: float = number(0)
     log_every: int = number(1)
     validate_every: int = number(1)
     sample_every: int = number(1)

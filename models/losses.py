@@ -112,6 +112,30 @@ class TVLoss(nn.Module):
         return squares.pow(self.power).sum() / pixels.shape[0]
 
 
+class LatticeLoss(nn.Module):
+    """What repeats every `period` px in pictures [N, C, H, W], 0..255: its mean square, in squared levels.
+
+    Networks that upsample leave such a lattice (Odena et al. 2016, on checkerboards), and the perceptual loss does not
+    mind: VGG's pooling lies on the same grid. Each window of 64 px is averaged over its periods, which leaves little of
+    what is no lattice.
+    """
+
+    WINDOW = 64
+
+    def __init__(self, period: int) -> None:
+        super().__init__()
+        self.period = period
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        period = self.period
+        around = F.avg_pool2d(F.pad(pixels, (2, 2, 2, 2), mode="reflect"), 5, 1)
+        cells = [min(self.WINDOW, side) // period for side in pixels.shape[2:]]
+        rows, columns = (side // (cell * period) for side, cell in zip(pixels.shape[2:], cells, strict=True))
+        fine = (pixels - around)[..., : rows * cells[0] * period, : columns * cells[1] * period]
+        windows = fine.reshape(*pixels.shape[:2], rows, cells[0], period, columns, cells[1], period)
+        return windows.mean((3, 6)).square().mean()
+
+
 class PerceptualLoss(nn.Module):
     """total = content_weight * content + style_weight * sum of style losses + tv_weight * tv (Johnson et al. 2016).
 

@@ -13,8 +13,8 @@ from impasto.models.checkpoint import Card
 from impasto.models.networks import Transformer
 from impasto.train import sheets
 
-COLUMNS = ("step", "images", "seconds", "images_per_second", "lr", "total", "content", "style", "tv")
-VALIDATION_COLUMNS = tuple(f"val_{name}" for name in ("total", "content", "style", "tv"))
+COLUMNS = ("step", "images", "seconds", "images_per_second", "lr", "total", "content", "style", "tv", "lattice")
+VALIDATION_COLUMNS = tuple(f"val_{name}" for name in ("total", "content", "style", "tv", "lattice"))
 STATE = "resume.state"
 KEPT = 2  # checkpoints: the newest, and one before it
 

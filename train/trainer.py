@@ -13,8 +13,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from impasto.configs.errors import CheckError, RequestError
 from impasto.configs.schema import TrainConfig
 from impasto.models.checkpoint import Card
-from impasto.models.losses import Losses, PerceptualLoss
-from impasto.models.networks import Transformer
+from impasto.models.losses import LatticeLoss, Losses, PerceptualLoss
+from impasto.models.networks import MULTIPLE, Transformer
 from impasto.train import resume
 from impasto.train.display import Display
 from impasto.train.hardware import Hardware
@@ -25,6 +25,7 @@ from impasto.train.resume import Progress
 from impasto.train.sheets import to_bytes
 
 SHOWN = 4  # photos on a sample sheet
+MEASURES = (*Losses._fields, "lattice")
 
 
 class Trainer:
@@ -49,6 +50,7 @@ class Trainer:
         self.card = card
         self.network = network.train().to(hardware.device).to(memory_format=torch.channels_last)
         self.loss = loss.to(hardware.device).to(memory_format=torch.channels_last).to_precision(hardware.dtype)
+        self.lattice = LatticeLoss(MULTIPLE)
         average = get_ema_multi_avg_fn(config.trainer.average)
         self.average = AveragedModel(self.network, multi_avg_fn=average)
         self.optimizer = torch.optim.Adam(self.network.parameters(), config.trainer.lr, fused=True)
@@ -127,12 +129,12 @@ class Trainer:
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Mean losses of the averaged network on the held-out photos."""
-        totals = torch.zeros(len(Losses._fields), device=self.hardware.device)
+        totals = self._zeros()
         for photo in self.held_out.split(1):
-            pixels = to_pixels(photo, self.hardware.device)
-            totals += torch.stack(self.loss(self.stylize(photo), self.loss.content_target(pixels)))
-        means = (totals / len(self.held_out)).tolist()
-        return {"step": float(self.progress.step)} | dict(zip(Losses._fields, means, strict=True))
+            pixels, stylized = to_pixels(photo, self.hardware.device), self.stylize(photo)
+            losses = self.loss(stylized, self.loss.content_target(pixels))
+            totals += torch.stack([*losses, self.lattice(stylized)])
+        return {"step": float(self.progress.step)} | _means(totals, len(self.held_out))
 
     def _step(self, batch: Tensor) -> Tensor:
         photos = to_pixels(batch, self.hardware.device)
@@ -141,14 +143,15 @@ class Trainer:
         with self.hardware.autocast():
             stylized = self.network(photos)
         losses = self.loss(stylized, self.loss.content_target(photos))
+        lattice = self.lattice(stylized)
         self.optimizer.zero_grad()
-        losses.total.backward()
+        (losses.total + self.config.trainer.lattice_weight * lattice).backward()
         self.optimizer.step()
         self.average.update_parameters(self.network)
-        return torch.stack(losses).detach()
+        return torch.stack([*losses, lattice]).detach()
 
     def _zeros(self) -> Tensor:
-        return torch.zeros(len(Losses._fields), device=self.hardware.device)
+        return torch.zeros(len(MEASURES), device=self.hardware.device)
 
     def _validate(self, records: Records, display: Display) -> None:
         losses = self.validate()
@@ -159,7 +162,7 @@ class Trainer:
 
     def _row(self, sums: Tensor, since: Progress) -> dict[str, float]:
         steps = self.progress.step - since.step
-        losses = dict(zip(Losses._fields, (sums / steps).tolist(), strict=True))
+        losses = _means(sums, steps)
         if not math.isfinite(losses["total"]):
             raise CheckError(
                 f"the loss is no number any more at step {self.progress.step}; start again, or with init= from a "
@@ -193,3 +196,9 @@ class Trainer:
 
     def _modules(self) -> dict[str, torch.nn.Module]:
         return {"network": self.network, "average": self.average}
+
+
+def _means(sums: Tensor, count: int) -> dict[str, float]:
+    """Means of summed MEASURES: the losses, and the lattice as its root mean square, in levels of 255."""
+    means = dict(zip(MEASURES, (sums / count).tolist(), strict=True))
+    return means | {"lattice": math.sqrt(means["lattice"])}

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from impasto.configs import app
 from impasto.configs.schema import LossConfig
 from impasto.models import vgg_weights
-from impasto.models.losses import ContentLoss, PerceptualLoss, StyleLoss, TVLoss, gram_matrix
+from impasto.models.losses import ContentLoss, LatticeLoss, PerceptualLoss, StyleLoss, TVLoss, gram_matrix
 from impasto.models.vgg import VGGFeatures
 
 Array = NDArray[np.float64]
@@ -272,3 +272,35 @@ def test_gatys_preset_pools_by_average() -> None:
 
 def test_training_and_the_optimizer_take_one_loss() -> None:
     assert app.compose("train", ["data.root=x"]).loss == app.compose("optimize", ["content=x"]).loss
+
+
+def lattice_of(pixels: torch.Tensor) -> float:
+    return LatticeLoss(4)(pixels).item()
+
+
+def test_lattice_loss_measures_what_repeats_every_4_pixels() -> None:
+    generator = torch.Generator().manual_seed(0)
+    noise = 30 * torch.randn(1, 3, 128, 128, generator=generator)
+    cell = torch.randn(1, 1, 4, 4, generator=generator)
+    lattice = 10 * (cell - cell.mean()).tile(1, 3, 32, 32)
+    levels = lattice.square().mean().item()
+    assert 0.5 * levels < lattice_of(lattice) < 2 * levels  # as the high pass takes its frequencies
+    # What is no lattice leaves its mean over the 256 periods of a window.
+    assert lattice_of(noise) < 1.1 * 900 / 256
+    assert lattice_of(noise + lattice) == pytest.approx(lattice_of(noise) + lattice_of(lattice), rel=0.2)
+    assert lattice_of(lattice.roll((1, 3), (2, 3))) == pytest.approx(lattice_of(lattice), rel=0.05)
+
+
+@pytest.mark.parametrize("period", [3, 5, 7])
+def test_lattice_loss_leaves_other_periods_alone(period: int) -> None:
+    columns = 20.0 * (torch.arange(64) % period == 0).float()
+    assert lattice_of(columns.expand(1, 3, 64, 64)) < 0.1 * lattice_of(
+        20.0 * (torch.arange(64) % 4 == 0).float().expand(1, 3, 64, 64)
+    )
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (36, 200), (100, 64)])
+def test_lattice_loss_of_a_flat_picture_and_of_a_slope_is_none(height: int, width: int) -> None:
+    assert lattice_of(torch.full((2, 3, height, width), 255.0)) == 0
+    slope = torch.arange(width).expand(1, 3, height, width).float()
+    assert lattice_of(slope) < 0.1  # the reflected border alone

@@ -64,6 +64,17 @@ def test_metrics(tiny_run: Path) -> None:
     assert [float(row["lr"]) for row in training] == sorted((float(row["lr"]) for row in training), reverse=True)
 
 
+def test_lattice_weight_lowers_the_lattice(tmp_path: Path, photo_folder: Path, impasto: Impasto) -> None:
+    lattices = []
+    for weight in (0, 1e7):
+        directory = tmp_path / f"{weight:g}"
+        line = (f"data.root={photo_folder}", f"hydra.run.dir={directory}", f"trainer.lattice_weight={weight:g}")
+        done = impasto("train", *TINY, *line, "trainer.steps=40", "trainer.validate_every=40")
+        assert done.returncode == 0, done.stderr
+        lattices.append([float(row["lattice"]) for row in rows(directory) if row["lattice"]][-1])
+    assert lattices[1] < 0.7 * lattices[0]
+
+
 def test_the_card_tells_what_was_trained_and_no_path(tiny_run: Path, photo_folder: Path) -> None:
     newest = max(tiny_run.glob("*.safetensors"))
     network, card = checkpoint.load(newest)
