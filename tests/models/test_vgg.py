@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from impasto.configs.errors import RequestError
 from impasto.configs.schema import VGG16_LAYERS
-from impasto.models import vgg_weights
+from impasto.models import vgg, vgg_weights
 from impasto.models.vgg import VGGFeatures
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -40,14 +40,15 @@ def test_features_equal_those_of_onnx_runtime(original: vgg_weights.Weights) -> 
         torch.testing.assert_close(values.flatten()[golden["places"]], expected, rtol=1e-4, atol=1e-3)
 
 
-def test_no_more_of_vgg_is_built_or_run_than_the_layers_need() -> None:
+def test_no_more_of_vgg_is_built_or_run_than_the_layers_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vgg, "FUSED", False)  # so that each module is called
     weights = vgg_weights.load("random")
-    vgg = VGGFeatures(["relu2_2", "relu1_2"], weights)
-    assert list(vgg.net) == list(VGG16_LAYERS[: VGG16_LAYERS.index("relu2_2") + 1])
+    network = VGGFeatures(["relu2_2", "relu1_2"], weights)
+    assert list(network.net) == list(VGG16_LAYERS[: VGG16_LAYERS.index("relu2_2") + 1])
     ran: list[str] = []
-    for name, layer in vgg.net.items():
+    for name, layer in network.net.items():
         layer.register_forward_hook(lambda *_, name=name: ran.append(name))
-    features = vgg(torch.zeros(1, 3, 16, 16), ["relu1_2"])
+    features = network(torch.zeros(1, 3, 16, 16), ["relu1_2"])
     assert list(features) == ["relu1_2"]
     assert ran == ["conv1_1", "relu1_1", "conv1_2", "relu1_2"]
 
@@ -57,6 +58,24 @@ def test_a_conv_layer_is_read_before_its_relu() -> None:
     both = VGGFeatures(["conv1_1", "relu1_1"], weights)(torch.rand(1, 3, 8, 8) * 255)
     assert both["conv1_1"].min() < 0
     torch.testing.assert_close(both["conv1_1"].relu(), both["relu1_1"])
+
+
+@pytest.mark.skipif(not vgg.FUSED, reason="this build of torch has no oneDNN")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("layers", [["relu1_2", "relu3_3"], ["conv1_2", "pool2"]])
+def test_convolutions_with_their_relu_change_no_bit(
+    dtype: torch.dtype, layers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = VGGFeatures(layers, vgg_weights.load("random")).to(dtype).to(memory_format=torch.channels_last)
+    picture = (torch.rand(2, 3, 40, 24, generator=torch.Generator().manual_seed(0)) * 255).requires_grad_()
+    results = []
+    for fused in (True, False):
+        monkeypatch.setattr(vgg, "FUSED", fused)
+        features = network(picture.contiguous(memory_format=torch.channels_last))
+        (gradient,) = torch.autograd.grad([features[layer].float().square().mean() for layer in layers], picture)
+        results.append([*features.values(), gradient])
+    for one, other in zip(*results, strict=True):
+        assert torch.equal(one, other)
 
 
 def test_an_unknown_layer_is_named() -> None:
