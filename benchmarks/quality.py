@@ -60,7 +60,7 @@ def main() -> None:
     network, card = checkpoint.load(newest)
     config = app.compose("train", overrides)
     loss = PerceptualLoss(config.loss, vgg_weights.load("auto"), style.load(config.style).pixels)
-    photos, _ = validation_crops(PhotoSet(options.val, "--val"), SIZE)
+    photos, _, _ = validation_crops(PhotoSet(options.val, "--val"), SIZE)
     rows, pictures = losses_on(network, loss, photos)
     training = card["training"]
     title = f"{options.model}, {options.minutes:g} min, {training['images']:,} images, {training['precision']}"

@@ -276,7 +276,7 @@ class EvaluationConfig:
 class EvaluateConfig:
     """impasto-evaluate: judge a network by how many iterations of the optimizer it is worth."""
 
-    checkpoint: str = path("FILE")
+    checkpoint: str = path("FILE|DIR")
     photos: str = path("DIR")
     style: str | None = path("FILE")
     output: str = path("DIR")

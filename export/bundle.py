@@ -15,8 +15,8 @@ from impasto.configs.errors import RequestError
 from impasto.configs.schema import ExportConfig
 from impasto.export import coreml_file, guide, onnx_file, parity
 from impasto.export.label import Label, coreml_contract, onnx_contract
-from impasto.export.runtime import IN_BUNDLE
 from impasto.models import checkpoint
+from impasto.models.exported import IN_BUNDLE
 
 FORMAT = "impasto-bundle-1"
 MANIFEST = "manifest.json"

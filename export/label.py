@@ -1,16 +1,18 @@
 """What an exported file promises to its caller, and what it says of itself."""
 
 import importlib.metadata
+import json
 from dataclasses import dataclass
 from typing import Any
 
-from impasto.export.runtime import MIN_SIDE
+from impasto.models.exported import MIN_SIDE
 
 INPUT = "image"
 OUTPUT = "stylized"
 OPSET = 18  # ONNX 1.13: what torch's exporter writes natively
 IR = 8  # of ONNX 1.13 too, so that ONNX Runtime 1.14 and later load the file
 SPECIFICATION = 7  # Core ML's number for iOS 16
+JUDGED = ("name", "sha256", "size", "painter", "seed")  # what tells one painting from another
 
 Contract = dict[str, Any]
 """A file's input and output as plain JSON."""
@@ -18,12 +20,16 @@ Contract = dict[str, Any]
 
 @dataclass(frozen=True)
 class Label:
-    """The style that a file paints in, and the impasto that wrote it."""
+    """The style that a file paints in, and the impasto that wrote it.
+
+    `card` is JSON: of the checkpoint's card, what a judge of the network needs; empty where a part of it is missing.
+    """
 
     style: str
     artist: str
     licence: str
     version: str
+    card: str
 
     @classmethod
     def of(cls, card: dict[str, Any]) -> "Label":
@@ -32,7 +38,10 @@ class Label:
         name, artist, licence = (
             " ".join(str(style.get(key) or "unknown").split()) for key in ("name", "artist", "licence")
         )
-        return cls(name, artist, licence, importlib.metadata.version("impasto"))
+        kept = {key: style[key] for key in JUDGED if key in style}
+        judged = {"loss": card["loss"], "style": kept} if card.get("loss") and len(kept) == len(JUDGED) else {}
+        text = json.dumps(judged, separators=(",", ":"), sort_keys=True)
+        return cls(name, artist, licence, importlib.metadata.version("impasto"), text)
 
 
 def onnx_contract(io: str) -> Contract:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from impasto.export.label import INPUT, IR, OPSET, OUTPUT, Label, onnx_contract, sentence
 from impasto.export.quiet import quiet
 from impasto.models import networks
+from impasto.models.exported import CARD
 
 
 class Pixels(nn.Module):
@@ -62,6 +63,7 @@ def write(network: networks.Transformer, path: Path, io: str, label: Label) -> N
             "impasto": label.version,
             "torch": importlib.metadata.version("torch"),
             "contract": sentence(contract),
+            CARD: label.card,
         },
     )
     onnx.checker.check_model(model, full_check=True)

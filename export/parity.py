@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from impasto.configs.errors import CheckError
 from impasto.configs.schema import OnnxConfig
-from impasto.export import runtime
 from impasto.export.label import INPUT, OUTPUT
-from impasto.models import networks
+from impasto.models import exported, networks
 from impasto.models.pictures import Picture
 
 # (height, width): multiples of 4, odd ones, the smallest height there is, portrait, landscape
@@ -79,11 +78,11 @@ def picture(height: int, width: int) -> NDArray[np.uint8]:
 
 
 def _pixels(path: Path) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
-    session = runtime.load(path)
+    session = exported.load(path)
 
     def run(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         alpha = np.random.default_rng(0).integers(0, 256, rgb.shape[:2], np.uint8)
-        stylized = runtime.stylize(session, Picture(rgb, alpha))
+        stylized = exported.stylize(session, Picture(rgb, alpha))
         if stylized.alpha is None or not np.array_equal(stylized.alpha, alpha):
             raise CheckError(
                 f"{path.name} changes the alpha of a picture; this is a fault of impasto, please report it"

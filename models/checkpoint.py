@@ -1,7 +1,6 @@
 """The file that passes from training to export: weights and a JSON card in one .safetensors file."""
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from safetensors.torch import save_file
 
 from impasto.configs.errors import RequestError
 from impasto.configs.schema import ModelConfig, check
+from impasto.models import files
 from impasto.models.networks import Transformer, build
 
 SUFFIX = ".safetensors"
@@ -21,17 +21,11 @@ Card = dict[str, Any]
 
 
 def save(path: Path, network: Transformer, model: ModelConfig, card: Card) -> None:
-    """Write a checkpoint whole or not at all: aside, synced, then renamed."""
+    """Write a checkpoint whole or not at all."""
     card = {"model": asdict(model)} | card
     metadata = {"format": _FORMAT, "card": json.dumps(card, sort_keys=True)}
-    aside = path.with_name(f".{path.name}.part")
-    try:
-        save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, aside, metadata)
-        with aside.open("rb") as file:
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with files.aside(path) as part:
+        save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, part, metadata)
 
 
 def load(path: Path) -> tuple[Transformer, Card]:

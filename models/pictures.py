@@ -3,9 +3,7 @@
 import io
 import logging
 import os
-import uuid
 import warnings
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from impasto.configs.errors import RequestError
+from impasto.models.files import aside
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm")
 MAX_PIXELS = 178_956_970  # where Pillow itself refuses: 2 x 89 MP, half a gigabyte of RGB once decoded
@@ -84,17 +83,13 @@ def write(picture: Picture, path: Path, quality: int) -> None:
             image = Image.composite(image, Image.new("RGB", image.size, "white"), alpha)
         else:
             image.putalpha(alpha)
-    aside = path.with_name(f".{uuid.uuid4().hex}.part")  # hidden: find_pictures never sees it
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(aside, kind, **options)
-        aside.replace(path)
+        with aside(path) as part:  # hidden: find_pictures never sees it
+            image.save(part, kind, **options)
     except (OSError, ValueError) as error:  # ValueError: WebP's 16383 px
         reason = str(getattr(error, "strerror", None) or error).lower()
         raise RequestError(f"{path} cannot be written as {image.width}x{image.height} {kind}: {reason}") from error
-    finally:
-        with suppress(OSError):
-            aside.unlink()
 
 
 def check_writable(path: Path) -> None:

@@ -33,10 +33,10 @@ def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def impasto() -> Callable[..., Run]:
     """Run a console script: impasto("train", "seed=1")."""
 
-    def call(verb: str, *arguments: object, cwd: Path | None = None) -> Run:
+    def call(verb: str, *arguments: object, cwd: Path | None = None, timeout: float = 300) -> Run:
         script = Path(sys.executable).with_name(f"impasto-{verb}")
         line = [str(script), *map(str, arguments)]
-        return subprocess.run(line, capture_output=True, text=True, cwd=cwd, timeout=300, check=False)
+        return subprocess.run(line, capture_output=True, text=True, cwd=cwd, timeout=timeout, check=False)
 
     return call
 

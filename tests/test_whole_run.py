@@ -1,4 +1,4 @@
-"""From photos to stylized pictures through the console scripts: train, resume, export, stylize."""
+"""From photos to stylized pictures through the console scripts: train, resume, export, stylize, evaluate."""
 
 import json
 import shutil
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from impasto.models import checkpoint
@@ -45,6 +46,20 @@ def test_whole_run(tiny_run: Path, photo_folder: Path, tmp_path: Path, impasto: 
     alone = impasto("stylize", f"model={bundle}", f"input={photos / 'photo_0.jpg'}", f"output={tmp_path / 'one.png'}")
     assert alone.returncode == 0, alone.stderr
     assert np.abs(_pixels(tmp_path / "one.png") - _expected(network, photos / "photo_0.jpg")).max() <= 2
+
+    # The bundle is worth what the checkpoint is worth, and passes and fails the gate as it does.
+    line = [f"photos={photo_folder}", "weights=random", f"cache={tmp_path / 'cache'}", "evaluate.sizes=[32]"]
+    line += ["evaluate.starts=[noise]", "evaluate.count=2", "evaluate.iterations=12"]
+    medians, ways = [], []
+    for judged in (newest, bundle):
+        done = impasto("evaluate", f"checkpoint={judged}", *line, f"output={tmp_path / 'e'}", "evaluate.min_worth=13")
+        assert done.returncode == 1, done.stderr
+        assert "less than evaluate.min_worth=13" in done.stderr
+        medians += json.loads((tmp_path / "e/evaluation.json").read_text())["medians"]
+        ways.append(sorted((tmp_path / "cache").iterdir()))
+    assert medians[0]["total"] == pytest.approx(medians[1]["total"], rel=0.01)  # the bundle's output is rounded
+    assert abs(medians[0]["worth"] - medians[1]["worth"]) <= 1
+    assert ways[0] == ways[1]  # one loss: the optimizer's ways are not walked again
 
 
 def _pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:

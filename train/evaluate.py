@@ -1,17 +1,14 @@
 """impasto-evaluate."""
 
-import json
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impasto.configs.app import run
 from impasto.configs.errors import RequestError
-from impasto.configs.schema import EvaluateConfig, LossConfig, StyleConfig
+from impasto.configs.schema import EvaluateConfig
 
 if TYPE_CHECKING:
     from impasto.train.evaluation import Result
-    from impasto.train.style import Style
 
 SHOWN = 4  # photos on the contact sheet
 
@@ -26,30 +23,30 @@ def task(config: EvaluateConfig) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from impasto.models import checkpoint, vgg_weights
+    from impasto.models import files, vgg_weights
     from impasto.models.losses import PerceptualLoss
-    from impasto.train import evaluation, hardware, photos
+    from impasto.train import evaluation, hardware, judged, photos
     from impasto.train.display import Display
 
-    network, card = checkpoint.load(Path(config.checkpoint))
+    output = Path(config.output)
+    if output.exists() and not output.is_dir():
+        raise RequestError(f"output={output} is a file; name a folder")
+    network = judged.load(Path(config.checkpoint))
     photo_set = photos.PhotoSet(Path(config.photos), "photos")
     photo_set.names = photo_set.names[: config.evaluate.count]
-    painting = _style(config, card)
-    settings = _loss_config(card, config.weights)
+    painting = network.painting(config.style)
+    settings = network.loss_with(config.weights)
     hardware.keep_memory()
-    loss = PerceptualLoss(settings, vgg_weights.load(config.weights), painting.pixels)
-    key = evaluation.loss_key(card["loss"], painting.sha256, card["style"]["size"])
+    loss = PerceptualLoss(settings, vgg_weights.load(config.weights, settings.network), painting.pixels)
+    key = evaluation.loss_key(network.card["loss"], painting.sha256, network.style.size)
     results: list[Result] = []
     steps = len(photo_set.names) * len(config.evaluate.sizes) * len(config.evaluate.starts)
     with Display(f"evaluating {Path(config.checkpoint).name}") as display:
         for size in config.evaluate.sizes:
-            crops, skipped = photos.validation_crops(photo_set, size)
-            names = [
-                name for name in photo_set.names if not any(f"{photo_set.root}/{name} " in line for line in skipped)
-            ]
+            crops, names, skipped = photos.validation_crops(photo_set, size)
             for line in skipped:
                 display.say(line)
-            for index, crop in enumerate(crops.numpy()):
+            for crop, name in zip(crops.numpy(), names, strict=True):
                 done = len(results) * len(config.evaluate.starts)
 
                 def show(start: str, iterate: Any, done: int = done, size: int = size) -> None:
@@ -57,20 +54,18 @@ def task(config: EvaluateConfig) -> None:
                     text = f"{size} px from {start}, iteration {iterate.iteration}: {iterate.losses['total']:,.0f}"
                     display.note(place / steps, text)
 
-                results.append(evaluation.judge(network, loss, crop, names[index], config, key, show))
+                results.append(evaluation.judge(network.run, loss, crop, name, config, key, show))
     rows = evaluation.summary(results)
-    output = Path(config.output)
     output.mkdir(parents=True, exist_ok=True)
     facts = {
-        "checkpoint": {"model": card["model"], "style": card["style"]["name"], "training": card["training"]},
-        "loss": card["loss"],
+        "checkpoint": {"style": network.style.name, "output": network.output}
+        | {name: network.card[name] for name in ("model", "training") if name in network.card},
+        "loss": network.card["loss"],
         "yardstick": vars(evaluation.YARDSTICK) | {"iterations": config.evaluate.iterations, "seed": config.seed},
         "medians": rows,
         "photos": [result.as_json() for result in results],
     }
-    aside = output / ".evaluation.json.part"
-    aside.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    aside.replace(output / "evaluation.json")
+    files.write_json(output / "evaluation.json", facts)
     _pictures(results, output)
     table = Table("size", "optimizer from", "worth, iterations", "loss / optimizer's best", "total", "content", "style")
     for row in rows:
@@ -80,36 +75,6 @@ def task(config: EvaluateConfig) -> None:
     Console().print(table)
     print(f"{output}: evaluation.json, curves.png, sheet.png")
     evaluation.gate(rows, config.evaluate)
-
-
-def _style(config: EvaluateConfig, card: dict[str, Any]) -> "Style":
-    """The painting that the network was trained on; RequestError for another one."""
-    from impasto.train import style
-
-    known = {item.name for item in fields(StyleConfig)}
-    settings = StyleConfig(
-        **{name: value for name, value in card["style"].items() if name in known}, image=config.style
-    )
-    if config.style is None and settings.painter is None:
-        raise RequestError(f"style is missing: name the picture of {settings.name} that the network was trained on")
-    if config.style is not None:
-        settings.painter = None
-    painting = style.load(settings)
-    if painting.sha256 != card["style"]["sha256"]:
-        raise RequestError(
-            f"style={config.style or settings.painter} is not the picture of {settings.name} that the network was "
-            "trained on (its SHA-256 differs); the losses could not be compared"
-        )
-    return painting
-
-
-def _loss_config(card: dict[str, Any], weights: str) -> LossConfig:
-    if (card["loss"]["weights"] == "random") != (weights == "random"):
-        raise RequestError(f"weights={weights} are not the VGG weights that the network was trained with")
-    known = {item.name for item in fields(LossConfig)}
-    return LossConfig(
-        **{name: value for name, value in card["loss"].items() if name in known - {"weights"}}, weights=weights
-    )
 
 
 def _pictures(results: list["Result"], output: Path) -> None:

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from impasto.configs.errors import CheckError
 from impasto.configs.schema import EvaluateConfig, EvaluationConfig, OptimizerConfig
+from impasto.models import files
 from impasto.models.losses import Losses, PerceptualLoss
-from impasto.models.networks import Transformer
 from impasto.train.optimizer import Iterate, noise, optimize
 from impasto.train.sheets import to_bytes
 
@@ -75,7 +75,7 @@ class Result:
 
 
 def judge(
-    network: Transformer,
+    network: Callable[[Tensor], Tensor],
     loss: PerceptualLoss,
     photo: NDArray[np.uint8],
     name: str,
@@ -83,7 +83,7 @@ def judge(
     key: str,
     show: Callable[[str, Iterate], None],
 ) -> Result:
-    """Compare a network with the optimizer on one photo [H, W, 3], by the same loss, in float32.
+    """Compare a network, pixels to pixels, with the optimizer on one photo [H, W, 3], by the same loss, in float32.
 
     `key` names the loss for the cache of trajectories; `show` is called at each iteration that is really computed.
     """
@@ -200,9 +200,8 @@ def _trajectory(
     walked = optimize(loss, target, first, YARDSTICK, iterations, follow)
     tensors = {"totals": torch.tensor(walked.totals, dtype=torch.float64), "kept": torch.tensor(kept)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.part")
-    save_file(tensors | {"pictures": torch.stack(pictures)}, aside, {"format": _FORMAT})
-    aside.replace(path)
+    with files.aside(path) as part:
+        save_file(tensors | {"pictures": torch.stack(pictures)}, part, {"format": _FORMAT})
     return Trajectory(walked.totals, kept, torch.stack(pictures).numpy())
 
 

@@ -1,11 +1,8 @@
 """impasto-optimize: the classic optimizer on one photo, the reference that networks are judged by."""
 
 import importlib.metadata
-import json
 import math
 import platform
-import uuid
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
@@ -34,7 +31,7 @@ def optimize(config: OptimizeConfig) -> None:
 
     Ctrl-C writes what there is and raises KeyboardInterrupt with a sentence that says so.
     """
-    from impasto.models import pictures, vgg_weights
+    from impasto.models import files, pictures, vgg_weights
     from impasto.train import hardware, sources
     from impasto.train.display import Display
     from impasto.train.interrupt import Interrupt
@@ -64,7 +61,7 @@ def optimize(config: OptimizeConfig) -> None:
     assert done.pixels is not None
     pictures.write(given.picture(done.pixels), output, config.quality)
     trace = output.with_suffix(".trace.json")
-    _write_json(trace, done.trace(given.sha256, str(place.dtype).removeprefix("torch.")))
+    files.write_json(trace, done.trace(given.sha256, str(place.dtype).removeprefix("torch.")))
     if interrupt.asked:
         raise KeyboardInterrupt(f"stopped after {done.iterations} iterations; what there was by then is in {output}")
     print(f"{output} after {done.iterations} iterations ({done.stages[-1][1].ended}); losses in {trace}")
@@ -159,14 +156,3 @@ def _output(config: OptimizeConfig) -> Path:
         if source is not None and output.exists() and Path(source).exists() and output.samefile(source):
             raise RequestError(f"output={output} would overwrite a picture that goes in; name another place")
     return output
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON whole or not at all."""
-    aside = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        aside.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-        aside.replace(path)
-    finally:
-        with suppress(OSError):
-            aside.unlink()

@@ -148,9 +148,9 @@ def loader(crops: Crops, batch: int, first_step: int, pin_memory: bool) -> DataL
     )
 
 
-def validation_crops(photos: PhotoSet, size: int) -> tuple[Tensor, list[str]]:
-    """The middle square of each photo at short side `size`: uint8 [N, size, size, 3]; and what was skipped."""
-    crops, skipped = [], []
+def validation_crops(photos: PhotoSet, size: int) -> tuple[Tensor, list[str], list[str]]:
+    """The middle square of each photo at short side `size`, uint8 [N, size, size, 3]; their names; what was skipped."""
+    crops, names, skipped = [], [], []
     for name in photos.names:
         try:
             photo = photos.read(name, size)
@@ -159,9 +159,10 @@ def validation_crops(photos: PhotoSet, size: int) -> tuple[Tensor, list[str]]:
             continue
         top, left = ((side - size) // 2 for side in photo.shape[:2])
         crops.append(photo[top : top + size, left : left + size])
+        names.append(name)
     if not crops:
         raise RequestError(f"none of the photos to validate on in {photos.root} can be read; the first: {skipped[0]}")
-    return torch.from_numpy(np.stack(crops)), skipped
+    return torch.from_numpy(np.stack(crops)), names, skipped
 
 
 def to_pixels(batch: Tensor, device: torch.device) -> Tensor:

@@ -1,7 +1,6 @@
 """What a run needs to go on, beside its checkpoint: weights, their average, Adam's moments, the place in the data."""
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from impasto.configs.errors import RequestError
+from impasto.models import files
 
 _FORMAT = "impasto-resume-1"
 
@@ -34,14 +34,8 @@ def save(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer, progre
     }
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{key}": value.contiguous().clone() for key, value in values.items()}
-    aside = path.with_name(f".{path.name}.part")
-    try:
-        save_file(tensors, aside, {"format": _FORMAT, "progress": json.dumps(vars(progress))})
-        with aside.open("rb") as file:
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with files.aside(path) as part:
+        save_file(tensors, part, {"format": _FORMAT, "progress": json.dumps(vars(progress))})
 
 
 def load(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer) -> Progress:

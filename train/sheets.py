@@ -1,5 +1,6 @@
 """What people look at while a network trains: sheets of pictures, and curves."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,14 +22,18 @@ def to_bytes(pixels: Tensor) -> NDArray[np.uint8]:
 
 def sheet(rows: Sequence[Sequence[NDArray[np.uint8]]], captions: Sequence[str]) -> NDArray[np.uint8]:
     """Pictures [H, W, 3] in rows and columns on white, a caption over each column."""
-    widths = [max(row[column].shape[1] for row in rows) for column in range(len(captions))]
+    font = ImageFont.load_default(15)
+    widths = [
+        max(math.ceil(font.getlength(caption)), *(row[column].shape[1] for row in rows))
+        for column, caption in enumerate(captions)
+    ]
     heights = [max(picture.shape[0] for picture in row) for row in rows]
     size = (sum(widths) + GAP * (len(widths) + 1), sum(heights) + GAP * (len(heights) + 1) + CAPTION)
     canvas = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(canvas)
     left = GAP
     for column, caption in enumerate(captions):
-        draw.text((left, GAP), caption, fill="black", font=ImageFont.load_default(15))
+        draw.text((left, GAP), caption, fill="black", font=font)
         top = GAP + CAPTION
         for row, height in zip(rows, heights, strict=True):
             canvas.paste(Image.fromarray(row[column]), (left, top))

@@ -55,7 +55,7 @@ class Trainer:
         self.average = AveragedModel(self.network, multi_avg_fn=average)
         self.optimizer = torch.optim.Adam(self.network.parameters(), config.trainer.lr, fused=True)
         self.crops = Crops(photos[0], config.data, config.seed)
-        self.held_out, self.skipped = validation_crops(photos[1], config.data.val_size)
+        self.held_out, _, self.skipped = validation_crops(photos[1], config.data.val_size)
         self.progress = Progress()
         if config.resume is not None:
             self.progress = resume.load(directory / STATE, self._modules(), self.optimizer)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,14 @@ from impasto.models import checkpoint, networks
 from tests.conftest import Run
 
 MODELS = {"mobile": ModelConfig("mobile", 0.25, 1), "johnson": ModelConfig("johnson", 0.25, 1)}
-CARD = {"style": {"name": "swirls", "artist": "Ünal", "licence": "CC0-1.0", "sha256": "5e"}, "training": {"steps": 7}}
+CARD: dict[str, dict[str, Any]] = {
+    "style": {
+        **{"name": "swirls", "artist": "Ünal", "licence": "CC0-1.0"},
+        **{"sha256": "5e", "size": 256, "painter": "swirls", "seed": 6},
+    },
+    "loss": {"network": "vgg16", "style_layers": ["relu1_2"], "style_weight": 5.0},
+    "training": {"steps": 7},
+}
 
 Build = Callable[[str], networks.Transformer]
 Written = Callable[[str, str], Path]

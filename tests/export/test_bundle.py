@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 
 from impasto.configs.errors import CheckError, RequestError
 from impasto.configs.schema import CoreMLConfig, ExportConfig, OnnxConfig
-from impasto.export import bundle, coreml_file, onnx_file, parity, runtime
+from impasto.export import bundle, coreml_file, onnx_file, parity
+from impasto.models.exported import stylize
 from impasto.models.pictures import Picture
 from tests.conftest import Run
 from tests.export.conftest import Build, Written
@@ -232,14 +233,13 @@ def test_another_network_fails_parity(written: Written, build: Build, io: str) -
 
 def test_no_numbers_and_other_alpha_fail(written: Written, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     path, network = written("mobile", "pixels"), build("mobile")
-    stylize = runtime.stylize
 
     def opaque(session: Any, picture: Picture) -> Picture:
         result = stylize(session, picture)
         return Picture(result.rgb, np.full_like(result.rgb[..., 0], 255))
 
     with monkeypatch.context() as patch:
-        patch.setattr(runtime, "stylize", opaque)
+        patch.setattr("impasto.models.exported.stylize", opaque)
         with pytest.raises(CheckError, match="changes the alpha"):
             parity.check(path, network, OnnxConfig("pixels", 255))
     with torch.no_grad():

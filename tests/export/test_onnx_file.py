@@ -1,5 +1,6 @@
 import getpass
 import importlib.metadata
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -12,11 +13,13 @@ import torch
 from onnx import TensorProto, helper
 
 from impasto.configs.schema import OnnxConfig
-from impasto.export import parity, runtime
+from impasto.export import parity
+from impasto.export.label import JUDGED, Label
 from impasto.models import networks
+from impasto.models.exported import load, stylize
 from impasto.models.pictures import Picture
 from tests.conftest import Run
-from tests.export.conftest import Build, Written
+from tests.export.conftest import CARD, Build, Written
 
 FILES = [("mobile", "pixels"), ("johnson", "pixels"), ("mobile", "float")]
 SIZES = [(16, 16), (17, 33), (131, 217), (50, 37), (64, 96)]
@@ -96,7 +99,16 @@ def test_says_what_it_is(written: Written) -> None:
         assert (found["style"], found["artist"], found["licence"]) == ("swirls", "Ünal", "CC0-1.0")
         assert found["impasto"] == version
         assert words in found["contract"]
+        card = json.loads(found["card"])
+        assert card == {"loss": CARD["loss"], "style": {key: CARD["style"][key] for key in JUDGED}}
+        assert found["card"] == json.dumps(card, separators=(",", ":"))  # compact
         assert (model.producer_name, model.producer_version) == ("impasto", version)
+
+
+def test_a_card_that_lacks_a_part_is_left_out() -> None:
+    for part in ("loss", "style"):
+        assert Label.of({name: values for name, values in CARD.items() if name != part}).card == "{}"
+    assert Label.of(CARD | {"style": CARD["style"] | {"image": "/home/me/painting.jpg"}}).card == Label.of(CARD).card
 
 
 @pytest.mark.parametrize(("name", "io"), FILES)
@@ -117,8 +129,8 @@ def test_float_is_not_rounded(written: Written, build: Build) -> None:
 
 def test_alpha_passes(written: Written) -> None:
     alpha = np.random.default_rng(0).integers(0, 256, (19, 45), np.uint8)
-    session = runtime.load(written("mobile", "pixels"))
-    results = [runtime.stylize(session, Picture(parity.picture(19, 45), a)) for a in (alpha, 255 - alpha)]
+    session = load(written("mobile", "pixels"))
+    results = [stylize(session, Picture(parity.picture(19, 45), a)) for a in (alpha, 255 - alpha)]
     np.testing.assert_array_equal(results[0].alpha, alpha)
     np.testing.assert_array_equal(results[1].alpha, 255 - alpha)
     np.testing.assert_array_equal(results[0].rgb, results[1].rgb)

@@ -1,4 +1,4 @@
-"""impasto-stylize and its runtime, on a tiny file that honours the contract: it inverts colours and passes alpha."""
+"""impasto-stylize, on a tiny file that honours the contract: it inverts colours and passes alpha."""
 
 import io
 import subprocess
@@ -7,50 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
 from PIL import Image
 from rich.console import Console
 
 from impasto.configs.errors import RequestError
 from impasto.configs.schema import StylizeConfig
-from impasto.export import runtime, stylize
-from impasto.models.pictures import Picture, read
-
-PIXELS = [1, "H", "W", 4]
-
-
-def model(path: Path, shape: Any = PIXELS, kind: int = TensorProto.UINT8, name: str = "image", crop: int = 0) -> Path:
-    """Invert the colours, pass alpha. The padding by reflection, cut off again, needs 16 pixels a side."""
-    constants = {
-        "pads": [0, 15, 15, 0, 0, 0, 0, 0],
-        "begin": [15, 15],
-        "end": [2**31 - crop if crop == 0 else -crop] * 2,
-        "axes": [1, 2],
-    }
-    tensors = [helper.make_tensor(key, TensorProto.INT64, [len(value)], value) for key, value in constants.items()]
-    tensors.append(helper.make_tensor("inverse", TensorProto.INT32, [4], [-1, -1, -1, 1]))
-    tensors.append(helper.make_tensor("white", TensorProto.INT32, [4], [255, 255, 255, 0]))
-    nodes = [
-        helper.make_node("Cast", [name], ["whole"], to=TensorProto.INT32),
-        helper.make_node("Pad", ["whole", "pads"], ["padded"], mode="reflect"),
-        helper.make_node("Slice", ["padded", "begin", "end", "axes"], ["cut"]),
-        helper.make_node("Mul", ["cut", "inverse"], ["negative"]),
-        helper.make_node("Add", ["negative", "white"], ["inverted"]),
-        helper.make_node("Cast", ["inverted"], ["stylized"], to=kind),
-    ]
-    values = (
-        [helper.make_tensor_value_info(name, kind, shape)],
-        [helper.make_tensor_value_info("stylized", kind, shape)],
-    )
-    graph = helper.make_graph(nodes, "inverter", *values, tensors)
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    onnx.checker.check_model(made)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(made, path)
-    return path
+from impasto.export import stylize
+from impasto.models.pictures import read
+from tests.models.made_models import model
 
 
 @pytest.fixture(scope="module")
@@ -70,54 +36,6 @@ def save(path: Path, pixels: NDArray[np.uint8], **options: Any) -> Path:
 
 def ask(inverter: Path, source: Path, output: Path) -> None:
     stylize.task(StylizeConfig(model=str(inverter), input=str(source), output=str(output), threads=1, quality=95))
-
-
-@pytest.mark.parametrize("size", [(16, 16), (17, 33), (64, 50), (1, 1), (5, 40), (40, 15)])
-def test_any_size_comes_back(inverter: Path, size: tuple[int, int]) -> None:
-    picture = Picture(noise(*size), noise(*size, 1)[..., 0], had_profile=True)
-    result = runtime.stylize(runtime.load(inverter, 1), picture)
-    np.testing.assert_array_equal(result.rgb, 255 - picture.rgb)
-    assert result.alpha is not None and picture.alpha is not None and result.had_profile
-    np.testing.assert_array_equal(result.alpha, picture.alpha)
-    assert runtime.stylize(runtime.load(inverter, 1), Picture(picture.rgb)).alpha is None
-
-
-def test_threads_reach_onnx_runtime(inverter: Path) -> None:
-    assert runtime.load(inverter, 2).get_session_options().intra_op_num_threads == 2
-
-
-def test_a_bundle_is_a_model(inverter: Path, tmp_path: Path) -> None:
-    model(tmp_path / "swirls" / "android" / "model.onnx")
-    assert runtime.load(tmp_path / "swirls", 1).get_inputs()[0].name == "image"
-    with pytest.raises(RequestError, match="holds no android"):
-        runtime.load(tmp_path, 1)
-
-
-def test_wrong_models_get_one_sentence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "text.onnx").write_text("not a model")
-    (tmp_path / "empty.onnx").touch()
-    wrong = {
-        tmp_path / "gone.onnx": "there is no such model",
-        tmp_path / "text.onnx": "no ONNX file that ONNX Runtime can load",
-        tmp_path / "empty.onnx": "no ONNX file that ONNX Runtime can load",
-        model(tmp_path / "float.onnx", kind=TensorProto.FLOAT): "takes image tensor.float.",
-        model(tmp_path / "other.onnx", name="input"): "takes input",
-        model(tmp_path / "fixed.onnx", shape=[1, 64, 64, 4]): r"takes image tensor.uint8. \[1, 64, 64, 4\]",
-    }
-    for path, fault in wrong.items():
-        with pytest.raises(RequestError, match=fault) as caught:
-            runtime.load(path, 1)
-        message = str(caught.value)
-        assert str(path) in message and "\n" not in message and len(message) < 400
-    assert capfd.readouterr() == ("", "")  # ONNX Runtime keeps quiet
-
-
-def test_a_model_that_fails_or_changes_the_size_is_said(inverter: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    with pytest.raises(RequestError, match=r"the model turns \(1, 20, 30, 4\) into \(1, 18, 28, 4\)"):
-        runtime.stylize(runtime.load(model(tmp_path / "small.onnx", crop=2), 1), Picture(noise(20, 30)))
-    monkeypatch.setattr(runtime, "MIN_SIDE", 1)
-    with pytest.raises(RequestError, match="a picture of 9x9 could not be stylized"):
-        runtime.stylize(runtime.load(inverter, 1), Picture(noise(9, 9)))
 
 
 def test_one_photo(inverter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -248,7 +166,7 @@ def test_progress_on_a_terminal(inverter: Path, tmp_path: Path, monkeypatch: pyt
 def test_no_torch_and_no_telemetry(inverter: Path, tmp_path: Path) -> None:
     program = (
         "import os, sys\n"
-        "import impasto.export.stylize, impasto.export.runtime\n"
+        "import impasto.export.stylize, impasto.models.exported\n"
         "assert os.environ['ORT_DISABLE_TELEMETRY'] == '1'\n"
         "impasto.export.stylize.main()\n"
         "assert not {'torch', 'onnx', 'coremltools'} & set(sys.modules)\n"

@@ -1,18 +1,27 @@
 """Networks against the optimizer: worth, ratio, cache, gate, and what impasto-evaluate leaves."""
 
 import json
+import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from onnx import TensorProto
 from PIL import Image
 
-from impasto.configs.errors import CheckError
+from impasto.configs import app
+from impasto.configs.errors import CheckError, RequestError
 from impasto.configs.schema import EvaluationConfig
-from impasto.train import evaluation
+from impasto.models import vgg_weights
+from impasto.models.losses import PerceptualLoss
+from impasto.train import evaluate, evaluation, judged, style
 from impasto.train.evaluation import Trajectory
 from tests.conftest import Run
+from tests.models.made_models import model
 
 Impasto = Callable[..., Run]
 
@@ -79,6 +88,8 @@ def test_the_command(tiny_run: Path, photo_folder: Path, tmp_path: Path, impasto
         assert row["losses"]["total"] == pytest.approx(row["losses"]["content"] + row["losses"]["style"], rel=1e-4)
         assert row["ratio"]["noise"] == pytest.approx(row["losses"]["total"] / row["best"]["noise"])
         assert 1 <= row["worth"]["noise"] <= 25
+    assert facts["checkpoint"]["output"] == "float32, not rounded"
+    assert facts["checkpoint"]["model"]["name"] == "mobile"
     for name in ("curves.png", "sheet.png"):
         with Image.open(tmp_path / "out" / name) as picture:
             assert len(picture.getcolors(1 << 20) or []) > 10
@@ -103,3 +114,93 @@ def test_another_painting_is_refused(tiny_run: Path, photo_folder: Path, tmp_pat
     assert done.returncode == 2
     assert "is not the picture of swirls that the network was trained on" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def card(*lines: str) -> dict[str, Any]:
+    """What impasto-export copies into a file of a network that was trained with random VGG weights."""
+    config = app.compose("train", ["data.root=.", "style.size=32", "loss.weights=random", *lines])
+    return {"style": asdict(config.style) | {"sha256": style.load(config.style).sha256}, "loss": asdict(config.loss)}
+
+
+def test_an_exported_file_is_judged_by_its_own_loss(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An .onnx that inverts colours, of a loss with VGG-19, on a folder whose first photo cannot be read."""
+    own = card("loss.network=vgg19", "loss.style_layers=[relu3_4]", "loss.style_weight=7")
+    file = model(tmp_path / "bundle/android/model.onnx", card=json.dumps(own))
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "a.jpg").write_text("not a photo")
+    photo = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    Image.fromarray(photo).save(photos / "b.png")
+    monkeypatch.chdir(tmp_path)
+    line = [
+        "weights=random",
+        "photos=photos",
+        "evaluate.sizes=[32]",
+        "evaluate.iterations=2",
+        "evaluate.starts=[noise]",
+    ]
+
+    def call(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["impasto-evaluate", *line, *arguments])
+        try:
+            evaluate.main()
+        except SystemExit as stop:
+            return int(stop.code or 0)
+        return 0
+
+    assert call(f"checkpoint={file}", "output=of_file") == 0
+    assert "photos/a.jpg is not a picture" in capsys.readouterr().err
+    facts = json.loads(Path("of_file/evaluation.json").read_text())
+    assert facts["checkpoint"] == {"style": "swirls", "output": "uint8, rounded"}
+    assert facts["loss"] == own["loss"]
+    assert [row["photo"] for row in facts["photos"]] == ["b.png"]
+    settings = app.compose("train", ["data.root=.", "style.size=32"]).style
+    config = judged.load(file).loss_with("random")
+    loss = PerceptualLoss(config, vgg_weights.load("random", "vgg19"), style.load(settings).pixels)
+    pixels = torch.from_numpy(photo).permute(2, 0, 1)[None].float()
+    expected = loss(255 - pixels, loss.content_target(pixels))
+    found = facts["photos"][0]["losses"]
+    assert found["total"] == pytest.approx(expected.total.item(), rel=1e-4)
+    assert found["style"] == pytest.approx(expected.style.item(), rel=1e-4)
+
+    assert call("checkpoint=bundle", "output=of_bundle", "evaluate.max_ratio=0.001") == 1
+    assert "more than evaluate.max_ratio=0.001" in capsys.readouterr().err
+    assert json.loads(Path("of_bundle/evaluation.json").read_text())["photos"] == facts["photos"]
+    assert call("checkpoint=bundle", "output=photos/b.png") == 2
+    assert "photos/b.png is a file; name a folder" in capsys.readouterr().err
+    assert call("checkpoint=photos") == 2
+    assert "photos is a folder but no bundle" in capsys.readouterr().err
+
+
+def test_files_that_cannot_be_judged_get_one_sentence(tmp_path: Path) -> None:
+    good = card()
+    silent = "does not say what painting and loss its network was trained with; name a checkpoint"
+    wrong = {
+        model(tmp_path / "foreign.onnx"): silent,
+        model(tmp_path / "no_loss.onnx", card=json.dumps({"style": good["style"]})): silent,
+        model(tmp_path / "no_hash.onnx", card=json.dumps(good | {"style": {"name": "swirls"}})): silent,
+        model(tmp_path / "other.onnx", card=json.dumps(good | {"loss": {"network": "resnet"}})): silent,
+        model(tmp_path / "float.onnx", kind=TensorProto.FLOAT): "export it with onnx.io=pixels",
+        tmp_path / "gone.onnx": "there is no such model",
+        tmp_path / "network.pth": "reads .safetensors files only",
+    }
+    for path, words in wrong.items():
+        with pytest.raises(RequestError, match=words) as error:
+            judged.load(path)
+        assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_an_exported_file_is_held_to_its_painting_and_weights(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
+    network = judged.load(model(tmp_path / "good.onnx", card=json.dumps(card())))
+    assert network.painting(None).pixels.shape == (1, 3, 32, 32)
+    with pytest.raises(RequestError, match=r"red.png is not the picture of swirls"):
+        network.painting(str(tmp_path / "red.png"))
+    with pytest.raises(RequestError, match="weights=auto are not the VGG weights"):
+        network.loss_with("auto")
+    named = card()
+    named["style"]["painter"] = None
+    with pytest.raises(RequestError, match="style is missing: name the picture of swirls"):
+        judged.load(model(tmp_path / "named.onnx", card=json.dumps(named))).painting(None)

@@ -23,7 +23,14 @@ from impasto.train import optimize
 from impasto.train.sources import LUMA, Sources, keep_colours
 
 Call = Callable[..., int]
-FAST = ("loss.weights=random", "size=32", "style.size=32", "iterations=4", "device=cpu")
+FAST = (
+    "loss.weights=random",
+    "loss.style_layers=[relu1_2,relu2_2]",
+    "size=32",
+    "style.size=32",
+    "iterations=4",
+    "device=cpu",
+)
 
 
 @pytest.fixture
@@ -91,9 +98,8 @@ def test_each_start(call: Call) -> None:
         assert call(*line) == 0
         results[init] = pixels("out.png")
     # One evaluation takes no step: the results are the starts.
-    expected = Sources(app.compose("optimize", ["content=photo.jpg", "size=32"])).picture
-    start = Sources(app.compose("optimize", ["content=photo.jpg", "size=32"])).content(32)
-    assert (results["content"] == expected(start).rgb).all()
+    given = Sources(app.compose("optimize", ["content=photo.jpg", "style=painting.png", "size=32"]))
+    assert (results["content"] == given.picture(given.content(32)).rgb).all()
     for name, file in (("style", "painting.png"), ("other.png", "other.png")):
         resized = np.asarray(Image.open(file).resize((43, 32), Image.Resampling.LANCZOS), int)
         assert np.abs(resized - results[name]).mean() < 5
@@ -123,7 +129,8 @@ def test_colours_are_kept(call: Call) -> None:
     line = ["content=photo.jpg", "style=painting.png", *FAST, "iterations=12"]
     for keep in ("true", "false"):
         assert call(*line, f"keep_colours={keep}", f"output={keep}.png") == 0
-    content = Sources(app.compose("optimize", ["content=photo.jpg", "size=32"])).content(32)[0].permute(1, 2, 0).numpy()
+    given = Sources(app.compose("optimize", ["content=photo.jpg", "style=painting.png", "size=32"]))
+    content = given.content(32)[0].permute(1, 2, 0).numpy()
 
     def chroma(rgb: NDArray[Any]) -> NDArray[Any]:
         return rgb - (rgb @ np.array(LUMA))[..., None]
@@ -162,10 +169,31 @@ def test_a_square_and_an_alpha_channel(call: Call) -> None:
     photo.putalpha(Image.linear_gradient("L").resize(photo.size))
     photo.save("clear.png")
     line = ["content=clear.png", "style=painting.png", *FAST, "recipe=keras-notebook", "iterations=3", "output=out.png"]
+    line.append("loss.style_layer_weights=[0.2,0.2]")
     assert call(*line) == 0
     assert pixels("out.png").shape == (32, 32, 3)
     alpha = read(Path("out.png")).alpha
     assert alpha is not None and alpha.min() < 30 and alpha.max() > 225
+
+
+DEGENERATE = {
+    "black": np.zeros((40, 40, 3), np.uint8),
+    "flat": np.full((40, 40, 3), 127, np.uint8),
+    "tiny": np.arange(12, dtype=np.uint8).reshape(2, 2, 3),
+    "narrow": np.random.default_rng(0).integers(0, 256, (8, 80, 3), np.uint8),
+}
+
+
+@pytest.mark.parametrize("photo", DEGENERATE)
+def test_degenerate_photos_from_noise(photo: str, call: Call) -> None:
+    """Numbers all the way with every layer of the loss, and a lower loss than the noise has."""
+    Image.fromarray(DEGENERATE[photo]).save("degenerate.png")
+    line = ["content=degenerate.png", "style=painting.png", "loss.weights=random", "size=32", "style.size=32"]
+    assert call(*line, "init=noise", "iterations=5", "device=cpu", "output=out.png") == 0
+    [scale] = trace("out.trace.json")["scales"]
+    assert all(value is not None for row in scale["losses"] for value in row.values())  # null: it overflowed
+    assert scale["best"] < scale["losses"][0]["total"]
+    assert pixels("out.png").shape == (32, 320 if photo == "narrow" else 32, 3)
 
 
 def test_convergence_is_said(call: Call) -> None:
@@ -222,7 +250,7 @@ def test_interrupted(call: Call, tmp_path: Path) -> None:
         (["content=text.jpg"], ["text.jpg", "is not a picture"]),
         (["content=photo.jpg", "style=monet"], ["style=monet", "swirls"]),
         (["content=photo.jpg", "style=text.jpg"], ["text.jpg", "is not a picture"]),
-        (["content=photo.jpg", "styles=[text.jpg]"], ["text.jpg", "is not a picture"]),
+        (["content=photo.jpg", "style=painting.png", "styles=[text.jpg]"], ["text.jpg", "is not a picture"]),
         (["content=photo.jpg", "masks=[text.jpg]"], ["text.jpg", "is not a picture"]),
         (["content=photo.jpg", "masks=[painting.png,painting.png]"], ["masks=", "give 1"]),
         (["content=photo.jpg", "blend=[1,2]"], ["blend=[1.0, 2.0]", "give 1"]),
@@ -241,7 +269,7 @@ def test_interrupted(call: Call, tmp_path: Path) -> None:
         (["content=photo.jpg", "loss.content_layer=relu3_4"], ["vgg16 has no layer relu3_4", "loss.network=vgg19"]),
         (["content=photo.jpg", "loss.tv_power=3"], ["loss.tv_power=3", "2, 1.25"]),
         (["content=photo.jpg", "loss=monet"], ["loss=monet", "gatys2016, johnson, keras-notebook"]),
-        (["content=long.png", "size=2048"], ["long.png", "16 megapixels"]),
+        (["content=long.png", "style=painting.png", "size=2048"], ["long.png", "16 megapixels"]),
     ],
 )
 def test_wrong_requests_get_one_sentence_before_any_work(

@@ -160,9 +160,10 @@ def test_validation_takes_the_middle(tmp_path: Path) -> None:
     image[:, 40:80] = 200
     Image.fromarray(image).save(tmp_path / "bar.png")
     (tmp_path / "text.jpg").write_text("not a photo")
-    crops, skipped = photos.validation_crops(PhotoSet(tmp_path, "data.root"), 40)
+    crops, names, skipped = photos.validation_crops(PhotoSet(tmp_path, "data.root"), 40)
     assert crops.shape == (1, 40, 40, 3)
     assert (crops == 200).all()
+    assert names == ["bar.png"]
     assert len(skipped) == 1
 
 

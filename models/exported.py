@@ -1,5 +1,6 @@
-"""Running an exported ONNX file on a picture: ONNX Runtime, NumPy and Pillow, no torch."""
+"""Running an exported ONNX file on a picture: ONNX Runtime, NumPy and Pillow, no torch here."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import onnxruntime
 
 MIN_SIDE = 16  # the contract of an exported file: any height and width from 16 on
 IN_BUNDLE = Path("android", "model.onnx")
+CARD = "card"  # the key of the metadata that `card` reads
 
 
 def load(path: Path, threads: int = 0) -> onnxruntime.InferenceSession:
@@ -61,6 +63,16 @@ def stylize(session: onnxruntime.InferenceSession, picture: Picture) -> Picture:
     stylized = np.ascontiguousarray(stylized[0, :height, :width])
     kept = None if picture.alpha is None else np.ascontiguousarray(stylized[..., 3])
     return Picture(np.ascontiguousarray(stylized[..., :3]), kept, picture.had_profile)
+
+
+def card(session: onnxruntime.InferenceSession) -> dict[str, Any]:
+    """The card that impasto-export copied into a file, with style and loss; empty for a file that has none."""
+    text = session.get_modelmeta().custom_metadata_map.get(CARD, "{}")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _check(session: onnxruntime.InferenceSession, path: Path) -> None:

@@ -1,0 +1,29 @@
+"""Files that are written whole or not at all."""
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """A hidden file beside `path` to write to; at the block's end synced and renamed to `path`, removed if it fails."""
+    part = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON; ValueError for a number that it cannot hold, as infinity."""
+    with aside(path) as part:
+        part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -1,0 +1,46 @@
+"""ONNX files made for the tests: one that honours the contract of exported files, and some that do not."""
+
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx import TensorProto, helper
+
+PIXELS = [1, "H", "W", 4]
+
+
+def model(
+    path: Path, shape: Any = PIXELS, kind: int = TensorProto.UINT8, name: str = "image", crop: int = 0, **props: str
+) -> Path:
+    """Write a file that inverts the colours and passes alpha, with metadata `props`.
+
+    The padding by reflection, cut off again, needs 16 pixels a side.
+    """
+    constants = {
+        "pads": [0, 15, 15, 0, 0, 0, 0, 0],
+        "begin": [15, 15],
+        "end": [2**31 - crop if crop == 0 else -crop] * 2,
+        "axes": [1, 2],
+    }
+    tensors = [helper.make_tensor(key, TensorProto.INT64, [len(value)], value) for key, value in constants.items()]
+    tensors.append(helper.make_tensor("inverse", TensorProto.INT32, [4], [-1, -1, -1, 1]))
+    tensors.append(helper.make_tensor("white", TensorProto.INT32, [4], [255, 255, 255, 0]))
+    nodes = [
+        helper.make_node("Cast", [name], ["whole"], to=TensorProto.INT32),
+        helper.make_node("Pad", ["whole", "pads"], ["padded"], mode="reflect"),
+        helper.make_node("Slice", ["padded", "begin", "end", "axes"], ["cut"]),
+        helper.make_node("Mul", ["cut", "inverse"], ["negative"]),
+        helper.make_node("Add", ["negative", "white"], ["inverted"]),
+        helper.make_node("Cast", ["inverted"], ["stylized"], to=kind),
+    ]
+    values = (
+        [helper.make_tensor_value_info(name, kind, shape)],
+        [helper.make_tensor_value_info("stylized", kind, shape)],
+    )
+    graph = helper.make_graph(nodes, "inverter", *values, tensors)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    helper.set_model_props(made, props)
+    onnx.checker.check_model(made)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(made, path)
+    return path
