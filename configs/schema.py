@@ -102,6 +102,7 @@ class LossConfig:
     style_layers: list[str] = choice(*VGG19_LAYERS)
     style_layer_weights: list[float] | None = number(0)
     style_weight: float = number(0)
+    strength: float | None = number(0)
     gram: str = choice("chw", "gatys", "keras")
     tv_weight: float = number(0)
     tv_power: float = choice(2, 1.25)
@@ -116,6 +117,8 @@ class LossConfig:
         for layer in (self.content_layer, *layers):
             if layer not in NETWORKS[self.network]:
                 return f"{self.network} has no layer {layer}; choose another, or loss.network=vgg19"
+        if self.strength is not None and not self.content_weight:
+            return "loss.strength weighs style against content, but loss.content_weight=0; give loss.style_weight"
         return None
 
 

@@ -165,8 +165,9 @@ def gate(rows: list[dict[str, Any]], limits: EvaluationConfig) -> None:
 
 
 def loss_key(card_loss: dict[str, Any], style_sha256: str, style_size: int) -> str:
-    """What tells one loss from another, for the cache."""
-    return json.dumps([card_loss, style_sha256, style_size], sort_keys=True)
+    """What tells one loss from another, for the cache: the raw weights, not the strength that they came from."""
+    settings = {name: value for name, value in card_loss.items() if name != "strength"}
+    return json.dumps([settings, style_sha256, style_size], sort_keys=True)
 
 
 def _trajectory(

@@ -65,7 +65,8 @@ def load(path: Path) -> Judged:
     try:
         sha256 = str(card["style"]["sha256"])
         painting = _typed(StyleConfig, card["style"] | {"image": None})
-        loss = _typed(LossConfig, card["loss"])
+        # The card's weights are the raw ones: what they were a strength of was measured at the start of the training.
+        loss = _typed(LossConfig, card["loss"] | {"strength": None})
     except (KeyError, TypeError, RequestError) as error:
         raise RequestError(
             f"{path} does not say what painting and loss its network was trained with; name a checkpoint that "

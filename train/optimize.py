@@ -3,18 +3,19 @@
 import importlib.metadata
 import math
 import platform
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impasto.configs.app import run
 from impasto.configs.errors import RequestError
-from impasto.configs.schema import OptimizeConfig
+from impasto.configs.schema import LossConfig, OptimizeConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from impasto.models.losses import PerceptualLoss
     from impasto.models.vgg_weights import Weights
     from impasto.train.hardware import Hardware
     from impasto.train.optimizer import Callback, Trajectory
@@ -31,7 +32,7 @@ def optimize(config: OptimizeConfig) -> None:
 
     Ctrl-C writes what there is and raises KeyboardInterrupt with a sentence that says so.
     """
-    from impasto.models import files, pictures, vgg_weights
+    from impasto.models import files, pictures, strength, vgg_weights
     from impasto.train import hardware, sources
     from impasto.train.display import Display
     from impasto.train.interrupt import Interrupt
@@ -42,6 +43,8 @@ def optimize(config: OptimizeConfig) -> None:
     given = sources.Sources(config)
     weights = vgg_weights.load(config.loss.weights, config.loss.network)
     hardware.keep_memory()
+    if config.loss.strength is not None:
+        config = replace(config, loss=_weighed(config, given, weights, place))
     done = _Done(config)
     with Interrupt() as interrupt, Display(f"{Path(config.content).stem} as {config.style.name}") as display:
 
@@ -54,6 +57,8 @@ def optimize(config: OptimizeConfig) -> None:
                 pictures.write(given.picture(iterate.pixels), frame, config.quality)
             return interrupt.asked
 
+        if config.loss.strength is not None:
+            display.say(strength.sentence(config.loss))
         for size in config.sizes():
             done.add(size, _scale(config, given, weights, place, size, done.pixels, watch))
             if interrupt.asked:
@@ -126,18 +131,36 @@ def _scale(
     watch: "Callback",
 ) -> "Trajectory":
     """Optimise at one size, from the coarser result if there is one."""
-    import torch
-
-    from impasto.models.losses import PerceptualLoss
     from impasto.models.tiles import TiledLoss
     from impasto.train import optimizer
 
-    loss = PerceptualLoss(config.loss, weights, given.paintings(size), config.blend, given.regions(size))
-    loss = loss.to(place.device).to(memory_format=torch.channels_last).to_precision(place.dtype)
-    tiled = TiledLoss(loss, config.tile)
+    tiled = TiledLoss(_loss(config, given, weights, place, size).to_precision(place.dtype), config.tile)
     target = tiled.content_target(given.content(size).to(place.device))
     start = given.first(size) if coarser is None else given.next(coarser, size)
     return optimizer.optimize(tiled, target, start.to(place.device), config.optimizer, config.iterations, watch)
+
+
+def _loss(
+    config: OptimizeConfig, given: "Sources", weights: "Weights", place: "Hardware", size: int
+) -> "PerceptualLoss":
+    import torch
+
+    from impasto.models.losses import PerceptualLoss
+
+    loss = PerceptualLoss(config.loss, weights, given.paintings(size), config.blend, given.regions(size))
+    return loss.to(place.device).to(memory_format=torch.channels_last)
+
+
+def _weighed(config: OptimizeConfig, given: "Sources", weights: "Weights", place: "Hardware") -> LossConfig:
+    """The loss with the style_weight that its strength stands for at the final size; the coarser scales take it, too.
+
+    One number can be written down and given again.
+    """
+    from impasto.models import strength
+
+    photo = given.content(config.size).to(place.device)
+    loss = _loss(config, given, weights, place, config.size)
+    return replace(config.loss, style_weight=strength.style_weight(loss, [photo], config.tile))
 
 
 def _output(config: OptimizeConfig) -> Path:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,11 +19,15 @@ _FORMAT = "impasto-resume-1"
 
 @dataclass
 class Progress:
-    """How far a run is: steps done, seconds spent on them, and the losses on held-out photos."""
+    """How far a run is: steps done, seconds spent on them, and the losses on held-out photos.
+
+    `weighed` is the style_weight that was measured for loss.strength, and what it was measured for.
+    """
 
     step: int = 0
     seconds: float = 0.0
     validation: list[dict[str, float]] = field(default_factory=list)
+    weighed: dict[str, Any] = field(default_factory=dict)
 
 
 def save(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer, progress: Progress) -> None:

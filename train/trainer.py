@@ -12,6 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from impasto.configs.errors import CheckError, RequestError
 from impasto.configs.schema import TrainConfig
+from impasto.models import strength
 from impasto.models.checkpoint import Card
 from impasto.models.losses import LatticeLoss, Losses, PerceptualLoss
 from impasto.models.networks import MULTIPLE, Transformer
@@ -49,7 +50,7 @@ class Trainer:
         self.hardware = hardware
         self.card = card
         self.network = network.train().to(hardware.device).to(memory_format=torch.channels_last)
-        self.loss = loss.to(hardware.device).to(memory_format=torch.channels_last).to_precision(hardware.dtype)
+        self.loss = loss.to(hardware.device).to(memory_format=torch.channels_last)
         self.lattice = LatticeLoss(MULTIPLE)
         average = get_ema_multi_avg_fn(config.trainer.average)
         self.average = AveragedModel(self.network, multi_avg_fn=average)
@@ -64,6 +65,9 @@ class Trainer:
                     f"resume={directory} is a run that has ended, after {self.progress.step} steps; give it a larger "
                     "budget with trainer.steps= or trainer.minutes="
                 )
+        if config.loss.strength is not None:
+            self._weigh(photos[1])
+        self.loss.to_precision(hardware.dtype)
 
     def fit(self) -> Path:
         """Train until the budget ends; the last checkpoint's path.
@@ -76,6 +80,8 @@ class Trainer:
         batches = iter(loader(self.crops, steps.batch, self.progress.step, self.hardware.device.type == "cuda"))
         started = time.monotonic() - self.progress.seconds
         with Interrupt() as interrupt, Display(f"{self.config.model.name} on {self.config.style.name}") as display:
+            if self.config.loss.strength is not None:
+                display.say(strength.sentence(self.loss.config))
             if self.progress.step == 0:
                 self._validate(records, display)
             sums, since = self._zeros(), replace(self.progress)
@@ -135,6 +141,22 @@ class Trainer:
             losses = self.loss(stylized, self.loss.content_target(pixels))
             totals += torch.stack([*losses, self.lattice(stylized)])
         return {"step": float(self.progress.step)} | _means(totals, len(self.held_out))
+
+    def _weigh(self, held_out: PhotoSet) -> None:
+        """Take the style_weight that the strength stands for: what the run has had so far, or measured on photos.
+
+        They are as large as those to train on, since Gatys' and Keras' content losses grow with the picture.
+        """
+        settings = {name: value for name, value in self.card["loss"].items() if name != "style_weight"}
+        painting = {name: self.card["style"][name] for name in ("sha256", "size")}
+        if self.progress.weighed.get("for") != [settings, painting]:
+            photos, *_ = validation_crops(held_out, self.config.data.size)
+            pixels = (to_pixels(photo, self.hardware.device) for photo in photos.split(1))
+            weight = strength.style_weight(self.loss, pixels, self.config.data.size)
+            self.progress.weighed = {"for": [settings, painting], "style_weight": weight}
+        weight = self.progress.weighed["style_weight"]
+        self.loss.config = replace(self.loss.config, style_weight=weight)
+        self.card = self.card | {"loss": self.card["loss"] | {"style_weight": weight}}
 
     def _step(self, batch: Tensor) -> Tensor:
         photos = to_pixels(batch, self.hardware.device)

@@ -94,6 +94,7 @@ CONFIG = LossConfig(
     style_layers=["relu1_2", "relu3_1"],
     style_layer_weights=[1.0, 0.5],
     style_weight=3.0,
+    strength=None,
     tv_weight=1e-3,
     gram="chw",
     network="vgg16",

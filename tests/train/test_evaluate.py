@@ -44,6 +44,12 @@ def test_worth_is_the_first_iteration_that_is_as_good() -> None:
     assert way.best == 3.0
 
 
+def test_a_strength_makes_no_other_loss() -> None:
+    raw = {"style_weight": 3.2, "gram": "chw"}
+    assert evaluation.loss_key(raw | {"strength": 1.0}, "a", 64) == evaluation.loss_key(raw, "a", 64)
+    assert evaluation.loss_key(raw | {"style_weight": 3.3}, "a", 64) != evaluation.loss_key(raw, "a", 64)
+
+
 ROW = {
     "size": 256,
     "start": "noise",

@@ -84,6 +84,24 @@ def test_what_it_leaves(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     assert "out.png after 4 iterations" in capsys.readouterr().out
 
 
+def test_a_strength_is_a_raw_weight_that_is_written_down(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["content=photo.jpg", "style=painting.png", *FAST, "size=64", "style.size=64", "scales=2", "tile=256"]
+    assert call(*line, "loss.strength=2", "output=out.png") == 0
+    left = trace("out.trace.json")
+    settings = left["config"]["loss"]
+    assert settings["strength"] == 2 and settings["style_weight"] != 5
+    assert f"strength 2 gives style_weight {settings['style_weight']:.3g}\n" in capsys.readouterr().err
+    assert call(*line, f"loss.style_weight={settings['style_weight']!r}", "output=raw.png") == 0
+    assert "strength" not in capsys.readouterr().err
+    for one, other in zip(left["scales"], trace("raw.trace.json")["scales"], strict=True):
+        assert one["losses"] == other["losses"]
+    assert call(*line, "loss.strength=4", "output=more.png") == 0
+    assert trace("more.trace.json")["config"]["loss"]["style_weight"] == pytest.approx(2 * settings["style_weight"])
+    assert call("content=painting.png", *line[1:], "loss.strength=1", "output=same.png") == 2
+    assert "the photo is the painting; give loss.style_weight" in capsys.readouterr().err
+    assert not Path("same.png").exists()
+
+
 def test_without_output_nothing_is_overwritten(call: Call) -> None:
     for _ in range(2):
         assert call("content=photo.jpg", "style=painting.png", *FAST) == 0

@@ -105,7 +105,7 @@ def test_same_seed_same_weights(tiny_run: Path, photo_folder: Path, tmp_path: Pa
 def test_interrupted_and_resumed(tiny_run: Path, photo_folder: Path, tmp_path: Path, impasto: Impasto) -> None:
     """Ctrl-C saves and says how to go on; the run then ends with the weights of one that was never stopped."""
     run, steps = tmp_path / "a run", 150
-    line = [*TINY, f"data.root={photo_folder}", f"trainer.steps={steps}"]
+    line = [*TINY, f"data.root={photo_folder}", f"trainer.steps={steps}", "loss.strength=1"]
     line += ["trainer.checkpoint_every=1000", "trainer.validate_every=1000", "trainer.sample_every=1000"]
     script = Path(sys.executable).with_name("impasto-train")
     process = subprocess.Popen([script, *line, f"hydra.run.dir={run}"], stderr=subprocess.PIPE, text=True)
