@@ -204,10 +204,17 @@ class OptimizerConfig:
 
     name: str = choice("lbfgs", "scipy", "adam")
     lr: float = number(1e-8, 1000)
+    first_step: float | None = number(1e-6, 255)
     history: int = number(1, 1000)
     restart: int | None = number(1)
     tolerance: float = number(0, 1)
     window: int = number(1)
+
+    def conflict(self) -> str | None:
+        """What is wrong between values, if anything."""
+        if self.first_step is not None and self.name != "lbfgs":
+            return f"optimizer.first_step={self.first_step:g} is of lbfgs; with {self.name} it must be null"
+        return None
 
 
 @dataclass

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from impasto.configs.schema import LossConfig
 from impasto.models.vgg import VGGFeatures
@@ -34,14 +35,30 @@ def gram_matrix(features: Tensor, guide: Tensor | None = None) -> Tensor:
     # A sum of many bf16 products keeps the small differences between Gram matrices (0.1 % of the norm) at the speed of
     # bf16; a single product would round them away, so few pixels are multiplied in float32.
     parts = math.gcd(h * w, max(1, h * w // 256)) if features.dtype == torch.bfloat16 else 1
+    if parts < 4:
+        parts, rows = 1, rows.to(torch.promote_types(rows.dtype, torch.float32))
     with torch.autocast(features.device.type, enabled=False):
-        if parts >= 4:
-            rows = rows.reshape(n * parts, h * w // parts, c)
-            products = torch.bmm(rows.transpose(1, 2), rows).reshape(n, parts, c, c).sum(1, dtype=torch.float32)
-        else:
-            rows = rows.to(torch.promote_types(rows.dtype, torch.float32))
-            products = torch.bmm(rows.transpose(1, 2), rows)
+        products: Tensor = _Products.apply(rows, parts)
     return products / (c * guided_pixels(h, w, guide))
+
+
+class _Products(torch.autograd.Function):
+    """R^T R of rows [N, P, C], added up over equal parts; the gradient takes one product, and two in autograd's way."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, parts: int) -> Tensor:
+        ctx.save_for_backward(rows)
+        n, p, c = rows.shape
+        pieces = rows.reshape(n * parts, p // parts, c)
+        products = torch.bmm(pieces.transpose(1, 2), pieces)
+        dtype = torch.promote_types(rows.dtype, torch.float32)
+        return products if parts == 1 else products.reshape(n, parts, c, c).sum(1, dtype=dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
+        (rows,) = ctx.saved_tensors
+        return torch.bmm(rows, (slope + slope.transpose(1, 2)).to(rows.dtype)), None
 
 
 def guided_pixels(height: int, width: int, guide: Tensor | None) -> float | Tensor:

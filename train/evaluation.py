@@ -24,7 +24,9 @@ from impasto.train.optimizer import Iterate, noise, optimize
 from impasto.train.sheets import to_bytes
 
 # The yardstick, so that figures compare: torch's L-BFGS without line search, one evaluation of the loss an iteration
-YARDSTICK = OptimizerConfig(name="lbfgs", lr=1.0, history=50, restart=None, tolerance=0.0, window=1_000_000)
+YARDSTICK = OptimizerConfig(
+    name="lbfgs", lr=1.0, first_step=None, history=50, restart=None, tolerance=0.0, window=1_000_000
+)
 _FORMAT = "impasto-trajectory-1"
 
 

@@ -132,8 +132,12 @@ def _search(
             _search_scipy(pixels, config, evaluate)
             return
         optimizer = _optimizer(pixels, config)
+        [group] = optimizer.param_groups
+        if config.first_step is not None:  # torch divides the first step by the sum of the gradient's absolute values
+            group["lr"] = config.first_step * pixels.numel()
         while config.restart is None or len(rows) - began < config.restart:
             optimizer.step(evaluate)
+            group["lr"] = config.lr
             if len(rows) - began > 1 and rows[-1] == rows[-2]:  # rounding made the direction an ascent: no step at all
                 return
     except _Overflow:

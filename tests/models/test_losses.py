@@ -43,6 +43,17 @@ def test_gram_matrix_of_bf16_features_keeps_the_small_differences(side: int) -> 
     assert error < 1e-3  # rounded to bf16 it would be 1.7e-3
 
 
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 1e-5), (torch.bfloat16, 1e-2)])
+def test_the_gradient_of_gram_matrices(dtype: torch.dtype, error: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = (torch.randn(2, 8, 48, 48, generator=generator) + 1).relu().to(dtype)
+    slope = torch.randn(2, 8, 8, generator=generator)  # not symmetric
+    rows = features.double().flatten(2).requires_grad_()
+    (expected,) = torch.autograd.grad((rows @ rows.transpose(1, 2) / rows[0].numel() * slope).sum(), rows)
+    (found,) = torch.autograd.grad((gram_matrix(features.requires_grad_()) * slope).sum(), features)
+    assert (found.flatten(2) - expected).norm() < error * expected.norm()
+
+
 @pytest.mark.parametrize(("form", "scale"), [("chw", 1 / FEATURES.size), ("gatys", 0.5 / 2)])
 def test_content_loss(form: str, scale: float) -> None:
     value, gradient = value_and_gradient(ContentLoss(form), FEATURES, TARGET)

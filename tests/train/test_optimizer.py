@@ -18,6 +18,7 @@ from impasto.configs.schema import OptimizeConfig
 from impasto.models import vgg_weights
 from impasto.models.losses import Losses, PerceptualLoss
 from impasto.models.tiles import TiledLoss
+from impasto.train.evaluation import YARDSTICK
 from impasto.train.optimizer import Iterate, noise, optimize
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -41,12 +42,13 @@ def config(*lines: str) -> OptimizeConfig:
 
 
 @cache
-def weights() -> vgg_weights.Weights:
-    return vgg_weights.load("random")
+def weights(source: str = "random") -> vgg_weights.Weights:
+    return vgg_weights.load(source)
 
 
 def loss_of(painting: Tensor, *lines: str) -> PerceptualLoss:
-    return PerceptualLoss(config(*lines).loss, weights(), painting)
+    chosen = config(*lines).loss
+    return PerceptualLoss(chosen, weights(chosen.weights), painting)
 
 
 def bowl(pixels: Tensor, target: Tensor) -> Losses:
@@ -60,9 +62,13 @@ def bowl(pixels: Tensor, target: Tensor) -> Losses:
 )
 def test_golden_trajectory(maker: ModuleType, name: str, dtype: torch.dtype, tolerance: float) -> None:
     photo, painting = maker.pictures()
-    loss = loss_of(painting).to(dtype)
-    start = noise(maker.SIDE, maker.SIDE, maker.SEED).to(dtype)
-    chosen = config(f"optimizer={name}").optimizer
+    start, drawn = noise(maker.SIDE, maker.SIDE, maker.SEED).to(dtype), weights()
+    try:
+        torch.set_default_dtype(dtype)  # of VGG, so that the style's Gram matrices are in it, too
+        loss = PerceptualLoss(config().loss, drawn, painting.to(dtype))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    chosen = config(f"optimizer={name}", "optimizer.first_step=null").optimizer
     done = optimize(loss, loss.content_target(photo.to(dtype)), start, chosen, maker.ITERATIONS)
     assert done.totals == pytest.approx(GOLDEN[name], rel=tolerance)
 
@@ -71,7 +77,7 @@ def test_the_yardstick_in_float32_falls_as_the_golden_run_does(maker: ModuleType
     photo, painting = maker.pictures()
     loss = loss_of(painting)
     start = noise(maker.SIDE, maker.SIDE, maker.SEED)
-    done = optimize(loss, loss.content_target(photo), start, config().optimizer, maker.ITERATIONS)
+    done = optimize(loss, loss.content_target(photo), start, YARDSTICK, maker.ITERATIONS)
     assert done.totals[:2] == pytest.approx(GOLDEN["lbfgs"][:2], rel=1e-5)
     assert done.best < done.totals[0] / 2  # the golden run: a third
     assert 0.5 < done.best / min(GOLDEN["lbfgs"]) < 2
@@ -129,6 +135,29 @@ def test_an_overflow_goes_on_from_the_best() -> None:
 def test_a_start_without_a_loss_is_one_sentence() -> None:
     with pytest.raises(CheckError, match="has no finite loss; lower the weights"):
         optimize(bowl, torch.full((1, 3, 8, 8), math.inf), noise(8, 8, 0), config().optimizer, 5)
+
+
+def test_the_first_step_is_in_levels_and_the_next_are_full() -> None:
+    pixels: list[Tensor] = []
+
+    def keep(iterate: Iterate) -> bool:
+        pixels.append(iterate.pixels.clone())
+        return False
+
+    done = optimize(bowl, noise(8, 8, 1), noise(8, 8, 0), config("optimizer.first_step=2").optimizer, 4, keep)
+    assert (pixels[1] - pixels[0]).abs().mean().item() == pytest.approx(2, rel=1e-4)
+    assert done.best < 1e-4 * done.totals[0]  # a bowl's second step ends at its bottom
+
+
+def test_bf16_reaches_the_loss_of_float32(maker: ModuleType) -> None:
+    photo, painting = maker.pictures()
+    exact = loss_of(painting, "loss.weights=auto")
+    target, found = exact.content_target(photo), []
+    for dtype in (torch.float32, torch.bfloat16):
+        loss = loss_of(painting, "loss.weights=auto").to_precision(dtype)
+        done = optimize(loss, loss.content_target(photo), photo, config().optimizer, 40)
+        found.append(exact(done.pixels, target).total.item())
+    assert found[1] < 1.1 * found[0]
 
 
 def test_convergence() -> None:
