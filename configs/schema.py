@@ -296,10 +296,54 @@ class EvaluateConfig:
     evaluate: EvaluationConfig = MISSING
 
 
+@dataclass
+class ExplorationConfig:
+    """Which layers to rebuild pictures from, and which channels of which layers to show."""
+
+    content_layers: list[str] = choice(*VGG19_LAYERS)
+    content_tv_weight: float = number(0)
+    style_layers: list[str] = choice(*VGG19_LAYERS)
+    style_tv_weight: float = number(0)
+    channel_layers: list[str] = choice(*VGG19_LAYERS)
+    channels: int = number(1, 64)
+
+
+@dataclass
+class ExploreConfig:
+    """impasto-explore: show what each layer of the loss network keeps of a photo and of a painting."""
+
+    content: str = path("FILE")
+    style: StyleConfig = MISSING
+    loss: LossConfig = MISSING
+    optimizer: OptimizerConfig = MISSING
+    explore: ExplorationConfig = MISSING
+    iterations: int = number(1)
+    size: int = number(32, 1024)
+    output: str = path("DIR")
+    precision: str = choice("auto", "fp32", "bf16")
+    device: str = choice("auto", "cpu", "cuda")
+    seed: int = number(0, 2**32 - 1)
+
+    def conflict(self) -> str | None:
+        """What is wrong between values, if anything."""
+        explore, network = self.explore, self.loss.network
+        for key in ("content_layers", "style_layers", "channel_layers"):
+            layers = getattr(explore, key)
+            if len(set(layers)) < len(layers):
+                return f"explore.{key}={layers} is impossible; name each layer once"
+            for layer in layers:
+                if layer not in NETWORKS[network]:
+                    return f"explore.{key}: {network} has no layer {layer}; choose another, or loss.network=vgg19"
+        if not (explore.content_layers or explore.style_layers or explore.channel_layers):
+            return "explore.content_layers, style_layers and channel_layers are all empty; name a layer in one of them"
+        return None
+
+
 VERBS: dict[str, type] = {
     "train": TrainConfig,
     "optimize": OptimizeConfig,
     "evaluate": EvaluateConfig,
+    "explore": ExploreConfig,
     "export": ExportConfig,
     "stylize": StylizeConfig,
 }

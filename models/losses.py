@@ -211,16 +211,18 @@ class PerceptualLoss(nn.Module):
     def forward(self, pixels: Tensor, content_target: Tensor) -> Losses:
         """Losses of pictures [N, 3, H, W] whose photos have `content_target`."""
         features = self.vgg(pixels)
-        content = self.content(features[self.config.content_layer], content_target)
-        style = torch.zeros((), device=pixels.device)
-        for layer, weight in self.style_weights.items():
+        content = style = torch.zeros((), device=pixels.device)
+        if self.config.content_weight:
+            difference = self.content(features[self.config.content_layer], content_target)
+            content = self.config.content_weight * difference
+        for layer, weight in self.style_weights.items() if self.config.style_weight else ():
             height, width = features[layer].shape[2:]
             share = height * width / (pixels.shape[2] * pixels.shape[3])
             guides, losses = self.guides(height, width), self.style_losses(layer)
             for part, style_loss, guide in zip(self.blend, losses, guides, strict=True):
                 loss = style_loss(features[layer], share, guide)
                 style = style + self.config.style_weight * weight * part * loss
-        return self.total(self.config.content_weight * content, style, pixels)
+        return self.total(content, style, pixels)
 
     def total(self, content: Tensor, style: Tensor, pixels: Tensor) -> Losses:
         """Add up weighted content and style losses and the total variation of pictures [N, 3, H, W]."""

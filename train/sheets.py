@@ -1,7 +1,7 @@
 """What people look at while a network trains: sheets of pictures, and curves."""
 
-import math
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +20,17 @@ def to_bytes(pixels: Tensor) -> NDArray[np.uint8]:
     return pixels.detach().round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
 
-def sheet(rows: Sequence[Sequence[NDArray[np.uint8]]], captions: Sequence[str]) -> NDArray[np.uint8]:
-    """Pictures [H, W, 3] in rows and columns on white, a caption over each column."""
+def sheet(
+    rows: Sequence[Sequence[NDArray[np.uint8]]], captions: Sequence[str], row_captions: Sequence[str] = ()
+) -> NDArray[np.uint8]:
+    """Pictures [H, W, 3] in rows and columns on white, a caption over each column and, if given, over each row."""
     font = ImageFont.load_default(15)
-    widths = [
-        max(math.ceil(font.getlength(caption)), *(row[column].shape[1] for row in rows))
-        for column, caption in enumerate(captions)
-    ]
-    heights = [max(picture.shape[0] for picture in row) for row in rows]
-    size = (sum(widths) + GAP * (len(widths) + 1), sum(heights) + GAP * (len(heights) + 1) + CAPTION)
+    texts = [ceil(font.getlength(caption)) for caption in captions]
+    widths = [max(text, *(row[column].shape[1] for row in rows)) for column, text in enumerate(texts)]
+    above = CAPTION if row_captions else 0
+    heights = [max(picture.shape[0] for picture in row) + above for row in rows]
+    width = max([sum(widths) + GAP * (len(widths) - 1), *(ceil(font.getlength(caption)) for caption in row_captions)])
+    size = (width + 2 * GAP, sum(heights) + GAP * (len(heights) + 1) + CAPTION)
     canvas = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(canvas)
     left = GAP
@@ -36,15 +38,20 @@ def sheet(rows: Sequence[Sequence[NDArray[np.uint8]]], captions: Sequence[str]) 
         draw.text((left, GAP), caption, fill="black", font=font)
         top = GAP + CAPTION
         for row, height in zip(rows, heights, strict=True):
-            canvas.paste(Image.fromarray(row[column]), (left, top))
+            canvas.paste(Image.fromarray(row[column]), (left, top + above))
             top += height + GAP
         left += widths[column] + GAP
+    for number, caption in enumerate(row_captions):
+        top = GAP + CAPTION + sum(heights[:number]) + GAP * number
+        draw.text((GAP, top), caption, fill="black", font=font)
     return np.asarray(canvas)
 
 
-def write_sheet(path: Path, rows: Sequence[Sequence[NDArray[np.uint8]]], captions: Sequence[str]) -> NDArray[np.uint8]:
+def write_sheet(
+    path: Path, rows: Sequence[Sequence[NDArray[np.uint8]]], captions: Sequence[str], row_captions: Sequence[str] = ()
+) -> NDArray[np.uint8]:
     """Write a sheet as a picture file, and return it."""
-    pixels = sheet(rows, captions)
+    pixels = sheet(rows, captions, row_captions)
     write(Picture(pixels), path, quality=92)
     return pixels
 

@@ -140,6 +140,20 @@ def test_the_painting_itself_has_no_style_loss_and_the_photo_no_content_loss() -
     assert losses.content == 0
 
 
+def test_a_term_of_weight_zero_is_not_computed() -> None:
+    """Not even where it would overflow, which times zero is no number."""
+    style, pixels = (torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(i)) * 255 for i in (0, 1))
+    weights = vgg_weights.load("random")
+    only_style = PerceptualLoss(dataclasses.replace(CONFIG, content_weight=0.0, tv_weight=0.0), weights, style)
+    losses = only_style(pixels, torch.full_like(only_style.content_target(pixels), torch.inf))
+    assert losses.total == losses.style > 0 and losses.content == 0
+    only_content = PerceptualLoss(dataclasses.replace(CONFIG, style_weight=0.0, tv_weight=0.0), weights, style)
+    for style_loss in only_content.style_losses("relu1_2"):
+        style_loss.get_buffer("target").fill_(torch.inf)
+    losses = only_content(pixels, only_content.content_target(style))
+    assert losses.total == losses.content > 0 and losses.style == 0
+
+
 def test_bf16_is_close_to_float32() -> None:
     generator = torch.Generator().manual_seed(0)
     style, photos, pixels = (torch.rand(1, 3, 64, 64, generator=generator) * 255 for _ in range(3))

@@ -1,0 +1,88 @@
+"""The deconvnet: what in a picture a single unit of VGG responded to (Zeiler & Fergus 2014)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from impasto.configs.schema import NETWORKS
+from impasto.models.vgg import VGGFeatures
+
+Box = tuple[int, int, int, int]
+"""top, bottom, left, right, in pixels of the picture."""
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """What the units of a layer see: `size` px a side, `step` px from unit to unit; the first begins at `start`."""
+
+    size: int
+    step: int
+    start: int
+
+    def box(self, row: int, column: int) -> Box:
+        """What one unit sees; beyond the picture's border it sees zeros."""
+        top, left = self.start + self.step * row, self.start + self.step * column
+        return top, top + self.size, left, left + self.size
+
+
+def receptive_field(layer: str, network: str = "vgg16") -> ReceptiveField:
+    """The receptive field of a layer's units."""
+    names = NETWORKS[network]
+    size, step, start = 1, 1, 0
+    for name in names[: names.index(layer) + 1]:
+        if name.startswith("conv"):  # 3x3
+            size, start = size + 2 * step, start - step
+        elif name.startswith("pool"):  # 2x2
+            size, step = size + step, 2 * step
+    return ReceptiveField(size, step, start)
+
+
+class Deconvnet:
+    """The way of a picture [1, 3, H, W], RGB, 0..255, through VGG, and that of single units back to the pixels.
+
+    `features` are those of the layers that `vgg` was made for, [C, h, w] each.
+    """
+
+    @torch.no_grad()
+    def __init__(self, vgg: VGGFeatures, pixels: Tensor) -> None:
+        self.vgg = vgg
+        self.features: dict[str, Tensor] = {}
+        self._switches: dict[str, Tensor] = {}
+        self._shapes: dict[str, torch.Size] = {}
+        x = pixels - vgg.get_buffer("mean")
+        for name, layer in vgg.net.items():
+            self._shapes[name] = x.shape
+            if isinstance(layer, torch.nn.MaxPool2d):
+                x, self._switches[name] = F.max_pool2d(x, 2, return_indices=True)
+            else:
+                x = layer(x)
+            if name in vgg.layers:
+                self.features[name] = x[0]
+
+    @torch.no_grad()
+    def project(self, layer: str, channel: int, row: int, column: int) -> Tensor:
+        """One unit's activation, all others set to zero, projected to pixels [3, H, W] (section 2.1).
+
+        Back through a max-pooling by its switches, through a ReLU by a ReLU, through a convolution by its transposed
+        filters. Through an average pooling, which has no switches, by its transpose.
+        """
+        names = list(self.vgg.net)
+        signal = torch.zeros_like(self.features[layer])[None]
+        signal[0, channel, row, column] = self.features[layer][channel, row, column]
+        for name in reversed(names[: names.index(layer) + 1]):
+            if name.startswith("conv"):
+                signal = F.conv_transpose2d(signal, self.vgg.net.get_parameter(f"{name}.weight"), padding=1)
+            elif name.startswith("relu"):
+                signal = signal.relu()
+            else:
+                signal = self._unpool(name, signal)
+        return signal[0]
+
+    def _unpool(self, name: str, signal: Tensor) -> Tensor:
+        height, width = self._shapes[name][2:]
+        if name in self._switches:
+            return F.max_unpool2d(signal, self._switches[name], [2, 2], output_size=[height, width])
+        spread = signal.repeat_interleave(2, 2).repeat_interleave(2, 3) / 4
+        return F.pad(spread, (0, width - spread.shape[3], 0, height - spread.shape[2]))
