@@ -216,16 +216,35 @@ def missing(config: OptimizeConfig, loop: str) -> float:
     return max(0, fit - (config.iterations - 1)) * pair / 2**20
 
 
-def measure_memory(options: argparse.Namespace, fixed: list[str]) -> Table:
-    """A row for each size and loop."""
-    table = Table("short side", "loop", "measured", "L-BFGS's memory full", title="peak memory")
-    for size in options.memory:
-        settings = (*fixed, f"size={size}", f"style.size={size}", f"iterations={options.memory_iterations}")
-        for loop in [*([PLAIN] if size <= PLAIN_MEMORY else []), *options.precisions]:
-            job = Job(loop, settings)
-            measured = peak(job)
-            whole = measured + missing(job.config(), loop)
-            table.add_row(f"{size} px", loop, f"{measured:,.0f} MiB", f"{whole:,.0f} MiB")
+def race_table(options: argparse.Namespace, fixed: list[str], start: str) -> Table:
+    """Time and loss of each loop from one start."""
+    init = ["init=content"] if start == "content" else ["init=noise", f"seed={0 if start == 'noise' else start}"]
+    sizes = (f"size={options.size}", f"style.size={options.size}", f"iterations={options.iterations}")
+    seconds, losses = race([Job(loop, (*fixed, *init, *sizes)) for loop in (PLAIN, *options.precisions)])
+    auto = str(hardware.choose("cpu", "auto").dtype).removeprefix("torch.")
+    title = f"from {start}, {options.size} px, {options.iterations} iterations, {torch.get_num_threads()} threads"
+    columns = ("loop", "s/iteration", "lowest-highest", "times as fast", "total", "content", "style", "to plain")
+    table = Table(*columns, title=f"{title}, auto is {auto}")
+    for loop, turns in seconds.items():
+        ratios = [plain / turn for plain, turn in zip(seconds[PLAIN], turns, strict=True)]
+        table.add_row(
+            *(loop, f"{statistics.median(turns):.2f}", f"{min(turns):.2f}-{max(turns):.2f}"),
+            f"{statistics.median(ratios):.2f}",
+            *(f"{getattr(losses[loop], name):,.0f}" for name in ("total", "content", "style")),
+            f"{losses[loop].total / losses[PLAIN].total - 1:+.1%}",
+        )
+    return table
+
+
+def memory_table(options: argparse.Namespace, fixed: list[str], size: int) -> Table:
+    """Peak memory of each loop at one size."""
+    table = Table("loop", "measured", "L-BFGS's memory full", title=f"peak memory, short side {size} px")
+    settings = (*fixed, f"size={size}", f"style.size={size}", f"iterations={options.memory_iterations}")
+    for loop in [*([PLAIN] if size <= PLAIN_MEMORY else []), *options.precisions]:
+        job = Job(loop, settings)
+        measured = peak(job)
+        whole = measured + missing(job.config(), loop)
+        table.add_row(loop, f"{measured:,.0f} MiB", f"{whole:,.0f} MiB")
     return table
 
 
@@ -235,52 +254,25 @@ def main() -> None:
     parser.add_argument("--content", type=Path, help="a photo; scikit-image's astronaut, 512x512, if none is named")
     parser.add_argument("--style", default="swirls", help="a preset or a picture")
     parser.add_argument("--size", type=int, default=512)
-    parser.add_argument("--iterations", type=int, default=100, help=f"a multiple of {TURN}")
-    parser.add_argument("--starts", nargs="*", default=["content"], help="content, noise, or noise's seed as 1, 2, ...")
+    parser.add_argument("--iterations", type=int, default=100)
+    parser.add_argument("--starts", nargs="*", default=["content"], help="content, noise, or seeds of noise as 1 2 ...")
     parser.add_argument("--precisions", nargs="+", default=["auto"], choices=["auto", "bf16", "fp32"])
     parser.add_argument("--memory", type=int, nargs="*", default=[512, 1024, 2048])
     parser.add_argument("--memory-iterations", type=int, default=5)
     parser.add_argument("overrides", nargs="*", help="further settings of impasto-optimize")
     options = parser.parse_intermixed_args()
+    if options.iterations < 2 * TURN:
+        parser.error(f"--iterations {options.iterations} is too few; give at least {2 * TURN}")
     if options.content is None:
         import skimage
 
         options.content = Path(skimage.__file__).parent / "data/astronaut.png"
     fixed = [f"content={options.content}", f"style={options.style}", "optimizer.tolerance=0", *options.overrides]
-    place = hardware.choose("cpu", "auto")
-    title = f"{options.size} px, {options.iterations} iterations, {torch.get_num_threads()} threads"
-    columns = (
-        "start",
-        "loop",
-        "s/iteration",
-        "lowest-highest",
-        "speed, plain = 1",
-        "total",
-        "content",
-        "style",
-        "to plain",
-    )
-    table = Table(*columns, title=f"{title}, auto is {str(place.dtype)[6:]}")
+    console = Console(width=120)
     for start in options.starts:
-        init = ["init=content"] if start == "content" else ["init=noise", f"seed={0 if start == 'noise' else start}"]
-        settings = (
-            *(*fixed, *init, f"size={options.size}", f"style.size={options.size}"),
-            f"iterations={options.iterations}",
-        )
-        seconds, losses = race([Job(loop, settings) for loop in (PLAIN, *options.precisions)])
-        for loop, turns in seconds.items():
-            ratios = [plain / turn for plain, turn in zip(seconds[PLAIN], turns, strict=True)]
-            table.add_row(
-                *(start, loop, f"{statistics.median(turns):.2f}", f"{min(turns):.2f}-{max(turns):.2f}"),
-                f"{statistics.median(ratios):.2f}",
-                *(f"{getattr(losses[loop], name):,.0f}" for name in ("total", "content", "style")),
-                f"{losses[loop].total / losses[PLAIN].total - 1:+.1%}",
-            )
-    console = Console(width=130)
-    if options.starts:
-        console.print(table)
-    if options.memory:
-        console.print(measure_memory(options, fixed))
+        console.print(race_table(options, fixed, start))
+    for size in options.memory:
+        console.print(memory_table(options, fixed, size))
 
 
 if __name__ == "__main__":

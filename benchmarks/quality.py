@@ -7,6 +7,7 @@ Run: python benchmarks/quality.py --photos DIR --val DIR --style FILE [--minutes
 """
 
 import argparse
+import shutil
 import statistics
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from impasto.train.hardware import choose
 from impasto.train.photos import PhotoSet, to_pixels, validation_crops
 
 SIZE = 256
+HOME = Path("outputs/quality")
 
 
 @torch.no_grad()
@@ -47,13 +49,16 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=4)
     parser.add_argument("--model", default="mobile")
-    parser.add_argument("--run", type=Path, default=Path("outputs/quality"))
+    parser.add_argument("--run", type=Path, help=f"where the run goes; {HOME}, made anew, if no place is named")
     parser.add_argument("overrides", nargs="*", help="further settings of impasto-train")
     options = parser.parse_args()
     overrides = [
         *("experiment=short", f"model={options.model}", f"style={options.style}", f"data.root={options.photos}"),
         *(f"trainer.minutes={options.minutes}", *options.overrides),
     ]
+    if options.run is None:
+        options.run = HOME
+        shutil.rmtree(HOME, ignore_errors=True)
     train = Path(sys.executable).with_name("impasto-train")
     subprocess.run([train, *overrides, f"hydra.run.dir={options.run}"], check=True)
     newest = max(options.run.glob(f"*{checkpoint.SUFFIX}"))

@@ -119,6 +119,8 @@ class LossConfig:
                 return f"{self.network} has no layer {layer}; choose another, or loss.network=vgg19"
         if self.strength is not None and not self.content_weight:
             return "loss.strength weighs style against content, but loss.content_weight=0; give loss.style_weight"
+        if not (self.content_weight or self.style_weight or self.tv_weight):
+            return "loss.content_weight, style_weight and tv_weight are all 0; give one of them a weight"
         return None
 
 

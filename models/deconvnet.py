@@ -26,6 +26,11 @@ class ReceptiveField:
         top, left = self.start + self.step * row, self.start + self.step * column
         return top, top + self.size, left, left + self.size
 
+    def inside(self, units: int, side: int) -> range:
+        """Those of a row of units that see no border of a picture of `side` px, or all where there are none."""
+        last = min(units - 1, (side - self.size - self.start) // self.step)
+        return range(-(self.start // self.step), last + 1) or range(units)
+
 
 def receptive_field(layer: str, network: str = "vgg16") -> ReceptiveField:
     """The receptive field of a layer's units."""

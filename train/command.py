@@ -31,6 +31,12 @@ def train(config: TrainConfig) -> None:
     from impasto.train import hardware, photos, style
     from impasto.train.trainer import Trainer
 
+    directory = Path(HydraConfig.get().runtime.output_dir)
+    if config.resume is None and (earlier := sorted(directory.glob(f"*{checkpoint.SUFFIX}"))):
+        raise RequestError(
+            f"hydra.run.dir={directory} holds {earlier[-1].name} of an earlier run; name another folder, or go on with "
+            f"resume={directory}"
+        )
     place = hardware.choose(config.device, config.precision)
     photo_sets = photos.split(config.data)
     painting = style.load(config.style)
@@ -48,7 +54,7 @@ def train(config: TrainConfig) -> None:
     hardware.keep_memory()
     trainer = Trainer(
         config,
-        Path(HydraConfig.get().runtime.output_dir),
+        directory,
         place,
         network,
         PerceptualLoss(config.loss, weights, painting.pixels),

@@ -140,22 +140,14 @@ def strongest(features: Tensor, field: ReceptiveField, shape: tuple[int, int], c
     A channel that responds most where a stronger one does, within a quarter of a receptive field, comes after all
     others, so that patches differ. Only units that see no border count, where there are any: padding responds, too.
     """
-    rows, columns = (
-        [
-            i
-            for i in range(places)
-            if field.start + field.step * i >= 0 and field.start + field.step * i + field.size <= side
-        ]
-        or list(range(places))
-        for places, side in zip(features.shape[1:], shape, strict=True)
-    )
-    inner = features[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    rows, columns = (field.inside(units, side) for units, side in zip(features.shape[1:], shape, strict=True))
+    inner = features[:, rows.start : rows.stop, columns.start : columns.stop]
     peaks, places = inner.flatten(1).max(1)
     apart: list[Unit] = []
     beside: list[Unit] = []
     for channel in peaks.argsort(descending=True, stable=True).tolist():
-        row, column = divmod(int(places[channel]), inner.shape[2])
-        row, column = row + rows[0], column + columns[0]
+        down, right = divmod(int(places[channel]), inner.shape[2])
+        row, column = rows[down], columns[right]
         unit = Unit(channel, row, column, float(peaks[channel]), field.box(row, column))
         near = any(
             max(abs(row - other.row), abs(column - other.column)) * field.step < field.size / 4 for other in apart

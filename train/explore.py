@@ -86,7 +86,7 @@ def _rebuild(
 
     done: list[Rebuilt] = []
     for job in exploration.jobs(config):
-        what = f"{ORIGINALS[job.term]} from {job.name}"
+        what = f"{ORIGINALS[job.term]} from {' + '.join(job.layers)}"
 
         def watch(iterate: Iterate, what: str = what, term: str = job.term) -> bool:
             number = iterate.iteration

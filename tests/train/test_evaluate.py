@@ -99,6 +99,7 @@ def test_the_command(tiny_run: Path, photo_folder: Path, tmp_path: Path, impasto
     for name in ("curves.png", "sheet.png"):
         with Image.open(tmp_path / "out" / name) as picture:
             assert len(picture.getcolors(1 << 20) or []) > 10
+            assert picture.width > 400  # four captions side by side, over pictures of 32 px
 
     ways = sorted((tmp_path / "cache").iterdir())
     assert len(ways) == 8

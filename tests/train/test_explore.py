@@ -40,7 +40,10 @@ def test_what_it_leaves(photo: Path, tmp_path: Path, impasto: Callable[..., Run]
     names = ["channels.png", "content.png", "exploration.json", "style.png"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
     assert done.stdout == f"{tmp_path}/out: content.png, style.png, channels.png, exploration.json\n"
-    assert "photo from pool2: loss " in done.stderr and "painting from + relu4_3: loss " in done.stderr
+    assert (
+        "photo from pool2: loss " in done.stderr
+        and "painting from relu1_2 + relu2_2 + relu3_3 + relu4_3: loss " in done.stderr
+    )
 
     facts = json.loads((tmp_path / "out/exploration.json").read_text())
     assert [one["layers"] for one in facts["content"]] == [["relu1_1"], ["pool2"]]

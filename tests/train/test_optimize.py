@@ -286,6 +286,7 @@ def test_interrupted(call: Call, tmp_path: Path) -> None:
         (["content=photo.jpg", "optimizer=sgd"], ["optimizer=sgd", "adam", "lbfgs"]),
         (["content=photo.jpg", "loss.content_layer=relu3_4"], ["vgg16 has no layer relu3_4", "loss.network=vgg19"]),
         (["content=photo.jpg", "loss.tv_power=3"], ["loss.tv_power=3", "2, 1.25"]),
+        (["content=photo.jpg", "loss.content_weight=0", "loss.style_weight=0"], ["loss.content_weight", "all 0"]),
         (["content=photo.jpg", "loss=monet"], ["loss=monet", "gatys2016, johnson, keras-notebook"]),
         (["content=long.png", "style=painting.png", "size=2048"], ["long.png", "16 megapixels"]),
     ],

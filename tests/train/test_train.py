@@ -64,6 +64,15 @@ def test_metrics(tiny_run: Path) -> None:
     assert [float(row["lr"]) for row in training] == sorted((float(row["lr"]) for row in training), reverse=True)
 
 
+def test_a_folder_with_an_earlier_run_stays_as_it_is(tiny_run: Path, photo_folder: Path, impasto: Impasto) -> None:
+    before = {path: path.read_bytes() for path in tiny_run.rglob("*") if path.is_file()}
+    done = impasto("train", *TINY, f"data.root={photo_folder}", f"hydra.run.dir={tiny_run}", "seed=9")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert f"resume={tiny_run}" in done.stderr
+    assert {path: path.read_bytes() for path in tiny_run.rglob("*") if path.is_file()} == before
+
+
 def test_lattice_weight_lowers_the_lattice(tmp_path: Path, photo_folder: Path, impasto: Impasto) -> None:
     lattices = []
     for weight in (0, 1e7):
