@@ -18,7 +18,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from impasto.configs import overrides, schema
+from impasto.configs import overrides, rules, schema
 from impasto.configs.errors import CheckError, RequestError
 from impasto.configs.keys import Vocabulary
 from impasto.configs.rundir import Start, claim
@@ -138,7 +138,7 @@ def _launch(verb: str, task: Callable[[Any], None], plan: _Plan) -> None:
         try:
             with _environment(_FULL_ERROR, asked):
                 checked = OmegaConf.to_object(config)
-                schema.check(checked)  # again, for sweepers that make up values
+                rules.check(checked)  # again, for sweepers that make up values
                 task(checked)
         except Exception as error:
             # Kept from Hydra, which would print a line of its own.
@@ -185,7 +185,7 @@ def _checked(config: DictConfig, vocabulary: Vocabulary) -> Any:
         if missing:
             raise RequestError(vocabulary.missing(missing))
         checked = OmegaConf.to_object(config)
-    schema.check(checked)
+    rules.check(checked)
     return checked
 
 

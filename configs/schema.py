@@ -1,12 +1,12 @@
 """The types of every setting, and which values are possible. The defaults are in the YAML files beside it."""
 
-import math
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import MISSING
 
-from impasto.configs.errors import RequestError
+from impasto.configs.rules import choice, number, path, text
+from impasto.configs.shipping import ExportConfig, StylizeConfig
 
 
 def _layers(*convs_per_block: int) -> tuple[str, ...]:
@@ -26,26 +26,6 @@ VGG19_LAYERS = _layers(2, 2, 4, 4, 4)  # every layer of VGG-16, and three more
 NETWORKS = {"vgg16": VGG16_LAYERS, "vgg19": VGG19_LAYERS}
 MODELS = ("johnson", "mobile")
 MIN_SIDE = 32  # px: VGG halves a picture five times
-
-
-def number(low: float, high: float | None = None, step: int = 1) -> Any:
-    """A number from `low` to `high`, both included, or a list of such numbers; `step` must divide a whole one."""
-    return field(default=MISSING, metadata={"low": low, "high": high, "step": step})
-
-
-def choice(*names: str | float) -> Any:
-    """One of `names`, or a list of them."""
-    return field(default=MISSING, metadata={"choices": names})
-
-
-def text() -> Any:
-    """Free text: a name."""
-    return field(default=MISSING)
-
-
-def path(kind: str, *words: str) -> Any:
-    """A path; `kind` (FILE, DIR) stands for it in messages. `words` (patterns as in a shell) are kept as they are."""
-    return field(default=MISSING, metadata={"path": kind, "words": words})
 
 
 @dataclass
@@ -161,43 +141,6 @@ class TrainConfig:
     seed: int = number(0, 2**32 - 1)
     init: str | None = path("FILE")
     resume: str | None = path("DIR")
-
-
-@dataclass
-class OnnxConfig:
-    """The Android file: RGBA bytes in and out (`pixels`), or float RGB 0..255 NCHW (`float`)."""
-
-    io: str = choice("pixels", "float")
-    tolerance: int = number(0, 255)
-
-
-@dataclass
-class CoreMLConfig:
-    """The iOS file: one ML program of a fixed size."""
-
-    height: int = number(32, 4096, step=4)
-    width: int = number(32, 4096, step=4)
-
-
-@dataclass
-class ExportConfig:
-    """impasto-export: turn a checkpoint into a bundle for app developers."""
-
-    checkpoint: str = path("FILE", "zoo/*")
-    output: str = path("DIR")
-    onnx: OnnxConfig = MISSING
-    coreml: CoreMLConfig = MISSING
-
-
-@dataclass
-class StylizeConfig:
-    """impasto-stylize: run an exported ONNX file on a photo or a folder of photos."""
-
-    model: str = path("FILE")
-    input: str = path("PATH")
-    output: str = path("PATH")
-    threads: int = number(0, 1024)
-    quality: int = number(1, 100)
 
 
 @dataclass
@@ -349,29 +292,3 @@ VERBS: dict[str, type] = {
     "export": ExportConfig,
     "stylize": StylizeConfig,
 }
-
-
-def check(config: Any, key: str = "") -> None:
-    """Raise RequestError for the first value of a config (a dataclass instance) that is impossible."""
-    for item in fields(config):
-        name, value = f"{key}{item.name}", getattr(config, item.name)
-        if is_dataclass(value):
-            check(value, f"{name}.")
-        elif value is not None:
-            for part in value if isinstance(value, list) else [value]:
-                _check_value(name, part, dict(item.metadata))
-    if hasattr(config, "conflict") and (sentence := config.conflict()) is not None:
-        raise RequestError(sentence)
-
-
-def _check_value(name: str, value: Any, rule: dict[str, Any]) -> None:
-    if "choices" in rule and value not in rule["choices"]:
-        raise RequestError(f"{name}={value} is not known; choose one of {', '.join(map(str, rule['choices']))}")
-    if "low" in rule:
-        low, high, step = rule["low"], rule["high"], rule["step"]
-        if not isinstance(value, int | float):  # where the schema allows Any: a number or a list of them
-            raise RequestError(f"{name}={value} is no number; give a number or a list of numbers [...]")
-        if not low <= value < math.inf or (high is not None and value > high) or (step > 1 and value % step):
-            limits = f"at least {low}" if high is None else f"from {low} to {high}"
-            multiple = f" and a multiple of {step}" if step > 1 else ""
-            raise RequestError(f"{name}={value} is impossible; it must be {limits}{multiple}")

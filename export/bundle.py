@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.configs.errors import RequestError
-from impasto.configs.schema import ExportConfig
+from impasto.configs.shipping import ExportConfig
 from impasto.export import coreml_file, guide, onnx_file, parity
 from impasto.export.label import Label, coreml_contract, onnx_contract
 from impasto.models import checkpoint

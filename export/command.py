@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from impasto.configs.app import run
-from impasto.configs.schema import ExportConfig
+from impasto.configs.shipping import ExportConfig
 
 if TYPE_CHECKING:
     from impasto.export.bundle import Manifest

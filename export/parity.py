@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from impasto.configs.errors import CheckError
-from impasto.configs.schema import OnnxConfig
+from impasto.configs.shipping import OnnxConfig
 from impasto.export.label import INPUT, OUTPUT
 from impasto.models import exported, networks
 from impasto.models.pictures import Picture

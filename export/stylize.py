@@ -9,7 +9,7 @@ from rich.text import Text
 
 from impasto.configs.app import run
 from impasto.configs.errors import RequestError
-from impasto.configs.schema import StylizeConfig
+from impasto.configs.shipping import StylizeConfig
 from impasto.models import exported
 from impasto.models.pictures import SUFFIXES, WRITABLE, check_writable, find_pictures, read, write
 

@@ -9,7 +9,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from impasto.configs.errors import RequestError
-from impasto.configs.schema import ModelConfig, check
+from impasto.configs.rules import check
+from impasto.configs.schema import ModelConfig
 from impasto.models import files
 from impasto.models.networks import Transformer, build
 

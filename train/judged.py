@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from impasto.configs.errors import RequestError
-from impasto.configs.schema import LossConfig, StyleConfig, check
+from impasto.configs.rules import check
+from impasto.configs.schema import LossConfig, StyleConfig
 from impasto.models import checkpoint, exported
 from impasto.models.checkpoint import Card
 from impasto.models.pictures import Picture

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from impasto.configs import app
-from impasto.configs.schema import ExportConfig, StylizeConfig
+from impasto.configs.shipping import ExportConfig, StylizeConfig
 from tests.configs.conftest import Start
 
 ODD_NAMES = [

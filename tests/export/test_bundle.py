@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from impasto.configs.errors import CheckError, RequestError
-from impasto.configs.schema import CoreMLConfig, ExportConfig, OnnxConfig
+from impasto.configs.shipping import CoreMLConfig, ExportConfig, OnnxConfig
 from impasto.export import bundle, coreml_file, onnx_file, parity
 from impasto.models.exported import stylize
 from impasto.models.pictures import Picture

@@ -12,7 +12,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from impasto.configs.schema import OnnxConfig
+from impasto.configs.shipping import OnnxConfig
 from impasto.export import parity
 from impasto.export.label import JUDGED, Label
 from impasto.models import networks

@@ -13,7 +13,7 @@ from PIL import Image
 from rich.console import Console
 
 from impasto.configs.errors import RequestError
-from impasto.configs.schema import StylizeConfig
+from impasto.configs.shipping import StylizeConfig
 from impasto.export import stylize
 from impasto.models.pictures import read
 from tests.models.made_models import model
