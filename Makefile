@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test setup clean
+.PHONY: demo test tools setup clean
 
 setup: $(VENV)/.ready
 
@@ -18,6 +18,18 @@ $(VENV)/.ready: pyproject.toml
 build/typing/impasto:
 	mkdir -p $@
 	for wing in configs models train export; do ln -sfn ../../../$$wing $@/$$wing; done
+
+# What the heavy tests and some of the parity checks use: node packages, and ONNX Runtime for arm64.
+tools: build/tools/.ready
+
+build/tools/.ready: tests/tools/package.json $(VENV)/.ready
+	mkdir -p $(@D)
+	cp tests/tools/package.json $(@D)
+	npm install --prefix $(@D) --no-package-lock --no-audit --no-fund
+	rm -f $(@D)/*.whl
+	$(BIN)/python -m pip download --quiet --no-deps --only-binary=:all: --platform manylinux_2_28_aarch64 \
+		--dest $(@D) onnxruntime==$$($(BIN)/python -c 'from importlib.metadata import version; print(version("onnxruntime"))')
+	touch $@
 
 test: setup build/typing/impasto
 	$(BIN)/ruff check .

@@ -6,7 +6,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from impasto.configs.rules import choice, number, path, text
-from impasto.configs.shipping import ExportConfig, StylizeConfig
+from impasto.configs.shipping import ExportConfig, PreviewConfig, StylizeConfig, VerifyConfig
 
 
 def _layers(*convs_per_block: int) -> tuple[str, ...]:
@@ -290,5 +290,7 @@ VERBS: dict[str, type] = {
     "evaluate": EvaluateConfig,
     "explore": ExploreConfig,
     "export": ExportConfig,
+    "verify": VerifyConfig,
     "stylize": StylizeConfig,
+    "preview": PreviewConfig,
 }

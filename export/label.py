@@ -5,13 +5,15 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from impasto.models.exported import MIN_SIDE
+from impasto.models.exported import MIN_SIDE, STRENGTH
 
 INPUT = "image"
 OUTPUT = "stylized"
 OPSET = 18  # ONNX 1.13: what torch's exporter writes natively
 IR = 8  # of ONNX 1.13 too, so that ONNX Runtime 1.14 and later load the file
 SPECIFICATION = 7  # Core ML's number for iOS 16
+MULTIFUNCTION = 9  # and for iOS 18, the first with packages of several functions
+VARIANT = "variant"  # the key of the metadata that says how weights are stored: fp32, fp16 or int8
 JUDGED = ("name", "sha256", "size", "painter", "seed")  # what tells one painting from another
 
 Contract = dict[str, Any]
@@ -54,6 +56,12 @@ def onnx_contract(io: str) -> Contract:
         result = "RGB 0..255, not rounded"
     return {
         "input": {"name": INPUT, "type": kind, "shape": shape, "values": values},
+        "optional_input": {
+            "name": STRENGTH,
+            "type": "float32",
+            "shape": [],
+            "values": "0..1, 1 if not given: how much of the stylized picture is mixed into the photo",
+        },
         "output": {"name": OUTPUT, "type": kind, "shape": shape, "values": result},
         "sides": f"any height and width from {MIN_SIDE} on; the output is as large as the input",
         "opset": OPSET,
@@ -61,15 +69,15 @@ def onnx_contract(io: str) -> Contract:
     }
 
 
-def coreml_contract(height: int, width: int) -> Contract:
-    """The contract of a Core ML package of a fixed size."""
-    image = {"type": "image", "shape": [height, width], "values": "RGB"}
+def coreml_contract() -> Contract:
+    """What all Core ML packages of a bundle have in common."""
+    image = {"type": "image", "shape": ["height", "width"], "values": "RGB"}
     return {
         "input": {"name": INPUT} | image,
         "output": {"name": OUTPUT} | image,
-        "sides": f"{width} wide and {height} high, no other size",
-        "specification_version": SPECIFICATION,
-        "deployment_target": "iOS 16",
+        "sides": "those of the function that is called, no other size",
+        "specification_version": {"one size": SPECIFICATION, "several sizes": MULTIFUNCTION},
+        "deployment_target": {"one size": "iOS 16", "several sizes": "iOS 18"},
         "compute_precision": "float16",
     }
 
@@ -80,4 +88,6 @@ def sentence(contract: Contract) -> str:
     for end in (contract["input"], contract["output"]):
         shape = ", ".join(str(side) for side in end["shape"])
         ends.append(f"{end['name']}: {end['type']} [{shape}], {end['values']}")
-    return f"{' -> '.join(ends)}; {contract['sides']}"
+    line = f"{' -> '.join(ends)}; {contract['sides']}"
+    optional = contract.get("optional_input")
+    return f"{line}; optional {optional['name']}: {optional['type']}, {optional['values']}" if optional else line

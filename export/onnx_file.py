@@ -1,17 +1,22 @@
 """The ONNX file for Android: pixels in, pixels out, plain operators, and nothing of the machine that wrote it."""
 
 import importlib.metadata
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
 
-from impasto.export.label import INPUT, IR, OPSET, OUTPUT, Label, onnx_contract, sentence
+from impasto.export.label import INPUT, IR, OPSET, OUTPUT, VARIANT, Label, onnx_contract, sentence
 from impasto.export.quiet import quiet
 from impasto.models import networks
-from impasto.models.exported import CARD
+from impasto.models.exported import CARD, STRENGTH
+
+# of an operator: what its layers are called in the file, and its weights
+_WEIGHTS = {"Conv": ("conv", "weight", "bias"), "InstanceNormalization": ("norm", "scale", "bias")}
 
 
 class Pixels(nn.Module):
@@ -21,9 +26,9 @@ class Pixels(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor, strength: Tensor) -> Tensor:
         rgb = image[..., :3].permute(0, 3, 1, 2).float()
-        stylized = networks.stylize(self.network, rgb).round().clamp(0, 255).to(torch.uint8)
+        stylized = blend(networks.stylize(self.network, rgb), rgb, strength).round().clamp(0, 255).to(torch.uint8)
         return torch.cat([stylized.permute(0, 2, 3, 1), image[..., 3:]], dim=-1)
 
 
@@ -34,8 +39,14 @@ class Floats(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, image: Tensor) -> Tensor:
-        return networks.stylize(self.network, image)
+    def forward(self, image: Tensor, strength: Tensor) -> Tensor:
+        return blend(networks.stylize(self.network, image), image, strength)
+
+
+def blend(stylized: Tensor, photo: Tensor, strength: Tensor) -> Tensor:
+    """A stylized picture and its photo [1, 3, H, W], mixed by `strength` [], 0..1: at 0 and 1 exactly one of them."""
+    strength = strength.clamp(0, 1)
+    return stylized * strength + photo * (1 - strength)
 
 
 def write(network: networks.Transformer, path: Path, io: str, label: Label) -> None:
@@ -45,7 +56,10 @@ def write(network: networks.Transformer, path: Path, io: str, label: Label) -> N
     """
     contract = onnx_contract(io)
     model = _exported(network, io)
+    # An initializer that is an input too is what a caller may leave out; the exporter would fold it away.
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(1, np.float32), STRENGTH))
     _strip(model)
+    _rename(model.graph)
     for value in (model.graph.input[0], model.graph.output[0]):
         # The exporter writes formulas of its own symbols, s62 and the like.
         for dim, name in zip(value.type.tensor_type.shape.dim, contract["input"]["shape"], strict=True):
@@ -63,6 +77,7 @@ def write(network: networks.Transformer, path: Path, io: str, label: Label) -> N
             "impasto": label.version,
             "torch": importlib.metadata.version("torch"),
             "contract": sentence(contract),
+            VARIANT: "fp32",
             CARD: label.card,
         },
     )
@@ -77,11 +92,11 @@ def _exported(network: nn.Module, io: str) -> onnx.ModelProto:
     with quiet():
         program = torch.onnx.export(
             module.eval(),
-            (torch.zeros(shape, dtype=torch.uint8 if io == "pixels" else torch.float32),),
-            input_names=[INPUT],
+            (torch.zeros(shape, dtype=torch.uint8 if io == "pixels" else torch.float32), torch.tensor(1.0)),
+            input_names=[INPUT, STRENGTH],
             output_names=[OUTPUT],
             # AUTO: a named dimension fails on padding that depends on it ("Constraints violated", torch 2.14)
-            dynamic_shapes=(dict.fromkeys(sides, torch.export.Dim.AUTO),),
+            dynamic_shapes=(dict.fromkeys(sides, torch.export.Dim.AUTO), None),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
@@ -92,7 +107,7 @@ def _exported(network: nn.Module, io: str) -> onnx.ModelProto:
 
 
 def _strip(model: onnx.ModelProto) -> None:
-    """Drop what the exporter adds for debugging: stack traces with the paths and source lines of this machine."""
+    """Drop what the exporter adds for debugging, with paths and source lines of this machine, and what goes unsaid."""
     graph = model.graph
     del graph.value_info[:]
     parts: Iterable[onnx.ModelProto | onnx.GraphProto | onnx.NodeProto | onnx.ValueInfoProto | onnx.TensorProto]
@@ -100,3 +115,37 @@ def _strip(model: onnx.ModelProto) -> None:
     for part in parts:
         del part.metadata_props[:]
         part.ClearField("doc_string")
+    for node in graph.node:
+        defaults = onnx.defs.get_schema(node.op_type, OPSET).attributes
+        said = [
+            attribute
+            for attribute in node.attribute
+            if onnx.helper.get_attribute_value(attribute) != _default(defaults[attribute.name])
+        ]
+        del node.attribute[:]
+        node.attribute.extend(said)
+
+
+def _default(attribute: onnx.defs.OpSchema.Attribute) -> object:
+    value = attribute.default_value
+    return onnx.helper.get_attribute_value(value) if value.type else None
+
+
+def _rename(graph: onnx.GraphProto) -> None:
+    """Name weights by layer (conv3.weight), and all else inside by a number: the exporter's names are long."""
+    names = {name: name for name in (INPUT, STRENGTH, OUTPUT, "")}
+    layers: Counter[str] = Counter()
+    for node in graph.node:
+        if node.op_type in _WEIGHTS:
+            layer, *parts = _WEIGHTS[node.op_type]
+            for value, part in zip(node.input[1:], parts, strict=False):
+                names.setdefault(value, f"{layer}{layers[layer]}.{part}")
+            layers[layer] += 1
+    for value in (value for node in graph.node for value in (*node.input, *node.output)):
+        names.setdefault(value, str(len(names)))
+    for node in graph.node:
+        node.input[:] = [names[value] for value in node.input]
+        node.output[:] = [names[value] for value in node.output]
+        node.name = node.output[0]
+    for tensor in graph.initializer:
+        tensor.name = names[tensor.name]

@@ -1,108 +1,94 @@
-"""Parity: an ONNX file in ONNX Runtime against its network in PyTorch, byte by byte."""
+"""Parity: how far the picture of an exported file is from the network's, and how far it may be."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from impasto.configs.errors import CheckError
-from impasto.configs.shipping import OnnxConfig
-from impasto.export.label import INPUT, OUTPUT
-from impasto.models import exported, networks
-from impasto.models.pictures import Picture
+from impasto.export.golden import Golden, Pixels
 
-# (height, width): multiples of 4, odd ones, the smallest height there is, portrait, landscape
-SIZES = ((256, 256), (131, 217), (16, 90), (302, 175), (64, 96))
+
+@dataclass(frozen=True)
+class Bound:
+    """What a file is held to: the largest difference of a byte, or a PSNR in dB."""
+
+    largest: int | None = None
+    psnr: float | None = None
+
+    def facts(self) -> dict[str, float]:
+        """As JSON: the one that is set."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def __str__(self) -> str:
+        return f"at most {self.largest}" if self.largest is not None else f"{self.psnr:g} dB or more"
 
 
 @dataclass(frozen=True)
 class Row:
-    """The differences at one size: the largest and the mean one, in 0..255, and the share of bytes that differ."""
+    """The differences of one picture: the largest and the mean one, in 0..255, the share of bytes that differ, PSNR.
 
-    height: int
-    width: int
+    `psnr` is in dB, None where nothing differs. `reference` is what the picture was compared with.
+    """
+
+    file: str
+    runtime: str
+    picture: str
+    reference: str
     largest: int
     mean: float
     share: float
+    psnr: float | None
+    bound: Bound
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self) | {"bound": self.bound.facts()}
+
+    def failure(self) -> str | None:
+        """What is wrong, if the difference is larger than the bound allows: the first part of a sentence."""
+        what = f"{self.file} in {self.runtime} differs from {self.reference} at {self.picture}"
+        if self.bound.largest is not None and self.largest > self.bound.largest:
+            return f"{what} by up to {self.largest} of 255, more than {self.bound.largest}"
+        if self.bound.psnr is not None and self.psnr is not None and self.psnr < self.bound.psnr:
+            return f"{what} by a PSNR of {self.psnr:.1f} dB, less than {self.bound.psnr:g} dB"
+        return None
 
 
-def check(
-    path: Path, network: networks.Transformer, onnx: OnnxConfig, sizes: Sequence[tuple[int, int]] = SIZES
-) -> list[Row]:
-    """Compare the file at `path` with its network at each of `sizes`, each side from 16 on.
+def compare(golden: Golden, found: Pixels, file: str, runtime: str, bound: Bound, reference: str = "PyTorch") -> Row:
+    """Hold what a file in a runtime makes of a golden picture, RGBA or RGB bytes [H, W, 3 or 4], against it.
 
-    Raises CheckError where a byte differs by more than onnx.tolerance, alpha at all, or the network gives no numbers.
+    Raises CheckError where the size or the alpha is another, which no bound allows.
     """
-    run = _pixels(path) if onnx.io == "pixels" else _floats(path)
-    rows = []
-    for height, width in sizes:
-        rgb = picture(height, width)
-        with torch.inference_mode():
-            stylized = networks.stylize(network, torch.from_numpy(rgb).permute(2, 0, 1)[None].float())
-        if not stylized.isfinite().all():
-            raise CheckError(f"the network gives values that are no numbers at {width}x{height}; train it again")
-        expected = stylized[0].permute(1, 2, 0).round().clamp(0, 255).numpy()
-        difference = np.abs(expected - run(rgb))
-        figures = int(difference.max()), float(difference.mean(dtype=np.float64)), float((difference > 0).mean())
-        row = Row(height, width, *figures)
-        if row.largest > onnx.tolerance:
-            raise CheckError(
-                f"{path.name} differs from PyTorch by up to {row.largest} of 255 at {width}x{height}, more than "
-                f"onnx.tolerance={onnx.tolerance} allows; keep to the tested versions of torch and onnxruntime"
-            )
-        rows.append(row)
-    return rows
+    if found.shape[:2] != golden.stylized.shape[:2]:
+        size = f"{found.shape[1]}x{found.shape[0]}"
+        raise CheckError(f"{file} in {runtime} turns a picture of {golden.name} into one of {size}")
+    if found.shape[-1] == 4 and not np.array_equal(found[..., 3], golden.stylized[..., 3]):
+        raise CheckError(f"{file} in {runtime} changes the alpha of the picture of {golden.name}")
+    expected = golden.stylized[..., : found.shape[-1]]
+    difference = np.abs(expected.astype(np.int16) - found)
+    square = float((difference.astype(np.float64) ** 2).mean())
+    return Row(
+        *(file, runtime, golden.name, reference),
+        largest=int(difference.max()),
+        mean=round(float(difference.mean(dtype=np.float64)), 6),
+        share=round(float((difference > 0).mean()), 6),
+        psnr=round(10 * math.log10(255**2 / square), 2) if square else None,
+        bound=bound,
+    )
 
 
-def picture(height: int, width: int) -> NDArray[np.uint8]:
-    """A picture [H, W, 3] with what photos have: gradients, edges, texture, noise, and saturated and flat regions.
-
-    The same for the same size.
-    """
-    random = np.random.default_rng([height, width])
-    y, x = np.meshgrid(np.linspace(0, 1, height), np.linspace(0, 1, width), indexing="ij")
-    waves = [
-        np.sin(2 * np.pi * (a * x + b * y + phase)) * np.cos(np.pi * (b * x - a * y))
-        for a, b, phase in random.uniform(0.5, 6, (3, 3))
-    ]
-    values = 128 + 90 * np.stack(waves, axis=-1) + 40 * (x - y)[..., None]
-    values += random.normal(0, 12, values.shape) * (x > 0.5)[..., None]
-    values[np.hypot(x - 0.3, y - 0.4) < 0.2] = random.uniform(0, 255, 3)  # flat
-    values[(y > 0.75) & (x < 0.35)] = 255
-    values[(y > 0.75) & (x > 0.65)] = 0
-    values[(y < 0.2) & (x > 0.7)] = (255, 0, 20)
-    return np.clip(values, 0, 255).astype(np.uint8)
+def worst(rows: Sequence[Row]) -> list[Row]:
+    """Of each file in each runtime, the row that is nearest to its bound."""
+    found: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        key = row.file, row.runtime
+        if key not in found or _distance(row) > _distance(found[key]):
+            found[key] = row
+    return [*found.values()]
 
 
-def _pixels(path: Path) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
-    session = exported.load(path)
-
-    def run(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-        alpha = np.random.default_rng(0).integers(0, 256, rgb.shape[:2], np.uint8)
-        stylized = exported.stylize(session, Picture(rgb, alpha))
-        if stylized.alpha is None or not np.array_equal(stylized.alpha, alpha):
-            raise CheckError(
-                f"{path.name} changes the alpha of a picture; this is a fault of impasto, please report it"
-            )
-        return stylized.rgb.astype(np.float32)
-
-    return run
-
-
-def _floats(path: Path) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
-    import onnxruntime  # here, since the room above must set the environment first
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-    def run(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-        image = np.ascontiguousarray(rgb.transpose(2, 0, 1)[None], np.float32)
-        (stylized,) = session.run([OUTPUT], {INPUT: image})
-        result: NDArray[np.float32] = np.clip(np.rint(stylized[0].transpose(1, 2, 0)), 0, 255)
-        return result
-
-    return run
+def _distance(row: Row) -> float:
+    return row.largest if row.bound.largest is not None else -(math.inf if row.psnr is None else row.psnr)

@@ -29,7 +29,7 @@ def task(config: StylizeConfig) -> None:
     with Progress(*columns, console=console, disable=not (folder and console.is_terminal)) as progress:
         for photo, target in progress.track(jobs):
             try:
-                write(exported.stylize(session, read(photo)), target, config.quality)
+                write(exported.stylize(session, read(photo), config.strength), target, config.quality)
             except RequestError as error:
                 message = str(error) if str(photo) in str(error) else f"{photo}: {error}"
                 if not folder:

@@ -56,8 +56,8 @@ class Judged:
 
 
 def load(path: Path) -> Judged:
-    """Load a checkpoint, an exported .onnx or the one in a bundle's folder, on the CPU; raises RequestError."""
-    if path.is_dir() or path.suffix == ".onnx":
+    """Load a checkpoint, an exported file or the one in a bundle's folder, on the CPU; raises RequestError."""
+    if path.is_dir() or path.suffix in exported.SUFFIXES:
         run, card = _exported(path)
         output = "uint8, rounded"
     else:

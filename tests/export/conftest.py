@@ -1,11 +1,13 @@
 """What the tests of exported files share: small networks with weights of every kind, and their files, written once."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from impasto.configs.schema import ModelConfig
 from impasto.export import coreml_file, onnx_file
@@ -13,7 +15,10 @@ from impasto.export.label import Label
 from impasto.models import checkpoint, networks
 from tests.conftest import Run
 
+TRAINED = Path(__file__).parents[1] / "assets" / "swirls.safetensors"
+SHAPES = (64, 96), (128, 128)  # of `packages`
 MODELS = {"mobile": ModelConfig("mobile", 0.25, 1), "johnson": ModelConfig("johnson", 0.25, 1)}
+SETTINGS = "coreml.sizes=[96x64]", "measure.sizes=[64x48]", "measure.threads=[1]", "measure.repeats=1"
 CARD: dict[str, dict[str, Any]] = {
     "style": {
         **{"name": "swirls", "artist": "Ünal", "licence": "CC0-1.0"},
@@ -43,10 +48,10 @@ def build() -> Build:
 
 
 @pytest.fixture(scope="session")
-def saved(tmp_path_factory: pytest.TempPathFactory, build: Build) -> Path:
-    """The checkpoint of the mobile network."""
+def saved(tmp_path_factory: pytest.TempPathFactory, trained: networks.Transformer) -> Path:
+    """The checkpoint of the trained network, with a card for tests."""
     path = tmp_path_factory.mktemp("checkpoint") / "network.safetensors"
-    checkpoint.save(path, build("mobile"), MODELS["mobile"], CARD)
+    checkpoint.save(path, trained, ModelConfig("mobile", 0.5, 3), CARD)
     return path
 
 
@@ -65,6 +70,15 @@ def written(tmp_path_factory: pytest.TempPathFactory, build: Build) -> Written:
 
 
 @pytest.fixture(scope="session")
+def trained_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ONNX file of a network that was really trained: what compression costs shows on no other."""
+    network, card = checkpoint.load(TRAINED)
+    path = tmp_path_factory.mktemp("trained") / "model.onnx"
+    onnx_file.write(network.eval(), path, "pixels", Label.of(card))
+    return path
+
+
+@pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory, build: Build) -> Path:
     """The Core ML package of the mobile network, 96 wide and 64 high."""
     path = tmp_path_factory.mktemp("coreml") / "Model.mlpackage"
@@ -73,8 +87,34 @@ def package(tmp_path_factory: pytest.TempPathFactory, build: Build) -> Path:
 
 
 @pytest.fixture(scope="session")
+def trained() -> networks.Transformer:
+    """A network that was trained (tests/assets/make_network.py)."""
+    return checkpoint.load(TRAINED)[0]
+
+
+@pytest.fixture(scope="session")
+def exploding(trained: networks.Transformer) -> networks.Transformer:
+    """The trained network, with numbers before its instance norms that fp16 does not have."""
+    network = copy.deepcopy(trained)
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d) and module.bias is None:  # all but the last
+                module.weight.mul_(30_000)
+    return network
+
+
+@pytest.fixture(scope="session")
+def packages(
+    tmp_path_factory: pytest.TempPathFactory, trained: networks.Transformer
+) -> tuple[Path, dict[str, coreml_file.Package]]:
+    """The folder of all Core ML packages of the trained network, and what they are, by name."""
+    folder = tmp_path_factory.mktemp("ios")
+    return folder, {package.name: package for package in coreml_file.write_all(trained, folder, SHAPES, Label.of(CARD))}
+
+
+@pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory, saved: Path, impasto: Callable[..., Run]) -> tuple[Path, Run]:
-    """A bundle of the mobile network by impasto-export, and how the command ended."""
+    """A bundle of the trained network by impasto-export, and how the command ended."""
     folder = tmp_path_factory.mktemp("bundles")
-    arguments = f"checkpoint={saved}", "output=made/swirls", "coreml.height=64", "coreml.width=96"
-    return folder / "made" / "swirls", impasto("export", *arguments, cwd=folder)
+    done = impasto("export", f"checkpoint={saved}", "output=made/swirls", *SETTINGS, cwd=folder)
+    return folder / "made" / "swirls", done

@@ -5,29 +5,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from impasto.configs.app import compose
 from impasto.configs.errors import CheckError, RequestError
-from impasto.configs.shipping import CoreMLConfig, ExportConfig, OnnxConfig
-from impasto.export import bundle, coreml_file, onnx_file, parity
-from impasto.models.exported import stylize
-from impasto.models.pictures import Picture
+from impasto.export import bundle, contents, golden, proof, sealed
+from impasto.export.contents import Contents
+from impasto.export.manifest import FORMAT, MEASURED, Manifest
+from impasto.export.parity import Bound, Row
+from impasto.export.proof import Shipped
+from impasto.export.runtimes import OnnxRuntime
 from tests.conftest import Run
-from tests.export.conftest import Build, Written
+from tests.export.conftest import SETTINGS, Build, Written
 
-FILES = [
-    "README.md",
-    "android/model.onnx",
-    "ios/Model.mlpackage/Data/com.apple.CoreML/model.mlmodel",
-    "ios/Model.mlpackage/Data/com.apple.CoreML/weights/weight.bin",
-    "ios/Model.mlpackage/Manifest.json",
-]
+ANDROID = ["model.onnx", "model.fp16.onnx", "model.int8.onnx", "model.ort"]
+PACKAGES = ["Model_96x64", "Model_96x64_int8", "Model_ios18"]
 
 
-def contents(folder: Path) -> dict[str, bytes]:
+def bytes_in(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else b""
         for path in sorted(folder.rglob("*"))
@@ -36,23 +33,24 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def export(
-    monkeypatch: pytest.MonkeyPatch, saved: Path, written: Written, package: Path
-) -> Callable[..., bundle.Manifest]:
-    """Write a bundle of files that were converted and compared before."""
-    files = {io: written("mobile", io) for io in ("pixels", "float")}
+    monkeypatch: pytest.MonkeyPatch, saved: Path, exported: tuple[Path, Run]
+) -> Callable[..., tuple[Manifest, Contents]]:
+    """Write a bundle of files that impasto-export converted and compared before."""
+    folder, _ = exported
+    manifest = sealed.read(folder / "manifest.json")
+    android, ios = ([Shipped.of(facts) for facts in manifest[side]["models"]] for side in ("android", "ios"))
+    rows = [Row(**facts | {"bound": Bound(**facts["bound"])}) for facts in manifest["parity"]]
+    facts = {key: value for key, value in manifest["android"].items() if key != "models"}
 
-    def copy_onnx(network: object, path: Path, io: str, label: object) -> None:
-        shutil.copyfile(files[io], path)
+    def copy(network: object, aside: Path, *arguments: object) -> Contents:
+        for name in ("android", "ios", "golden"):
+            shutil.copytree(folder / name, aside / name)
+        return Contents(android, ios, rows, manifest["not_run"], facts, None)
 
-    def copy_coreml(network: object, path: Path, *arguments: object) -> None:
-        shutil.copytree(package, path)
+    monkeypatch.setattr(contents, "fill", copy)
 
-    monkeypatch.setattr(parity, "check", lambda *arguments: [parity.Row(64, 96, 1, 0.1, 0.1)])
-    monkeypatch.setattr(onnx_file, "write", copy_onnx)
-    monkeypatch.setattr(coreml_file, "write", copy_coreml)
-
-    def call(output: Path, checkpoint: Path = saved, io: str = "pixels") -> bundle.Manifest:
-        config = ExportConfig(str(checkpoint), str(output), OnnxConfig(io, 2), CoreMLConfig(64, 96))
+    def call(output: Path, checkpoint: Path = saved) -> tuple[Manifest, Contents]:
+        config = compose("export", [f"checkpoint={checkpoint}", f"output={output}", *SETTINGS])
         return bundle.write(config, lambda line: None)
 
     return call
@@ -61,17 +59,16 @@ def export(
 def test_the_command(exported: tuple[Path, Run]) -> None:
     folder, done = exported
     assert (done.returncode, done.stderr) == (0, "")
-    for words in ("android/model.onnx", "ios/Model.mlpackage", "256x256", "90x16", "of 255", "made/swirls is complete"):
+    for words in (*ANDROID, "96x64", "of 255", "dB", "Conv", "NNAPI", "made/swirls is complete"):
         assert words in done.stdout
     assert [path.name for path in folder.parent.iterdir()] == ["swirls"]
 
 
 def test_manifest(exported: tuple[Path, Run], saved: Path) -> None:
     folder, _ = exported
-    manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["format"] == bundle.FORMAT
-    assert sorted(manifest["files"]) == FILES
-    assert sorted(path for path, data in contents(folder).items() if data) == sorted([*FILES, "manifest.json"])
+    manifest = sealed.read(folder / "manifest.json")
+    assert manifest["format"] == FORMAT
+    assert {name for name, data in bytes_in(folder).items() if data} == {*manifest["files"], "manifest.json", MEASURED}
     for name, facts in manifest["files"].items():
         data = (folder / name).read_bytes()
         assert facts == {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
@@ -81,25 +78,43 @@ def test_manifest(exported: tuple[Path, Run], saved: Path) -> None:
     assert {"impasto", "torch"} < set(manifest["versions"])
     contract = manifest["android"]["contract"]
     assert (contract["input"]["type"], contract["input"]["shape"]) == ("uint8", [1, "height", "width", 4])
-    assert manifest["ios"]["contract"]["input"]["shape"] == [64, 96]
-    rows = manifest["android"]["parity"]["rows"]
-    assert [(row["height"], row["width"]) for row in rows] == list(parity.SIZES)
-    assert all(row["largest"] <= manifest["android"]["parity"]["tolerance"] == 2 for row in rows)
+    assert manifest["android"]["operators"]["Conv"] > 0
+    assert {"NNAPI", "XNNPACK"} <= {*manifest["android"]["execution_providers"]}
+    memory = [facts["bytes"] for facts in manifest["android"]["memory"]]
+    assert memory == sorted(memory) and memory[0] > 1e6
+    (row,) = [row for row in sealed.read(folder / MEASURED)["rows"] if row["file"] == "android/model.int8.onnx"]
+    assert (row["width"], row["height"], row["threads"]) == (64, 48, 1) and row["ms"] > 0
 
 
-@pytest.mark.parametrize("io", ["pixels", "float"])
-def test_readme(export: Callable[..., Any], tmp_path: Path, io: str) -> None:
-    manifest = export(tmp_path / "swirls", io=io)
-    text = (tmp_path / "swirls" / "README.md").read_text()
-    for side in ("android", "ios"):
-        assert f"`{manifest[side]['file']}`" in text
-    assert "96x64" in text
-    assert "Style by Ünal; licence of the style: CC0-1.0" in text
-    assert ("uint8 [1, height, width, 4]" in text) == ("OnnxJavaType.UINT8" in text) == (io == "pixels")
-    assert ("float32 [1, 3, height, width]" in text) == ("floatBuffer" in text) == (io == "float")
-    telemetry, start = text.index("ORT_DISABLE_TELEMETRY"), text.index("OrtEnvironment.getEnvironment")
-    assert text.index("TelemetryInitializer") < telemetry < start
-    assert "{" not in text.replace("${applicationId}", "").replace("use { it.", "").replace(".use {", "")
+def test_every_model_is_compared_and_within_its_bound(exported: tuple[Path, Run]) -> None:
+    manifest = sealed.read(exported[0] / "manifest.json")
+    android, ios = ([facts["file"] for facts in manifest[side]["models"]] for side in ("android", "ios"))
+    assert android == [f"android/{name}" for name in ANDROID]
+    assert ios == [f"ios/{name}.mlpackage" for name in PACKAGES]
+    bounds = [facts["bound"] for side in ("android", "ios") for facts in manifest[side]["models"]]
+    assert bounds == [
+        {"largest": 1},
+        {"largest": 2},
+        {"psnr": 40},
+        {"largest": 1},
+        {"psnr": 50},
+        {"psnr": 40},
+        {"psnr": 50},
+    ]
+    rows = [Row(**facts | {"bound": Bound(**facts["bound"])}) for facts in manifest["parity"]]
+    proof.hold(rows)
+    sizes = {f"{width}x{height}" for height, width in golden.SIZES}
+    for name in android:
+        assert {row.picture for row in rows if row.file == name and row.runtime.startswith("ONNX Runtime 1")} == sizes
+    for name in ios:
+        runtimes = {row.runtime.rsplit(", ", 1)[1] for row in rows if row.file == name and row.picture == "96x64"}
+        assert {"fp32", "fp16"} <= runtimes
+
+
+def test_two_exports_are_the_same_to_the_byte(export: Callable[..., Any], tmp_path: Path) -> None:
+    export(tmp_path / "one")
+    export(tmp_path / "two")
+    assert bytes_in(tmp_path / "one") == bytes_in(tmp_path / "two")
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no converter"), CheckError("weights"), KeyboardInterrupt()])
@@ -114,17 +129,16 @@ def test_whole_or_not_at_all(
     output = tmp_path / "deep" / "swirls"
     if earlier:
         export(output)
-    before = contents(tmp_path)
+    before = bytes_in(tmp_path)
 
     def fail(network: object, path: Path, *arguments: object) -> None:
-        path.mkdir()
         (path / "half").write_text("half")
         raise error
 
-    monkeypatch.setattr(coreml_file, "write", fail)
+    monkeypatch.setattr(contents, "fill", fail)
     with pytest.raises(type(error)):
         export(output)
-    assert contents(tmp_path) == before
+    assert bytes_in(tmp_path) == before
     assert bool(before) == earlier
 
 
@@ -134,10 +148,10 @@ def test_a_full_disk_is_one_sentence(
     def fail(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(coreml_file, "write", fail)
+    monkeypatch.setattr(contents, "fill", fail)
     with pytest.raises(RequestError, match="swirls cannot be written: No space left on device"):
         export(tmp_path / "swirls")
-    assert contents(tmp_path) == {}
+    assert bytes_in(tmp_path) == {}
 
 
 def test_an_earlier_bundle_is_replaced(
@@ -146,14 +160,13 @@ def test_an_earlier_bundle_is_replaced(
     output = tmp_path / "swirls"
     output.mkdir()  # an empty folder is free
     export(output)
-    fresh = contents(output)
+    fresh = bytes_in(output)
     manifest = json.loads((output / "manifest.json").read_text())
-    (output / "golden").mkdir()
     (output / "golden" / "old.png").write_bytes(b"old")
     (output / ".DS_Store").write_bytes(b"droppings")
     manifest["files"]["golden/old.png"] = {}
     (output / "manifest.json").write_text(json.dumps(manifest))
-    old = contents(output)
+    old = bytes_in(output)
 
     rename = Path.rename
 
@@ -166,10 +179,10 @@ def test_an_earlier_bundle_is_replaced(
         patch.setattr(Path, "rename", fail)
         with pytest.raises(RequestError, match="Operation not permitted"):
             export(output)
-    assert contents(tmp_path) == {"swirls": b""} | {f"swirls/{name}": data for name, data in old.items()}
+    assert bytes_in(tmp_path) == {"swirls": b""} | {f"swirls/{name}": data for name, data in old.items()}
 
     export(output)
-    assert contents(output).keys() == fresh.keys()
+    assert bytes_in(output).keys() == fresh.keys()
     assert [path.name for path in tmp_path.iterdir()] == ["swirls"]
 
 
@@ -181,7 +194,7 @@ def test_an_earlier_bundle_is_replaced(
         ({"manifest.json": "[1]"}, "holds other things"),
         ({"manifest.json": "not json"}, "holds other things"),
         ({"manifest.json": '{"format": "another", "files": {}}'}, "holds other things"),
-        ({"manifest.json": '{"format": "impasto-bundle-1", "files": {}}', "notes.txt": "mine"}, "holds notes.txt"),
+        ({"manifest.json": '{"format": "impasto-bundle-2", "files": {}}', "notes.txt": "mine"}, "holds notes.txt"),
     ],
 )
 def test_a_foreign_folder_is_refused(
@@ -191,11 +204,11 @@ def test_a_foreign_folder_is_refused(
     output.mkdir()
     for name, text in files.items():
         (output / name).write_text(text)
-    before = contents(tmp_path)
+    before = bytes_in(tmp_path)
     with pytest.raises(RequestError, match=sentence) as error:
         export(output)
     assert f"output={output}" in str(error.value) and "\n" not in str(error.value)
-    assert contents(tmp_path) == before
+    assert bytes_in(tmp_path) == before
 
 
 def test_a_file_or_what_lies_below_one_is_refused(export: Callable[..., Any], tmp_path: Path) -> None:
@@ -204,7 +217,7 @@ def test_a_file_or_what_lies_below_one_is_refused(export: Callable[..., Any], tm
     for output in (file, file / "swirls"):
         with pytest.raises(RequestError, match=r"is a file; name a folder|cannot be written: Not a directory"):
             export(output)
-    assert contents(tmp_path) == {"file": b"mine"}
+    assert bytes_in(tmp_path) == {"file": b"mine"}
 
 
 @pytest.mark.parametrize("kind", ["pickle.pth", "garbage", "cut", "foreign", "missing"])
@@ -221,28 +234,24 @@ def test_a_wrong_checkpoint_is_one_sentence(export: Callable[..., Any], saved: P
     assert not (tmp_path / "made").exists()
 
 
-@pytest.mark.parametrize("io", ["pixels", "float"])
-def test_another_network_fails_parity(written: Written, build: Build, io: str) -> None:
+def test_another_network_fails_parity(written: Written, build: Build, tmp_path: Path) -> None:
+    path, network = written("mobile", "pixels"), build("mobile")
+    shipped = Shipped(path.name, "float32", Bound(largest=1), {})
+    for change, sentence in ((0.0, None), (0.5, r"at 33x17 by up to \d+ of 255, more than 1")):
+        with torch.no_grad():
+            network.get_parameter("body.5.1.bias").add_(change)
+        picture = golden.make(contents.reference(network), 17, 33)
+        rows, _ = proof.onnx(path.parent, [shipped], [picture], {"onnxruntime": OnnxRuntime()}, lambda line: None)
+        if sentence is None:
+            proof.hold(rows)
+        else:
+            with pytest.raises(CheckError, match=sentence):
+                proof.hold(rows)
+
+
+def test_no_numbers_fail(build: Build) -> None:
     network = build("mobile")
     with torch.no_grad():
-        network.get_parameter("body.5.1.bias").add_(0.5)
-    with pytest.raises(CheckError, match=r"by up to \d+ of 255 at 33x17, .* onnx\.tolerance=2") as error:
-        parity.check(written("mobile", io), network, OnnxConfig(io, 2), [(17, 33)])
-    assert "\n" not in str(error.value)
-
-
-def test_no_numbers_and_other_alpha_fail(written: Written, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, network = written("mobile", "pixels"), build("mobile")
-
-    def opaque(session: Any, picture: Picture) -> Picture:
-        result = stylize(session, picture)
-        return Picture(result.rgb, np.full_like(result.rgb[..., 0], 255))
-
-    with monkeypatch.context() as patch:
-        patch.setattr("impasto.models.exported.stylize", opaque)
-        with pytest.raises(CheckError, match="changes the alpha"):
-            parity.check(path, network, OnnxConfig("pixels", 255))
-    with torch.no_grad():
         network.get_parameter("body.5.1.bias")[0] = torch.nan
-    with pytest.raises(CheckError, match="no numbers"):
-        parity.check(path, network, OnnxConfig("pixels", 255))
+    with pytest.raises(CheckError, match="no numbers at 33x17; train it again"):
+        golden.make(contents.reference(network), 17, 33)

@@ -1,5 +1,8 @@
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +11,13 @@ import pytest
 import torch
 
 from impasto.configs.errors import CheckError
-from impasto.export import coreml_file
+from impasto.export import coreml_file, half
+from impasto.export.label import Label
 from impasto.export.quiet import quiet
-from tests.conftest import Run
-from tests.export.conftest import Build
+from impasto.models import networks
+from tests.export.conftest import CARD, SHAPES, Build
+
+Packages = tuple[Path, dict[str, coreml_file.Package]]
 
 with quiet():
     import coremltools as ct
@@ -34,15 +40,6 @@ def test_interface(spec: Any) -> None:
         assert image.ColorSpace.Name(image.colorSpace) == "RGB"
 
 
-def test_says_what_it_is(spec: Any) -> None:
-    metadata = spec.description.metadata
-    assert "Ünal" in metadata.author
-    assert metadata.license == "CC0-1.0"
-    assert "swirls" in metadata.shortDescription
-    assert metadata.versionString
-    assert not any("date" in key for key in metadata.userDefined)
-
-
 def test_computes_in_fp16_on_normalised_pixels(package: Path, spec: Any) -> None:
     weights = str(package / "Data" / "com.apple.CoreML" / "weights")
     program = load(spec, specification_version=7, file_weights_dir=weights)
@@ -58,6 +55,54 @@ def test_computes_in_fp16_on_normalised_pixels(package: Path, spec: Any) -> None
     assert all(op.epsilon.val > np.finfo(np.float16).smallest_normal for op in norms)
 
 
+def test_all_packages(packages: Packages) -> None:
+    folder, made = packages
+    assert sorted(path.name for path in folder.iterdir()) == sorted(made)
+    assert {name: package.functions for name, package in made.items()} == {
+        "Model_96x64.mlpackage": {"main": (64, 96)},
+        "Model_96x64_int8.mlpackage": {"main": (64, 96)},
+        "Model_128x128.mlpackage": {"main": (128, 128)},
+        "Model_128x128_int8.mlpackage": {"main": (128, 128)},
+        "Model_ios18.mlpackage": {"size_96x64": (64, 96), "size_128x128": (128, 128)},
+    }
+    size = {name: sum(path.stat().st_size for path in (folder / name).rglob("*") if path.is_file()) for name in made}
+    assert size["Model_96x64_int8.mlpackage"] < 0.8 * size["Model_96x64.mlpackage"]
+    weights = Path("Data", "com.apple.CoreML", "weights", "weight.bin")  # of all sizes, once
+    shared, single = (folder / f"Model_{name}.mlpackage" / weights for name in ("ios18", "128x128"))
+    assert shared.stat().st_size <= single.stat().st_size
+    for name, package in made.items():
+        spec = ct.models.MLModel(str(folder / name), skip_model_load=True).get_spec()
+        metadata = spec.description.metadata
+        assert "Ünal" in metadata.author
+        assert metadata.license == "CC0-1.0"
+        assert "swirls" in metadata.shortDescription
+        assert metadata.versionString
+        assert not any("date" in key for key in metadata.userDefined)
+        assert spec.specificationVersion == (9 if name == coreml_file.IOS18 else 7)
+        if name == coreml_file.IOS18:
+            assert package.functions[spec.description.defaultFunctionName] == (package.height, package.width)
+
+
+def test_all_packages_have_the_same_bytes_again_in_another_process(packages: Packages, tmp_path: Path) -> None:
+    folder, _ = packages
+    code = (
+        "import sys; from pathlib import Path; from impasto.export import coreml_file; from impasto.export.label import"
+        " Label; from impasto.models import checkpoint; from tests.export.conftest import CARD, SHAPES, TRAINED;"
+        "coreml_file.write_all(checkpoint.load(TRAINED)[0], Path(sys.argv[1]), SHAPES, Label.of(CARD))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"PYTHONHASHSEED": "7"},
+        check=True,
+        capture_output=True,
+    )
+    names = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    assert len(names) == 3 * (2 * len(SHAPES) + 1)
+    for name in names:
+        assert (folder / name).read_bytes() == (tmp_path / name).read_bytes(), name
+
+
 def test_holds_its_manifest_s_files_and_no_other(package: Path) -> None:
     items = json.loads((package / "Manifest.json").read_text())["itemInfoEntries"].values()
     listed = [package / "Data" / item["path"] for item in items]
@@ -68,26 +113,45 @@ def test_holds_its_manifest_s_files_and_no_other(package: Path) -> None:
     assert all(item.exists() for item in listed)
 
 
-def test_the_same_bytes_again_in_another_process(package: Path, exported: tuple[Path, Run]) -> None:
-    other = exported[0] / "ios" / "Model.mlpackage"
-    names = [path.relative_to(package) for path in package.rglob("*") if path.is_file()]
-    assert len(names) == 3
-    for name in names:
-        assert (package / name).read_bytes() == (other / name).read_bytes(), name
-
-
 def test_a_package_that_is_not_as_promised_fails(package: Path, build: Build, tmp_path: Path) -> None:
-    network = build("mobile")
-    coreml_file.check(network, package, 64, 96)
+    network, functions = build("mobile"), {"main": (64, 96)}
+    coreml_file.check(network, package, functions)
     with pytest.raises(CheckError, match="image, 64x96, is promised"):
-        coreml_file.check(network, package, 96, 64)
+        coreml_file.check(network, package, {"main": (96, 64)})
+    with pytest.raises(CheckError, match=r"version 7, not an mlProgram of 9"):
+        coreml_file.check(network, package, {"size_96x64": (64, 96)})
+    norm = network.get_submodule("body.1.1")
+    assert isinstance(norm, networks.InstanceNorm)
+    norm.eps /= 4
+    with pytest.raises(CheckError, match="does not hold the epsilons"):
+        coreml_file.check(network, package, functions)
     with torch.no_grad():
         network.get_parameter("body.1.1.bias")[3] += 0.1
     with pytest.raises(CheckError, match=r"does not hold the weights body\.1\.1\.bias"):
-        coreml_file.check(network, package, 64, 96)
+        coreml_file.check(network, package, functions)
     copy = tmp_path / "Model.mlpackage"
     shutil.copytree(package, copy)
     manifest = copy / "Manifest.json"
     manifest.write_text(manifest.read_text().replace("CoreML Model Weights", str(Path.cwd() / "weights")))
     with pytest.raises(CheckError, match=r"Manifest\.json names .*, a path of this machine"):
-        coreml_file.check(build("mobile"), copy, 64, 96)
+        coreml_file.check(build("mobile"), copy, functions)
+
+
+def test_other_weights_in_8_bits_fail(package: Path, build: Build, tmp_path: Path) -> None:
+    network, small = build("mobile"), tmp_path / "small.mlpackage"
+    coreml_file.compress(package, small, Label.of(CARD))
+    coreml_file.check(network, small, {"main": (64, 96)}, "int8")
+    with torch.no_grad():
+        weight = network.get_parameter("body.1.0.1.weight")
+        weight[2, 1, 0, 0] += 0.02 * weight.abs().max()
+    with pytest.raises(CheckError, match=r"does not hold the weights body\.1\.0\.1\.weight"):
+        coreml_file.check(network, small, {"main": (64, 96)}, "int8")
+
+
+def test_functions_that_are_not_promised_fail(packages: Packages, trained: networks.Transformer) -> None:
+    folder, made = packages
+    functions = made[coreml_file.IOS18].functions
+    safe = half.fp16_safe(trained, half.calibration())
+    coreml_file.check(safe, folder / coreml_file.IOS18, functions)
+    with pytest.raises(CheckError, match=r"has the functions size_96x64, size_128x128, not size_96x64$"):
+        coreml_file.check(safe, folder / coreml_file.IOS18, {"size_96x64": (64, 96)})

@@ -10,11 +10,14 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from onnx import TensorProto, helper
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 
-from impasto.configs.shipping import OnnxConfig
-from impasto.export import parity
+from impasto.export import contents, golden
 from impasto.export.label import JUDGED, Label
+from impasto.export.onnx_file import write
+from impasto.export.parity import Bound, compare
+from impasto.export.runtimes import OnnxRuntime
 from impasto.models import networks
 from impasto.models.exported import load, stylize
 from impasto.models.pictures import Picture
@@ -37,7 +40,12 @@ def test_contract(written: Written, name: str, io: str) -> None:
     onnx.checker.check_model(model, full_check=True)
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 18)]
     assert model.ir_version == 8
-    assert [value.name for value in model.graph.input] == ["image"]
+    assert [value.name for value in model.graph.input] == ["image", "strength"]
+    (strength,) = [tensor for tensor in model.graph.initializer if tensor.name == "strength"]
+    assert (strength.data_type, list(strength.dims)) == (TensorProto.FLOAT, [])
+    assert numpy_helper.to_array(strength) == 1
+    session = onnxruntime.InferenceSession(written(name, io))
+    assert [value.name for value in session.get_inputs()] == ["image"]  # strength may be left out
     assert [value.name for value in model.graph.output] == ["stylized"]
     for value in (model.graph.input[0], model.graph.output[0]):
         pixels = io == "pixels"
@@ -53,26 +61,56 @@ def test_plain_operators_one_for_each_layer(written: Written, build: Build, name
     assert sum(map(len, nodes.values())) == len(graph.node)
     assert len(nodes["InstanceNormalization"]) == layers[networks.InstanceNorm]
     assert len(nodes["Resize"]) == layers[torch.nn.Upsample]
-    assert len(nodes["Add"]) == layers[networks.Residual]
+    assert len(nodes["Add"]) == layers[networks.Residual] + 1  # and the mix with the photo
     for node in nodes["InstanceNormalization"]:
         after = {other.op_type for other in graph.node if node.output[0] in other.input}
         assert after in ({"Relu"}, {"Add"})
     for node in nodes["Resize"]:
         attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
-        coordinates = attributes["coordinate_transformation_mode"]
+        # What goes unsaid is the operator's default: nearest, half_pixel.
+        mode, coordinates = attributes.get("mode"), attributes.get("coordinate_transformation_mode")
         if name == "johnson":  # ONNX Runtime's fast path for doubling
-            assert (attributes["mode"], coordinates, attributes["nearest_mode"]) == (
-                b"nearest",
-                b"asymmetric",
-                b"floor",
-            )
+            assert (mode, coordinates, attributes["nearest_mode"]) == (None, b"asymmetric", b"floor")
         else:
-            assert attributes["mode"] == b"linear"
-            assert coordinates in (b"half_pixel", b"pytorch_half_pixel")  # the same where both sides double
+            assert mode == b"linear"
+            assert coordinates in (None, b"pytorch_half_pixel")  # the same where both sides double
     modes = Counter(helper.get_attribute_value(node.attribute[0]) for node in nodes["Pad"])
     assert modes == {b"reflect": layers[torch.nn.ReflectionPad2d], b"edge": 1}
     # With `axes` and amounts that are no constants, ONNX Runtime 1.32 breaks on quantised files.
     assert all(len(node.input) == 2 for node in nodes["Pad"])
+
+
+@pytest.mark.parametrize(("name", "io"), FILES)
+def test_nothing_that_nobody_needs(written: Written, name: str, io: str) -> None:
+    model = onnx.load(written(name, io))
+    nodes, tensors = model.graph.node, model.graph.initializer
+    used = {value for node in nodes for value in node.input}
+    assert {tensor.name for tensor in tensors} <= used
+    contents = [(tensor.data_type, *tensor.dims, tensor.raw_data) for tensor in tensors if tensor.name != "strength"]
+    assert len(contents) == len(set(contents)) and not model.functions
+    assert max(len(value) for node in nodes for value in (node.name, *node.input, *node.output)) <= len("conv10.weight")
+    assert {"conv0.weight", "norm0.scale", "norm0.bias"} < used
+
+
+@pytest.mark.parametrize(("name", "io"), [("mobile", "pixels"), ("mobile", "float")])
+def test_strength_mixes_before_rounding(written: Written, name: str, io: str) -> None:
+    session, pixels = onnxruntime.InferenceSession(written(name, io)), golden.picture(17, 33)
+    image = np.dstack([pixels, pixels[..., 0]])[None] if io == "pixels" else pixels.transpose(2, 0, 1)[None]
+    image = np.ascontiguousarray(image, np.uint8 if io == "pixels" else np.float32)
+
+    def run(**strength: float) -> NDArray[np.float64]:
+        feeds = {key: np.array(value, np.float32) for key, value in strength.items()}
+        return np.asarray(session.run(None, {"image": image, **feeds})[0], np.float64)
+
+    full = run()
+    np.testing.assert_array_equal(run(strength=0), image)
+    np.testing.assert_array_equal(run(strength=-3), image)
+    np.testing.assert_array_equal(run(strength=1), full)
+    np.testing.assert_array_equal(run(strength=7), full)
+    mixed = full * 0.25 + image * 0.75
+    assert np.abs(run(strength=0.25) - mixed).max() <= (0.75 if io == "pixels" else 1e-3)
+    if io == "pixels":
+        np.testing.assert_array_equal(run(strength=0.25)[..., 3], image[..., 3])
 
 
 @pytest.mark.parametrize(("name", "io"), FILES)
@@ -98,7 +136,8 @@ def test_says_what_it_is(written: Written) -> None:
         version = importlib.metadata.version("impasto")
         assert (found["style"], found["artist"], found["licence"]) == ("swirls", "Ünal", "CC0-1.0")
         assert found["impasto"] == version
-        assert words in found["contract"]
+        assert words in found["contract"] and "optional strength: float32, 0..1" in found["contract"]
+        assert found["variant"] == "fp32"
         card = json.loads(found["card"])
         assert card == {"loss": CARD["loss"], "style": {key: CARD["style"][key] for key in JUDGED}}
         assert found["card"] == json.dumps(card, separators=(",", ":"))  # compact
@@ -113,13 +152,18 @@ def test_a_card_that_lacks_a_part_is_left_out() -> None:
 
 @pytest.mark.parametrize(("name", "io"), FILES)
 def test_does_what_pytorch_does(written: Written, build: Build, name: str, io: str) -> None:
-    rows = parity.check(written(name, io), build(name), OnnxConfig(io, 1), SIZES)
-    assert [(row.height, row.width) for row in rows] == SIZES
+    path = written(name, io)
+    pictures = [golden.make(contents.reference(build(name)), *size) for size in SIZES]
+    found = OnnxRuntime().run(path, [picture.photo for picture in pictures])
+    rows = [
+        compare(picture, pixels, name, io, Bound(largest=1)) for picture, pixels in zip(pictures, found, strict=True)
+    ]
+    assert len(rows) == len(SIZES) and all(row.failure() is None for row in rows)
     assert max(row.share for row in rows) < 0.01
 
 
 def test_float_is_not_rounded(written: Written, build: Build) -> None:
-    pixels = torch.from_numpy(parity.picture(17, 33)).permute(2, 0, 1)[None].float()
+    pixels = torch.from_numpy(golden.picture(17, 33)).permute(2, 0, 1)[None].float()
     with torch.no_grad():
         expected = networks.stylize(build("mobile"), pixels).numpy()
     (result,) = onnxruntime.InferenceSession(written("mobile", "float")).run(None, {"image": pixels.numpy()})
@@ -130,11 +174,14 @@ def test_float_is_not_rounded(written: Written, build: Build) -> None:
 def test_alpha_passes(written: Written) -> None:
     alpha = np.random.default_rng(0).integers(0, 256, (19, 45), np.uint8)
     session = load(written("mobile", "pixels"))
-    results = [stylize(session, Picture(parity.picture(19, 45), a)) for a in (alpha, 255 - alpha)]
+    results = [stylize(session, Picture(golden.picture(19, 45), a)) for a in (alpha, 255 - alpha)]
     np.testing.assert_array_equal(results[0].alpha, alpha)
     np.testing.assert_array_equal(results[1].alpha, 255 - alpha)
     np.testing.assert_array_equal(results[0].rgb, results[1].rgb)
 
 
-def test_the_same_bytes_again_in_another_process(written: Written, exported: tuple[Path, Run]) -> None:
-    assert (exported[0] / "android" / "model.onnx").read_bytes() == written("mobile", "pixels").read_bytes()
+def test_the_same_bytes_again_in_another_process(
+    trained: networks.Transformer, exported: tuple[Path, Run], tmp_path: Path
+) -> None:
+    write(trained, tmp_path / "model.onnx", "pixels", Label.of(CARD))
+    assert (exported[0] / "android" / "model.onnx").read_bytes() == (tmp_path / "model.onnx").read_bytes()

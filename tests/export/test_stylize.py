@@ -34,8 +34,9 @@ def save(path: Path, pixels: NDArray[np.uint8], **options: Any) -> Path:
     return path
 
 
-def ask(inverter: Path, source: Path, output: Path) -> None:
-    stylize.task(StylizeConfig(model=str(inverter), input=str(source), output=str(output), threads=1, quality=95))
+def ask(inverter: Path, source: Path, output: Path, strength: float = 1.0) -> None:
+    request = StylizeConfig(str(inverter), str(source), str(output), strength=strength, threads=1, quality=95)
+    stylize.task(request)
 
 
 def test_one_photo(inverter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,6 +48,14 @@ def test_one_photo(inverter: Path, tmp_path: Path, capsys: pytest.CaptureFixture
         np.testing.assert_array_equal(np.asarray(image), expected)
     assert capsys.readouterr() == (f"1 photo written to {target}\n", "")
     assert [path.name for path in target.parent.iterdir()] == ["b.png"]
+
+
+def test_strength(inverter: Path, tmp_path: Path) -> None:
+    photo, target = save(tmp_path / "a.png", noise(20, 30)), tmp_path / "b.png"
+    ask(model(tmp_path / "model.onnx", strength=True), photo, target, 0)
+    np.testing.assert_array_equal(read(target).rgb, noise(20, 30))
+    with pytest.raises(RequestError, match=r"a\.png: strength=0\.5 is more than this model can"):
+        ask(inverter, photo, target, 0.5)
 
 
 def test_orientation_as_seen_and_no_tag(inverter: Path, tmp_path: Path) -> None:

@@ -10,11 +10,18 @@ PIXELS = [1, "H", "W", 4]
 
 
 def model(
-    path: Path, shape: Any = PIXELS, kind: int = TensorProto.UINT8, name: str = "image", crop: int = 0, **props: str
+    path: Path,
+    shape: Any = PIXELS,
+    kind: int = TensorProto.UINT8,
+    name: str = "image",
+    crop: int = 0,
+    strength: bool = False,
+    **props: str,
 ) -> Path:
     """Write a file that inverts the colours and passes alpha, with metadata `props`.
 
-    The padding by reflection, cut off again, needs 16 pixels a side.
+    With `strength` it takes that as an optional input. The padding by reflection, cut off again, needs 16 pixels a
+    side.
     """
     constants = {
         "pads": [0, 15, 15, 0, 0, 0, 0, 0],
@@ -33,10 +40,24 @@ def model(
         helper.make_node("Add", ["negative", "white"], ["inverted"]),
         helper.make_node("Cast", ["inverted"], ["stylized"], to=kind),
     ]
+    if strength:
+        tensors.append(helper.make_tensor("strength", TensorProto.FLOAT, [], [1.0]))
+        tensors.append(helper.make_tensor("one", TensorProto.FLOAT, [], [1.0]))
+        mix = [
+            helper.make_node("Cast", ["inverted"], ["float"], to=TensorProto.FLOAT),
+            helper.make_node("Cast", ["whole"], ["photo"], to=TensorProto.FLOAT),
+            helper.make_node("Sub", ["one", "strength"], ["rest"]),
+            helper.make_node("Mul", ["float", "strength"], ["a"]),
+            helper.make_node("Mul", ["photo", "rest"], ["b"]),
+            helper.make_node("Add", ["a", "b"], ["mixed"]),
+        ]
+        nodes[-1:] = [*mix, helper.make_node("Cast", ["mixed"], ["stylized"], to=kind)]
     values = (
         [helper.make_tensor_value_info(name, kind, shape)],
         [helper.make_tensor_value_info("stylized", kind, shape)],
     )
+    if strength:
+        values[0].append(helper.make_tensor_value_info("strength", TensorProto.FLOAT, []))
     graph = helper.make_graph(nodes, "inverter", *values, tensors)
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     helper.set_model_props(made, props)

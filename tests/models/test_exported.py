@@ -24,7 +24,7 @@ def noise(height: int, width: int, channels: int = 3) -> NDArray[np.uint8]:
     return np.random.default_rng(height * width).integers(0, 255, (height, width, channels), np.uint8)
 
 
-@pytest.mark.parametrize("size", [(16, 16), (17, 33), (64, 50), (1, 1), (5, 40), (40, 15)])
+@pytest.mark.parametrize("size", [(16, 16), (17, 33), (64, 50), (1, 1), (5, 40), (40, 15), (15, 4000)])
 def test_any_size_comes_back(inverter: Path, size: tuple[int, int]) -> None:
     picture = Picture(noise(*size), noise(*size, 1)[..., 0], had_profile=True)
     result = exported.stylize(exported.load(inverter, 1), picture)
@@ -32,6 +32,37 @@ def test_any_size_comes_back(inverter: Path, size: tuple[int, int]) -> None:
     assert result.alpha is not None and picture.alpha is not None and result.had_profile
     np.testing.assert_array_equal(result.alpha, picture.alpha)
     assert exported.stylize(exported.load(inverter, 1), Picture(picture.rgb)).alpha is None
+
+
+def test_strength_mixes_and_keeps_alpha(inverter: Path, tmp_path: Path) -> None:
+    session = exported.load(model(tmp_path / "model.onnx", strength=True), 1)
+    photo = Picture(noise(20, 30), noise(20, 30, 1)[..., 0])
+    for strength, expected in ((0.0, photo.rgb), (0.5, np.full_like(photo.rgb, 127)), (1.0, 255 - photo.rgb)):
+        result = exported.stylize(session, photo, strength)
+        np.testing.assert_array_equal(result.rgb, expected)
+        np.testing.assert_array_equal(result.alpha, photo.alpha)
+    np.testing.assert_array_equal(exported.stylize(session, photo).rgb, 255 - photo.rgb)
+    old = exported.load(inverter, 1)
+    np.testing.assert_array_equal(exported.stylize(old, photo, 1).rgb, 255 - photo.rgb)
+    with pytest.raises(RequestError, match=r"strength=0\.5 is more than this model can; export it again"):
+        exported.stylize(old, photo, 0.5)
+
+
+def test_colours_under_alpha_0_are_stylized_too(inverter: Path) -> None:
+    picture = Picture(noise(20, 30), np.zeros((20, 30), np.uint8))
+    result = exported.stylize(exported.load(inverter, 1), picture)
+    np.testing.assert_array_equal(result.rgb, 255 - picture.rgb)
+    assert result.alpha is not None and not result.alpha.any()
+
+
+@pytest.mark.parametrize("words", ["... Failed to allocate memory for requested buffer of size 9", "std::bad_alloc"])
+def test_too_little_memory_is_said(words: str) -> None:
+    class Session:
+        def run(self, *arguments: Any) -> None:
+            raise RuntimeError(words)
+
+    with pytest.raises(RequestError, match=r"^a picture of 30x20 needs more memory than there is; shrink it$"):
+        exported.stylize(Session(), Picture(noise(20, 30)))
 
 
 def test_threads_reach_onnx_runtime(inverter: Path) -> None:
@@ -50,8 +81,8 @@ def test_wrong_models_get_one_sentence(tmp_path: Path, capfd: pytest.CaptureFixt
     (tmp_path / "empty.onnx").touch()
     wrong = {
         tmp_path / "gone.onnx": "there is no such model",
-        tmp_path / "text.onnx": "no ONNX file that ONNX Runtime can load",
-        tmp_path / "empty.onnx": "no ONNX file that ONNX Runtime can load",
+        tmp_path / "text.onnx": "no model that ONNX Runtime can load",
+        tmp_path / "empty.onnx": "no model that ONNX Runtime can load",
         model(tmp_path / "float.onnx", kind=TensorProto.FLOAT): "takes image tensor.float.",
         model(tmp_path / "other.onnx", name="input"): "takes input",
         model(tmp_path / "fixed.onnx", shape=[1, 64, 64, 4]): r"takes image tensor.uint8. \[1, 64, 64, 4\]",

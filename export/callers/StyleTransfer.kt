@@ -1,0 +1,186 @@
+package impasto
+
+import ai.onnxruntime.OnnxJavaType
+import ai.onnxruntime.OnnxTensor
+import ai.onnxruntime.OrtEnvironment
+import ai.onnxruntime.OrtSession
+import android.content.Context
+import android.graphics.Bitmap
+import android.system.Os
+import java.io.File
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import kotlin.math.roundToInt
+
+/**
+ * Paints photos in the style of this bundle. Needs ONNX Runtime 1.17 or newer and Android 7 (API 24) or newer.
+ *
+ * Make one and keep it: opening the model takes longer than a small picture. Every function may be called from any
+ * thread, works on one picture at a time and takes its time, so call it outside the main thread. The memory that the
+ * largest picture needed is kept for the next one; [close] gives it back.
+ *
+ * @param threads how many cores a picture may use; the default leaves the small cores of a usual phone alone.
+ */
+class StyleTransfer private constructor(
+    threads: Int,
+    open: (OrtEnvironment, OrtSession.SessionOptions) -> OrtSession,
+) : AutoCloseable {
+    private val environment = quietEnvironment()
+    private val session = OrtSession.SessionOptions().use { options ->
+        require(threads >= 1) { "threads is $threads; it must be 1 or more" }
+        options.setIntraOpNumThreads(threads)
+        open(environment, options)
+    }
+    private var frame: Frame? = null
+    private var closed = false
+
+    /** Opens `src/main/assets/`[asset]: an .onnx or .ort file. */
+    constructor(context: Context, asset: String = "model.onnx", threads: Int = defaultThreads()) :
+        this(context.assets.open(asset).use { it.readBytes() }, threads)
+
+    /** Opens a model from its bytes. */
+    constructor(model: ByteArray, threads: Int = defaultThreads()) :
+        this(threads, { environment, options -> environment.createSession(model, options) })
+
+    /** Opens a model from what remains of a buffer, such as a file mapped into memory. */
+    constructor(model: ByteBuffer, threads: Int = defaultThreads()) :
+        this(threads, { environment, options -> environment.createSession(direct(model), options) })
+
+    /** Opens a model file, such as one that the app has downloaded. */
+    constructor(model: File, threads: Int = defaultThreads()) :
+        this(threads, { environment, options -> environment.createSession(model.path, options) })
+
+    /**
+     * A painted copy of [photo], as large, ARGB_8888, mutable, with the same transparency. [photo] stays as it is.
+     *
+     * @param photo any configuration, 16 pixels a side or more.
+     * @param strength from 0, the photo itself, to 1, the full style.
+     * @throws IllegalArgumentException for a smaller photo, or another strength.
+     * @throws IllegalStateException after [close].
+     */
+    @Synchronized
+    fun stylize(photo: Bitmap, strength: Float = 1f): Bitmap {
+        check(!closed) { "This StyleTransfer is closed; make a new one" }
+        val width = photo.width
+        val height = photo.height
+        require(width >= MIN_SIDE && height >= MIN_SIDE) {
+            "The photo is ${width}x$height pixels; it must be $MIN_SIDE or more a side"
+        }
+        require(strength in 0f..1f) { "strength is $strength; it must be from 0 to 1" }
+        // A copy keeps colour space, density and transparency, and turns any other configuration into bytes.
+        val result = checkNotNull(photo.copy(Bitmap.Config.ARGB_8888, true)) { "No memory for a copy of the photo" }
+        if (strength == 0f) return result
+        val premultiplied = result.hasAlpha() && result.isPremultiplied
+
+        val (pixels, stylized) = frame(width, height).also { it.read(result, premultiplied) }.run(session)
+        if (strength < 1f || premultiplied) finish(pixels, stylized, (strength * ONE).roundToInt(), premultiplied)
+        stylized.rewind()
+        result.copyPixelsFromBuffer(stylized)
+        return result
+    }
+
+    /** Gives all memory back; a second call does nothing. */
+    @Synchronized
+    override fun close() {
+        if (closed) return
+        closed = true
+        frame.use { session.close() }
+        frame = null
+    }
+
+    /** The buffers of the last picture if this one is as large, else new ones. */
+    private fun frame(width: Int, height: Int): Frame {
+        frame?.let { if (it.width == width && it.height == height) return it else it.close() }
+        frame = null
+        return Frame(environment, width, height).also { frame = it }
+    }
+
+    /** Memory for pictures of one size, outside the Java heap, that ONNX Runtime reads and writes in place. */
+    private class Frame(environment: OrtEnvironment, val width: Int, val height: Int) : AutoCloseable {
+        private val pixels = bytes(width * height * 4)
+        private val stylized = bytes(width * height * 4)
+        private val shape = longArrayOf(1, height.toLong(), width.toLong(), 4)
+        private val input = OnnxTensor.createTensor(environment, pixels, shape, OnnxJavaType.UINT8)
+        private val output = try {
+            OnnxTensor.createTensor(environment, stylized, shape, OnnxJavaType.UINT8)
+        } catch (error: Throwable) {
+            input.close()
+            throw error
+        }
+
+        fun read(bitmap: Bitmap, premultiplied: Boolean) {
+            pixels.rewind()
+            bitmap.copyPixelsToBuffer(pixels)
+            if (premultiplied) divideByAlpha(pixels)
+        }
+
+        fun run(session: OrtSession): Pair<ByteBuffer, ByteBuffer> {
+            session.run(mapOf("image" to input), mapOf("stylized" to output)).close()
+            return Pair(pixels, stylized)
+        }
+
+        override fun close() = input.use { output.close() }
+    }
+
+    private companion object {
+        const val MIN_SIDE = 16
+        const val ONE = 1 shl 16 // strength 1 as an integer: 255 times it stays below 2^31
+        const val BLOCK = 1 shl 14 // bytes that are worked on at a time: array access is far faster than a buffer's
+
+        fun defaultThreads(): Int = Runtime.getRuntime().availableProcessors().coerceIn(1, 4)
+
+        /** ONNX Runtime with its telemetry off, which works only before the library is first touched. */
+        fun quietEnvironment(): OrtEnvironment {
+            Os.setenv("ORT_DISABLE_TELEMETRY", "1", true)
+            return OrtEnvironment.getEnvironment().apply { setTelemetry(false) }
+        }
+
+        fun bytes(count: Int): ByteBuffer = ByteBuffer.allocateDirect(count).order(ByteOrder.nativeOrder())
+
+        fun direct(model: ByteBuffer): ByteBuffer =
+            if (model.isDirect) model else bytes(model.remaining()).apply { put(model.duplicate()).rewind() }
+
+        /** Turns premultiplied RGBA into straight RGBA, in place. */
+        fun divideByAlpha(pixels: ByteBuffer) {
+            val block = ByteArray(BLOCK)
+            for (start in 0 until pixels.capacity() step BLOCK) {
+                val count = minOf(BLOCK, pixels.capacity() - start)
+                pixels.position(start)
+                pixels.get(block, 0, count)
+                for (i in 0 until count step 4) {
+                    val alpha = block[i + 3].toInt() and 255
+                    if (alpha == 0 || alpha == 255) continue
+                    for (c in i until i + 3) {
+                        block[c] = minOf(255, ((block[c].toInt() and 255) * 255 + alpha / 2) / alpha).toByte()
+                    }
+                }
+                pixels.position(start)
+                pixels.put(block, 0, count)
+            }
+        }
+
+        /** Mixes straight [stylized] and [photo], [weight] of [ONE], into [stylized]; multiplies it by alpha if told. */
+        fun finish(photo: ByteBuffer, stylized: ByteBuffer, weight: Int, premultiply: Boolean) {
+            val from = ByteArray(BLOCK)
+            val to = ByteArray(BLOCK)
+            for (start in 0 until photo.capacity() step BLOCK) {
+                val count = minOf(BLOCK, photo.capacity() - start)
+                photo.position(start)
+                photo.get(from, 0, count)
+                stylized.position(start)
+                stylized.get(to, 0, count)
+                for (i in 0 until count step 4) {
+                    val alpha = if (premultiply) to[i + 3].toInt() and 255 else 255
+                    for (c in i until i + 3) {
+                        val a = from[c].toInt() and 255
+                        val b = to[c].toInt() and 255
+                        val mixed = (b * weight + a * (ONE - weight) + ONE / 2) shr 16
+                        to[c] = ((mixed * alpha + 127) / 255).toByte()
+                    }
+                }
+                stylized.position(start)
+                stylized.put(to, 0, count)
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+import CoreImage
+import CoreML
+import CoreVideo
+import Foundation
+import ImageIO
+
+/// Paints photos in the style of this bundle. Needs iOS 16 or newer, and nothing but the system.
+///
+/// Make one and keep it: loading the model takes time, the first picture too. It works on one picture at a time, from
+/// any thread, and waits for the result, so call it outside the main thread.
+///
+/// The model has a fixed size. The whole photo is scaled to it, painted, and scaled back to its own size and shape:
+/// take the model whose shape is nearest to your photos, since the strokes are stretched as the photo was.
+@available(iOS 16.0, macOS 13.0, *)
+public final class StyleTransfer: @unchecked Sendable {
+    /// What can be wrong, each in one sentence.
+    public enum Failure: LocalizedError {
+        case noModel(String)
+        case otherModel(String)
+        case strength(Double)
+        case noMemory
+
+        public var errorDescription: String? {
+            switch self {
+            case .noModel(let name):
+                return "The app holds no \(name).mlmodelc; add \(name).mlpackage to the target in Xcode."
+            case .otherModel(let what):
+                return "This is no model of impasto: it has no \(what)."
+            case .strength(let value):
+                return "strength is \(value); it must be from 0 to 1."
+            case .noMemory:
+                return "There is no memory for a picture of this size."
+            }
+        }
+    }
+
+    /// The size that the model works at, in pixels.
+    public let width: Int
+    public let height: Int
+
+    private let model: MLModel
+    private let pixelFormat: OSType
+    private let colours = CGColorSpace(name: CGColorSpace.sRGB)!
+    private let context: CIContext
+    private let lock = NSLock()
+
+    /// Loads a model that Xcode has compiled into the app: "Model_512x512" for ios/Model_512x512.mlpackage.
+    ///
+    /// For Model_ios18.mlpackage, which holds every size, set `configuration.functionName = "size_512x512"` (iOS 18).
+    public convenience init(
+        named name: String,
+        in bundle: Bundle = .main,
+        configuration: MLModelConfiguration = MLModelConfiguration()
+    ) throws {
+        guard let url = bundle.url(forResource: name, withExtension: "mlmodelc") else { throw Failure.noModel(name) }
+        try self.init(compiledModelAt: url, configuration: configuration)
+    }
+
+    /// Compiles and loads an .mlpackage, such as one that the app has downloaded.
+    public convenience init(
+        packageAt url: URL,
+        configuration: MLModelConfiguration = MLModelConfiguration()
+    ) async throws {
+        let compiled = try await MLModel.compileModel(at: url)
+        try self.init(compiledModelAt: compiled, configuration: configuration)
+    }
+
+    /// Loads an .mlmodelc.
+    public init(compiledModelAt url: URL, configuration: MLModelConfiguration = MLModelConfiguration()) throws {
+        model = try MLModel(contentsOf: url, configuration: configuration)
+        guard let constraint = model.modelDescription.inputDescriptionsByName["image"]?.imageConstraint else {
+            throw Failure.otherModel("input image")
+        }
+        width = constraint.pixelsWide
+        height = constraint.pixelsHigh
+        pixelFormat = constraint.pixelFormatType
+        // Mixing and scaling happen on the values as stored, not on linear light: the same as in the other callers.
+        context = CIContext(options: [.workingColorSpace: colours])
+    }
+
+    /// A painted copy of `photo`, as large and as transparent.
+    ///
+    /// - Parameters:
+    ///   - orientation: how the photo is to be turned to stand upright. The result is upright.
+    ///   - strength: from 0, the photo itself, to 1, the full style.
+    public func stylize(
+        _ photo: CGImage,
+        orientation: CGImagePropertyOrientation = .up,
+        strength: Double = 1
+    ) throws -> CGImage {
+        let upright = CIImage(cgImage: photo).oriented(orientation)
+        let result = try painted(upright, strength: strength)
+        guard let image = context.createCGImage(result, from: result.extent, format: .RGBA8, colorSpace: colours) else {
+            throw Failure.noMemory
+        }
+        return image
+    }
+
+    /// A painted copy of `photo`, as large and as transparent, as 32BGRA. A camera's frame may be given as it is.
+    ///
+    /// - Parameter strength: from 0, the photo itself, to 1, the full style.
+    public func stylize(_ photo: CVPixelBuffer, strength: Double = 1) throws -> CVPixelBuffer {
+        let result = try painted(CIImage(cvPixelBuffer: photo), strength: strength)
+        return try rendered(
+            result, width: CVPixelBufferGetWidth(photo), height: CVPixelBufferGetHeight(photo),
+            format: kCVPixelFormatType_32BGRA)
+    }
+
+    private func painted(_ source: CIImage, strength: Double) throws -> CIImage {
+        guard (0...1).contains(strength) else { throw Failure.strength(strength) }
+        let extent = source.extent
+        let photo = source.transformed(by: CGAffineTransform(translationX: -extent.minX, y: -extent.minY))
+        if strength == 0 { return photo }
+
+        // The network takes straight colours, and knows no transparency.
+        let opaque = photo.unpremultiplyingAlpha().settingAlphaOne(in: photo.extent)
+        let size = CGSize(width: width, height: height)
+        let input = try rendered(scaled(opaque, to: size), width: width, height: height, format: pixelFormat)
+        let stylized = scaled(
+            CIImage(cvPixelBuffer: try predicted(input), options: [.colorSpace: colours]), to: photo.extent.size)
+        let mixed = opaque.applyingFilter(
+            "CIDissolveTransition", parameters: [kCIInputTargetImageKey: stylized, kCIInputTimeKey: strength])
+        let transparent = mixed.applyingFilter("CISourceInCompositing", parameters: [kCIInputBackgroundImageKey: photo])
+        return transparent.cropped(to: photo.extent)
+    }
+
+    /// Stretches an image whose corner lies at the origin.
+    private func scaled(_ image: CIImage, to size: CGSize) -> CIImage {
+        let (across, down) = (size.width / image.extent.width, size.height / image.extent.height)
+        let scale: [String: Any] = [kCIInputScaleKey: down, kCIInputAspectRatioKey: across / down]
+        // Clamped first, or the border would be mixed with the nothing around it.
+        return image.clampedToExtent()
+            .applyingFilter("CILanczosScaleTransform", parameters: scale)
+            .cropped(to: CGRect(origin: .zero, size: size))
+    }
+
+    private func rendered(_ image: CIImage, width: Int, height: Int, format: OSType) throws -> CVPixelBuffer {
+        var made: CVPixelBuffer?
+        let attributes = [kCVPixelBufferIOSurfacePropertiesKey: [String: Any]()] as CFDictionary
+        CVPixelBufferCreate(kCFAllocatorDefault, width, height, format, attributes, &made)
+        guard let buffer = made else { throw Failure.noMemory }
+        CVBufferSetAttachment(buffer, kCVImageBufferCGColorSpaceKey, colours, .shouldPropagate)
+        context.render(image, to: buffer, bounds: CGRect(x: 0, y: 0, width: width, height: height), colorSpace: colours)
+        return buffer
+    }
+
+    private func predicted(_ image: CVPixelBuffer) throws -> CVPixelBuffer {
+        let input = try MLDictionaryFeatureProvider(dictionary: ["image": MLFeatureValue(pixelBuffer: image)])
+        // Core ML asks that a model be used from one thread at a time.
+        let output = try lock.withLock { try model.prediction(from: input) }
+        guard let stylized = output.featureValue(for: "stylized")?.imageBufferValue else {
+            throw Failure.otherModel("output stylized")
+        }
+        return stylized
+    }
+}

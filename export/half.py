@@ -1,0 +1,110 @@
+"""Networks that 16-bit floats can compute: convolutions before an instance norm, rescaled so that nothing overflows.
+
+Instance norm gives the same result for y and for s * y, if its epsilon is scaled by s * s. So a convolution before it
+may be scaled freely, and by a power of two without any rounding. How a phone computes an instance norm is not
+documented. It is assumed that it squares y - mean in 16 bits and adds the squares up in more, since at the sizes of
+photos a sum in 16 bits would be wrong at any scale; and that it takes subnormal numbers for 0, so epsilon must be none.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from impasto.export.golden import picture
+from impasto.models import networks
+
+LARGEST = 65504.0  # of fp16 (IEEE 754 binary16)
+NORMAL = 2.0**-14  # smallest normal number of fp16; hardware may take what is smaller for 0
+_ROOM = 2  # how far below LARGEST calibration must stay; its pictures reach further than photos
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far the numbers of one convolution before an instance norm go, over the pictures of a calibration.
+
+    `largest` is the largest magnitude of its output, `square` the largest (y - mean)^2, with the mean of its channel.
+    `scale` brings both below LARGEST, with room: a power of two, 1 where nothing is to be done.
+    """
+
+    name: str
+    largest: float
+    square: float
+
+    @property
+    def scale(self) -> float:
+        most = LARGEST / _ROOM
+        needed = min(1.0, most / max(self.largest, 1e-30), math.sqrt(most / max(self.square, 1e-30)))
+        return 2.0 ** math.floor(math.log2(needed))
+
+
+def fp16_safe(network: networks.Transformer, pictures: Sequence[Picture]) -> networks.Transformer:
+    """A copy of a network, equal to it in fp32, whose convolutions before instance norms stay in the range of fp16.
+
+    `pictures`: as for `reach`. An epsilon is never less than NORMAL, so that a flat channel is never 0 / 0; where a
+    scale asks for less, the copy differs in channels that are nearly flat, and only there.
+    """
+    safe = copy.deepcopy(network)
+    for (_, convolution, norm), found in zip(_pairs(safe), reach(network, pictures), strict=True):
+        with torch.no_grad():
+            for weight in convolution.parameters():
+                weight.mul_(found.scale)
+        norm.eps = max(norm.eps * found.scale**2, NORMAL)
+    return safe
+
+
+def reach(network: networks.Transformer, pictures: Sequence[Picture]) -> list[Reach]:
+    """What each convolution before an instance norm gives on `pictures` [H, W, 3], sides multiples of 4, in fp32."""
+    outputs: dict[str, Tensor] = {}
+    pairs = [*_pairs(network)]
+    hooks = [convolution.register_forward_hook(_keeper(name, outputs)) for name, convolution, _ in pairs]
+    found = {name: (0.0, 0.0) for name, _, _ in pairs}
+    try:
+        for rgb in pictures:
+            with torch.inference_mode():
+                network(torch.from_numpy(rgb).permute(2, 0, 1)[None].float())
+                for name, (largest, square) in found.items():
+                    y = outputs[name]
+                    squares = (y - y.mean((2, 3), keepdim=True)).square()
+                    found[name] = max(largest, float(y.abs().max())), max(square, float(squares.max()))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return [Reach(name, largest, square) for name, (largest, square) in found.items()]
+
+
+def calibration() -> list[Picture]:
+    """Pictures [256, 256, 3] that reach far: photo-like, flat, saturated, noise, checkerboards. Always the same."""
+    side = 256
+    random = np.random.default_rng(0)
+    y, x = np.indices((side, side))
+    made = [np.full((side, side, 3), colour) for colour in (0, 128, 255, (255, 0, 0), (0, 0, 255), (255, 255, 0))]
+    made += [random.integers(0, 256, (side, side, 3)), random.choice([0, 255], (side, side, 3))]
+    made += [np.repeat(255 * ((x // step + y // step) % 2)[..., None], 3, axis=-1) for step in (1, 2, 8, 64)]
+    made += [picture(side, side), picture(side, 2 * side)[:, side:]]
+    return [values.astype(np.uint8) for values in made]
+
+
+def _pairs(network: nn.Module) -> Iterator[tuple[str, nn.Conv2d, nn.InstanceNorm2d]]:
+    for above, module in network.named_modules():
+        if isinstance(module, nn.Sequential):
+            for (name, first), (_, second) in pairwise(module.named_children()):
+                if isinstance(first, networks.Conv) and isinstance(second, nn.InstanceNorm2d):
+                    convolution = first[-1]
+                    assert isinstance(convolution, nn.Conv2d)
+                    yield f"{above}.{name}", convolution, second
+
+
+def _keeper(name: str, outputs: dict[str, Tensor]) -> Callable[[nn.Module, object, Tensor], None]:
+    def keep(module: nn.Module, inputs: object, output: Tensor) -> None:
+        outputs[name] = output
+
+    return keep

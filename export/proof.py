@@ -1,0 +1,82 @@
+"""What proves a bundle: its files run in every runtime at hand, on golden pictures. No torch is needed for ONNX."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from impasto.configs.errors import CheckError
+from impasto.export.golden import Golden
+from impasto.export.parity import Bound, Row, compare
+from impasto.export.runtimes import Runtime
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A model of a bundle: its file or package, how weights are stored, and what it is held to.
+
+    `functions` are those of a Core ML package, with (height, width) of each.
+    """
+
+    file: str
+    weights: str
+    bound: Bound
+    functions: dict[str, tuple[int, int]]
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON."""
+        sizes = {name: {"width": width, "height": height} for name, (height, width) in self.functions.items()}
+        return {"file": self.file, "weights": self.weights, "bound": self.bound.facts()} | (
+            {"functions": sizes} if sizes else {}
+        )
+
+    @classmethod
+    def of(cls, facts: dict[str, Any]) -> "Shipped":
+        """From JSON."""
+        functions = {name: (size["height"], size["width"]) for name, size in facts.get("functions", {}).items()}
+        return cls(facts["file"], facts["weights"], Bound(**facts["bound"]), functions)
+
+
+def onnx(
+    folder: Path, files: Sequence[Shipped], pictures: Sequence[Golden], runtimes: Mapping[str, Runtime], say: Say
+) -> tuple[list[Row], dict[str, str]]:
+    """The differences of the ONNX files in a bundle's folder; and why a runtime did not run, by its key."""
+    rows, lacking = [], {}
+    for key, runtime in runtimes.items():
+        if (missing := runtime.missing()) is not None:
+            lacking[key] = missing
+            continue
+        for shipped in files:
+            say(f"{runtime.name} runs {shipped.file}")
+            found = runtime.run(folder / shipped.file, [golden.photo for golden in pictures])
+            rows += [
+                compare(golden, pixels, shipped.file, runtime.name, shipped.bound)
+                for golden, pixels in zip(pictures, found, strict=True)
+            ]
+    return rows, lacking
+
+
+def coreml(
+    folder: Path, packages: Sequence[Shipped], pictures: Callable[[int, int], tuple[Golden, str]], say: Say
+) -> list[Row]:
+    """The differences of the Core ML packages; `pictures` gives for (height, width) a golden one and what made it."""
+    from impasto.export import interpreter  # loads torch and coremltools
+
+    rows = []
+    for package in packages:
+        for function, (height, width) in package.functions.items():
+            golden, reference = pictures(height, width)
+            for runtime, run in interpreter.runtimes(folder / package.file, function).items():
+                say(f"{runtime} runs {package.file} at {golden.name}")
+                found = run(golden.photo[..., :3])
+                rows.append(compare(golden, found, package.file, runtime, package.bound, reference))
+    return rows
+
+
+def hold(rows: Sequence[Row]) -> None:
+    """Raise CheckError for the first row that is out of its bound."""
+    for row in rows:
+        if (failure := row.failure()) is not None:
+            raise CheckError(failure)

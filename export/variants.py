@@ -1,0 +1,99 @@
+"""Smaller files of the same network: its weights stored in 16 or 8 bits, and ONNX Runtime's own format.
+
+All of them compute in float32: instance norm has no kernel of fewer bits on a CPU.
+"""
+
+import copy
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from impasto.configs.errors import CheckError
+from impasto.export import ort_order, ort_tools
+from impasto.export.label import VARIANT
+
+LARGE = 128  # elements; what smaller tensors could save, the node that widens them takes
+
+Store = Callable[[NDArray[np.float32], str, str], tuple[list[TensorProto], NodeProto]]
+"""From values, the name they are used by and one for what is stored: the stored tensors, and the node that widens."""
+
+
+def fp16_stored(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy of an fp32 model whose large float tensors are stored as float16, about half as large."""
+    return _stored(model, "fp16", lambda values: values.size >= LARGE, _fp16)
+
+
+def int8_stored(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy of an fp32 model whose convolutions' weights are stored as int8, about a quarter as large.
+
+    Symmetric, with a scale for each output channel; what is smaller than LARGE stays.
+    """
+    return _stored(model, "int8", lambda values: values.ndim == 4 and values.size >= LARGE, _int8)
+
+
+def write_ort(onnx_path: Path, ort_path: Path, config_path: Path) -> None:
+    """Write an ONNX file in ONNX Runtime's own format, and the list of operators and types that a build needs for it.
+
+    The same file gives the same bytes. Raises CheckError where ONNX Runtime's converter fails.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "model.onnx")
+        source.write_bytes(onnx_path.read_bytes())
+        options = "--optimization_style", "Fixed", "--target_platform", "arm", "--enable_type_reduction"
+        done = ort_tools.run("convert_onnx_models_to_ort", Path(folder), *options, source.name)
+        written, config = source.with_suffix(".ort"), source.with_suffix(".required_operators_and_types.config")
+        if done.returncode or not (written.exists() and config.exists()):
+            reason = (done.stderr.strip() or done.stdout.strip() or "it wrote nothing").splitlines()[-1][:200]
+            raise CheckError(
+                f"{onnx_path.name} could not be converted to {ort_path.name}: {reason}; keep to the tested version of "
+                "onnxruntime"
+            )
+        ort_path.write_bytes(ort_order.in_order(written.read_bytes()))
+        lines = config.read_text(encoding="utf-8").splitlines()
+        # A comment of the converter's may name the folder that it worked in.
+        config_path.write_text("".join(f"{line}\n" for line in lines if line and line[0] != "#"), encoding="utf-8")
+
+
+def _stored(
+    model: onnx.ModelProto, variant: str, wanted: Callable[[NDArray[np.float32]], bool], store: Store
+) -> onnx.ModelProto:
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    graph = result.graph
+    kept: list[TensorProto] = []
+    nodes: list[NodeProto] = []
+    for tensor in graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if tensor.data_type == TensorProto.FLOAT and wanted(values):
+            tensors, node = store(values, tensor.name, f"{tensor.name}.{variant}")
+            kept += tensors
+            nodes.append(node)
+        else:
+            kept.append(tensor)
+    nodes += graph.node
+    kept, nodes = copy.deepcopy((kept, nodes))  # of parts that the next lines drop
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(kept)
+    graph.node.extend(nodes)
+    properties = {item.key: item.value for item in result.metadata_props} | {VARIANT: variant}
+    helper.set_model_props(result, properties)
+    onnx.checker.check_model(result, full_check=True)
+    return result
+
+
+def _fp16(values: NDArray[np.float32], name: str, stored: str) -> tuple[list[TensorProto], NodeProto]:
+    tensor = numpy_helper.from_array(values.astype(np.float16), stored)
+    return [tensor], helper.make_node("Cast", [stored], [name], name, to=TensorProto.FLOAT)
+
+
+def _int8(values: NDArray[np.float32], name: str, stored: str) -> tuple[list[TensorProto], NodeProto]:
+    scale = np.abs(values).max(axis=(1, 2, 3)) / np.float32(127)
+    scale[scale == 0] = 1
+    whole = np.rint(values / scale[:, None, None, None]).clip(-127, 127).astype(np.int8)
+    tensors = [numpy_helper.from_array(whole, stored), numpy_helper.from_array(scale, f"{name}.scale")]
+    return tensors, helper.make_node("DequantizeLinear", [stored, f"{name}.scale"], [name], name, axis=0)

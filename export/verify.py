@@ -1,0 +1,100 @@
+"""impasto-verify: is a bundle still what impasto-export wrote, and does it do here what it did there?"""
+
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from rich.console import Console
+
+from impasto.configs.app import run
+from impasto.configs.errors import CheckError, RequestError
+from impasto.configs.shipping import VerifyConfig
+from impasto.export import golden, manifest, proof, sealed, tables
+from impasto.export.golden import Golden
+from impasto.export.label import INPUT, OUTPUT
+from impasto.export.manifest import MEASURED, Manifest
+from impasto.export.parity import Row
+from impasto.export.proof import Shipped
+from impasto.export.runtimes import OnnxRuntime, at_hand
+from impasto.models import exported
+
+
+def main() -> None:
+    """The command."""
+    run("verify", task)
+
+
+def task(config: VerifyConfig) -> None:
+    """Check a bundle, print what was compared, and raise CheckError with what failed."""
+    folder = Path(config.bundle).expanduser()
+    if not folder.is_dir():
+        raise RequestError(f"bundle={folder} is no folder; name one that impasto-export wrote")
+    found = manifest.read(folder)
+    if (folder / MEASURED).exists():
+        sealed.read(folder / MEASURED)
+    if wrong := manifest.damage(folder, found):
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        print(*wrong, sep="\n", file=sys.stderr)
+        raise CheckError(f"{wrong[0]}{more}; take the bundle again from where it was made")
+    with Console(file=sys.stderr).status("reading the bundle") as status:
+        check_contract(folder, found)
+        rows, lacking = parity(folder, found, config, status.update)
+    console = tables.console()
+    for table in tables.parity(rows, lacking):
+        console.print(table)
+    failures = [failure for row in rows if (failure := row.failure()) is not None]
+    if failures:
+        raise CheckError(f"{failures[0]}; export the bundle again, or find out what differs on this machine")
+    print(f"{folder} is whole: {len(found['files'])} files, {len(rows)} pictures compared")
+
+
+def check_contract(folder: Path, found: Manifest) -> None:
+    """Raise CheckError unless each ONNX file takes and gives what the manifest promises."""
+    contract = found["android"]["contract"]
+    for shipped in found["android"]["models"]:
+        name = shipped["file"]
+        try:
+            session = exported.open_session(folder / name)
+        except Exception as error:  # ONNX Runtime's errors share no narrower base
+            raise CheckError(f"{name} cannot be opened by ONNX Runtime") from error
+        for end, values in ((INPUT, session.get_inputs()), (OUTPUT, session.get_outputs())):
+            promised = contract["input" if end == INPUT else "output"]
+            shape = [side if isinstance(side, int) else None for side in promised["shape"]]
+            kind = f"tensor({promised['type'].replace('float32', 'float')})"
+            given = [
+                (value.name, value.type, [s if isinstance(s, int) else None for s in value.shape]) for value in values
+            ]
+            if given != [(end, kind, shape)]:
+                raise CheckError(f"{name} has {given} where the manifest promises {end}, {kind}, {promised['shape']}")
+
+
+def parity(
+    folder: Path, found: Manifest, config: VerifyConfig, say: Callable[[str], None]
+) -> tuple[list[Row], dict[str, str]]:
+    """Run every model in the runtimes that were asked for, and compare; and why one did not run, by its key."""
+    android = [Shipped.of(facts) for facts in found["android"]["models"]]
+    pictures = golden.read(folder / golden.FOLDER)
+    io = "pixels" if found["android"]["contract"]["input"]["type"] == "uint8" else "float"
+    runtimes = at_hand(config.runtimes, Path(config.tools), io)
+    rows, lacking = proof.onnx(folder, android, pictures, runtimes, say)
+    if "coreml" in config.runtimes:
+        absent = [name for name in ("torch", "coremltools") if find_spec(name) is None]
+        if absent:
+            lacking["coreml"] = f"{' and '.join(absent)} is not installed, which reading Core ML packages needs"
+        else:
+            model = folder / android[0].file
+
+            def of_size(height: int, width: int) -> tuple[Golden, str]:
+                known = [picture for picture in pictures if picture.photo.shape[:2] == (height, width)]
+                if known:
+                    return known[0], "PyTorch"
+                return golden.make(lambda rgb: _run(model, rgb), height, width), android[0].file
+
+            rows += proof.coreml(folder, [Shipped.of(facts) for facts in found["ios"]["models"]], of_size, say)
+    return rows, lacking
+
+
+def _run(model: Path, rgb: golden.Pixels) -> golden.Pixels:
+    rgba = golden.opaque(rgb)
+    return OnnxRuntime().run(model, [rgba])[0][..., :3]

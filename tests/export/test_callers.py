@@ -1,0 +1,153 @@
+"""The callers that go into a bundle: StyleTransfer.kt is compiled and run, StyleTransfer.swift is parsed."""
+
+import os
+import platform
+import subprocess
+import zipfile
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import tree_sitter
+import tree_sitter_swift
+
+from tests.export.conftest import Written
+from tests.heavy import missing, tool
+
+CALLERS = files("impasto.export") / "callers"
+ANDROID = Path(__file__).parents[1] / "assets" / "android"
+BINDINGS = "libonnxruntime4j_jni.so"
+# Case: width, height, config, has alpha, premultiplied, strength.
+CASES = {
+    "opaque": (61, 40, "ARGB_8888", False, True, 1.0),
+    "larger": (130, 75, "ARGB_8888", False, True, 1.0),
+    "weaker": (61, 40, "ARGB_8888", False, True, 0.4),  # not 0.5, where ties are rounded up
+    "none": (61, 40, "ARGB_8888", False, True, 0.0),
+    "premultiplied": (61, 40, "ARGB_8888", True, True, 1.0),
+    "premultiplied_third": (40, 61, "ARGB_8888", True, True, 1 / 3),
+    "straight": (61, 40, "ARGB_8888", True, False, 1.0),
+    "converted": (16, 16, "RGB_565", False, True, 1.0),
+}
+
+
+def _run(*command: str | Path, **environment: str) -> str:
+    """What a command prints; the test fails with what it complained of."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, **environment})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _stored(name: str) -> np.ndarray:
+    """A photo [H,W,4] as Android keeps it."""
+    width, height, _, alpha, premultiplied, _ = CASES[name]
+    random = np.random.default_rng(len(name))
+    pixels = random.integers(0, 256, (height // 4 + 1, width // 4 + 1, 4)).repeat(4, 0).repeat(4, 1)[:height, :width]
+    if not alpha:
+        pixels[..., 3] = 255
+    elif premultiplied:
+        pixels[: height // 8, :, 3] = 0
+        pixels[..., :3] = np.rint(pixels[..., :3] * (pixels[..., 3:] / 255))
+    return pixels.astype(np.uint8)
+
+
+def _expected(name: str, session: onnxruntime.InferenceSession) -> np.ndarray:
+    """What a caller must make of that photo, in floats, by ONNX Runtime in Python."""
+    *_, alpha, premultiplied, strength = CASES[name]
+    stored = _stored(name)
+    multiplied = alpha and premultiplied
+    opacity = stored[..., 3:] / 255 if multiplied else np.ones((1, 1, 1))
+    colours = stored[..., :3] / np.where(opacity == 0, 1, opacity)
+    straight = np.concatenate([np.floor(colours + 0.5), stored[..., 3:]], axis=2).astype(np.uint8)
+    stylized = session.run(None, {"image": straight[None]})[0][0].astype(float)
+    mixed = (stylized * strength + straight * (1 - strength))[..., :3] * opacity
+    return np.concatenate([mixed, stored[..., 3:]], axis=2)
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory, written: Written) -> tuple[Path, dict[str, str]]:
+    """StyleTransfer.kt on every case: the folder of the results, and what was printed.
+
+    The Java bindings are those of the Android library, with the ONNX Runtime for Linux of the same version below them.
+    """
+    if platform.machine() not in {"x86_64", "AMD64"}:
+        missing("the Java bindings are run on x86-64 alone")
+    compiler = tool("kotlin-compiler") / "bin" / "kotlinc"
+    library = tool("com.github.asus4.onnxruntime") / "Plugins"
+    java, javac, gcc = tool("java"), tool("javac"), tool("gcc")
+    folder = tmp_path_factory.mktemp("kotlin")
+    with zipfile.ZipFile(library / "Android" / "onnxruntime.aar") as aar:
+        aar.extract("classes.jar", folder)
+        (folder / BINDINGS).write_bytes(aar.read(f"jni/x86_64/{BINDINGS}"))
+
+    _run(javac, "-d", folder / "stubs", *ANDROID.glob("android/**/*.java"))
+    classes = f"{folder / 'stubs'}:{folder / 'classes.jar'}"
+    sources = ANDROID / "Main.kt", CALLERS / "StyleTransfer.kt"
+    _run(compiler, "-Werror", "-cp", classes, "-include-runtime", "-d", folder / "callers.jar", *map(str, sources))
+
+    (folder / "libonnxruntime.so.1").symlink_to(library / "Linux" / "x64" / "libonnxruntime.so")
+    flags = "-shared", "-fPIC", "-fno-builtin", "-fno-stack-protector", "-Wl,-rpath,$ORIGIN", "-Wl,--no-as-needed"
+    for name, version in (("c", "LIBC"), ("m", "LIBC"), ("dl", "LIBC"), ("onnxruntime", "VERS_1.29.0")):
+        (folder / "map").write_text(f"{version} {{ global: *; }};")
+        linked = [folder / "libonnxruntime.so.1"] if name == "onnxruntime" else []
+        named = f"-Wl,-soname,lib{name}.so", f"-Wl,--version-script,{folder / 'map'}"
+        _run(gcc, *flags, *named, "-o", folder / f"lib{name}.so", ANDROID / "bionic.c", *linked)
+
+    (folder / "model.onnx").write_bytes(written("mobile", "pixels").read_bytes())
+    lines = []
+    for name, values in CASES.items():
+        (folder / f"{name}.rgba").write_bytes(_stored(name).tobytes())
+        lines.append(" ".join(str(value).lower() if isinstance(value, bool) else str(value) for value in values))
+    (folder / "cases.txt").write_text("\n".join(f"{name} {line}" for name, line in zip(CASES, lines, strict=True)))
+    arguments = f"-Donnxruntime.native.path={folder}", "-cp", f"{folder / 'callers.jar'}:{classes}", "MainKt", folder
+    text = _run(java, *arguments, LD_LIBRARY_PATH=str(folder), ORT_DISABLE_TELEMETRY="1")
+    return folder, dict(line.split(": ", 1) for line in text.splitlines())
+
+
+@pytest.fixture(scope="module")
+def session(written: Written) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(written("mobile", "pixels"))
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", CASES)
+def test_kotlin_paints_as_the_file_does(
+    name: str, printed: tuple[Path, dict[str, str]], session: onnxruntime.InferenceSession
+) -> None:
+    expected = _expected(name, session)
+    result = np.frombuffer((printed[0] / f"{name}.out").read_bytes(), np.uint8).reshape(expected.shape)
+    *_, alpha, premultiplied, strength = CASES[name]
+    rounded = 0.5 if (alpha and premultiplied) or 0 < strength < 1 else 0  # by the caller, once more
+    assert np.abs(result - expected).max() <= (0 if strength == 0 else 1 + rounded)
+    assert abs((result - expected).mean()) < 0.05  # rounded, not cut off
+    assert np.array_equal(result[..., 3], expected[..., 3])
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        ("threads right", "8 of 8 right"),
+        ("small", "IllegalArgumentException: The photo is 15x20 pixels; it must be 16 or more a side"),
+        ("strength", "IllegalArgumentException: strength is NaN; it must be from 0 to 1"),
+        ("threads", "IllegalArgumentException: threads is 0; it must be 1 or more"),
+        ("model", "OrtException"),
+        ("closed", "IllegalStateException: This StyleTransfer is closed; make a new one"),
+        ("set", "ORT_DISABLE_TELEMETRY=1 in time"),
+    ],
+)
+def test_kotlin_says_what_is_wrong(what: str, sentence: str, printed: tuple[Path, dict[str, str]]) -> None:
+    assert printed[1][what] == sentence
+
+
+def _faults(node: tree_sitter.Node) -> list[str]:
+    here = [f"line {node.start_point.row + 1}: {node.type}"] if node.is_error or node.is_missing else []
+    return here + [fault for child in node.children for fault in _faults(child)]
+
+
+def test_swift_has_no_syntax_error() -> None:
+    """Of Swift only the syntax is checked: no Swift compiler, and no Core ML, runs outside Apple's systems here."""
+    parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_swift.language()))
+    tree = parser.parse((CALLERS / "StyleTransfer.swift").read_bytes())
+    assert _faults(tree.root_node) == []

@@ -1,0 +1,186 @@
+"""impasto-preview: the server, and the page in a real browser."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from impasto.configs.errors import RequestError
+from impasto.export import preview, web
+from impasto.models.exported import load, stylize
+from impasto.models.pictures import Picture, read
+from tests.export.conftest import Written
+from tests.heavy import tool
+
+STYLE = {"name": "Swirls & waves", "artist": "Ünal", "licence": "CC0-1.0"}
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, written: Written) -> Path:
+    """A bundle of two networks, the second on floats, without a page."""
+    folder = tmp_path / "bundle"
+    (folder / "android").mkdir(parents=True)
+    names = {"android/model.onnx": written("mobile", "pixels"), "android/model.int8.onnx": written("johnson", "float")}
+    for name, source in names.items():
+        shutil.copy(source, folder / name)
+    files = {name: {"bytes": source.stat().st_size} for name, source in names.items()}
+    (folder / "manifest.json").write_text(json.dumps({"style": STYLE, "files": files}))
+    return folder
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A folder of tools with files of the right names."""
+    folder = tmp_path / "tools"
+    (folder / "node_modules/onnxruntime-web/dist").mkdir(parents=True)
+    for name in web.RUNTIME:
+        (folder / "node_modules/onnxruntime-web/dist" / name).write_text("runtime")
+    return folder
+
+
+@contextmanager
+def serving(bundle: Path, tools: Path) -> Iterator[int]:
+    with preview.server(bundle, tools) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def ask(port: int, path: str, method: str = "GET") -> tuple[HTTPResponse, bytes]:
+    connection = HTTPConnection(preview.HOST, port, timeout=10)
+    connection.request(method, path)
+    answer = connection.getresponse()
+    return answer, answer.read()
+
+
+def test_it_serves_the_bundle_and_what_its_page_needs(bundle: Path, tools: Path) -> None:
+    with serving(bundle, tools) as port:
+        for path, kind, content in (
+            ("/preview/", "text/html; charset=utf-8", web.PAGE[0].read_bytes()),
+            ("/preview/worker.mjs?1", "text/javascript", web.PAGE[1].read_bytes()),
+            ("/preview/ort-wasm-simd-threaded.wasm", "application/wasm", b"runtime"),
+            ("/manifest.json", "application/json", (bundle / "manifest.json").read_bytes()),
+            ("/android/model.onnx", "application/octet-stream", (bundle / "android/model.onnx").read_bytes()),
+        ):
+            answer, body = ask(port, path)
+            assert (answer.status, answer.getheader("Content-Type"), body) == (200, kind, content), path
+            assert answer.getheader("Cross-Origin-Opener-Policy") == "same-origin"
+            assert answer.getheader("Cross-Origin-Embedder-Policy") == "require-corp"
+            head, nothing = ask(port, path, "HEAD")
+            assert (head.getheader("Content-Length"), nothing) == (str(len(content)), b"")
+        for path in ("/", "/preview"):
+            assert ask(port, path)[0].getheader("Location") == "/preview/"
+        assert ask(port, "/", "POST")[0].status == 501
+
+
+def test_a_bundle_with_its_own_page_needs_no_tools(bundle: Path, tools: Path) -> None:
+    web.copy_page(bundle, tools)
+    assert sorted(path.name for path in (bundle / "preview").iterdir()) == [
+        *("index.html", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"),
+        *("ort.wasm.min.mjs", "worker.mjs"),
+    ]
+    (bundle / "preview/index.html").write_text("of the bundle")
+    with serving(bundle, tools / "gone") as port:
+        assert ask(port, "/preview/")[1] == b"of the bundle"
+        assert ask(port, "/preview/ort.wasm.min.mjs")[1] == b"runtime"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/../secret", "/android/../../secret", "/%2e%2e/secret", "/..%2fsecret", "//../secret", "/{secret}", "/link"),
+        *("/%00", f"/{'a' * 300}", "/android", "/android/", "/preview/secret", "/preview/../../secret"),
+    ],
+)
+def test_nothing_outside_the_bundle_is_served(bundle: Path, tools: Path, path: str) -> None:
+    secret = bundle.parent / "secret"
+    secret.write_text("secret")
+    (bundle / "link").symlink_to(secret)
+    with serving(bundle, tools) as port:
+        answer, body = ask(port, path.format(secret=secret))
+        assert answer.status == 404 and b"secret" not in body.partition(b"<p>")[0]
+
+
+def test_wrong_requests_get_one_sentence(bundle: Path, tools: Path, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"bundle=.*gone holds no manifest.json; name a folder"):
+        preview.server(tmp_path / "gone", tools)
+    with pytest.raises(RequestError, match=r"tools=.*gone holds ONNX Runtime Web; run `make tools`"):
+        preview.server(bundle, tmp_path / "gone")
+    with serving(bundle, tools) as port, pytest.raises(RequestError, match=f"port={port} cannot be used: .*; give"):
+        preview.server(bundle, tools, port)
+
+
+def test_ctrl_c_ends_it_well(bundle: Path, tools: Path) -> None:
+    program = (
+        "import sys\nfrom impasto.export.preview import main\nmain()\n"
+        "assert not {'torch', 'onnx', 'onnxruntime', 'PIL'} & set(sys.modules)\nprint('ended')\n"
+    )
+    command = [sys.executable, "-c", program, f"bundle={bundle}", f"tools={tools}", "open=false"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        port = int(line.rpartition(f"http://{preview.HOST}:")[2].partition("/")[0])
+        assert ask(port, "/preview/")[0].status == 200
+        process.send_signal(signal.SIGINT)
+        assert (*process.communicate(timeout=20), process.returncode) == ("ended\n", "", 0)
+
+
+@pytest.mark.heavy
+def test_the_page_in_a_browser(bundle: Path, written: Written, tmp_path: Path) -> None:
+    folder, rgb = tmp_path / "pictures", noise(66, 91)
+    folder.mkdir()
+    for name, pixels in ("photo.png", rgb), ("large.png", noise(400, 700)), ("small.png", rgb[:9, :9]):
+        Image.fromarray(pixels).save(folder / name)
+    (folder / "text.jpg").write_text("no picture")
+    script = Path(__file__).with_name("drive_page.mjs")
+    programs = [tool(name) for name in ("node", "playwright-core", "chromium-headless-shell")]
+    with serving(bundle, tool("onnxruntime-web").parents[1]) as port:
+        url = f"http://{preview.HOST}:{port}/"
+        command = [programs[0], script, *programs[1:], url, folder]
+        done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads((folder / "seen.json").read_text())
+    assert seen["console"] == [] and seen["elsewhere"] == [] and seen["isolated"]
+    assert all(word in seen["credit"] for word in STYLE.values())
+    assert [model.partition(",")[0] for model in seen["models"]] == ["fp32", "int8"]
+    assert (
+        re.match(r"91 . 66 in \d+\.\d\d s, \d threads?$", seen["status"]) and seen["name"] == "photo-Swirls-waves.png"
+    )
+    assert (seen["dragged"], seen["pressed"], seen["size"]) == ("25%", "24%", [512, 293])
+    assert re.match("The photo has 9 . 9 pixels; choose", seen["errors"]["small.png"])
+    assert seen["errors"]["text.jpg"].startswith("text.jpg is no picture")
+
+    painted = stylize(load(written("mobile", "pixels")), Picture(rgb)).rgb
+    session = onnxruntime.InferenceSession(written("johnson", "float"))
+    (other,) = session.run(None, {"image": rgb.transpose(2, 0, 1)[None].astype(np.float32)})
+    other = other[0].transpose(1, 2, 0).round().clip(0, 255)
+    for name, expected in ("painted.png", painted), ("other.png", other):
+        assert differs(folder / name, expected).max() <= 1 and differs(folder / name, expected).mean() < 0.01
+    assert differs(folder / "half.png", (painted.astype(float) + rgb) / 2).max() <= 1
+    assert not differs(folder / "hasty.png", read(folder / "calm.png").rgb).any()
+    assert np.abs(other - painted).max() > 9
+
+
+def noise(height: int, width: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def differs(path: Path, expected: NDArray[np.generic]) -> NDArray[np.float64]:
+    return np.abs(read(path).rgb.astype(float) - expected.astype(float))
