@@ -25,6 +25,7 @@ class CoreMLConfig:
     """The iOS files: an ML program for each of `sizes`, N for a square or WIDTHxHEIGHT."""
 
     sizes: Any = MISSING
+    photos: str | None = path("DIR")
 
     def conflict(self) -> str | None:
         """What is wrong with a size, if anything."""

@@ -54,7 +54,7 @@ def write(config: ExportConfig, say: Callable[[str], None]) -> tuple[Manifest, c
             with suppress(OSError):
                 folder.rmdir()
         if isinstance(error, OSError):
-            raise RequestError(f"output={output} cannot be written: {error.strerror or error}") from error
+            raise RequestError(f"output={output} cannot be written: {_reason(error)}") from error
         raise
     return manifest, found
 
@@ -103,6 +103,12 @@ def _told(label: Label, found: contents.Contents, folder: Path) -> guide.Facts:
         memory=[(row["width"], row["height"], row["bytes"] / 1e6) for row in found.facts["memory"]],
         sizes=[*sizes],
     )
+
+
+def _reason(error: OSError) -> str:
+    """Why, in a few words; an error in copying a folder is a list of (from, to, why)."""
+    why = str(error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror or error)
+    return why.split("] ")[-1].split(":")[0].strip("\"'] ")
 
 
 def _facts(path: Path) -> dict[str, Any]:

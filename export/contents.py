@@ -1,6 +1,7 @@
 """What goes into a bundle: the files for each platform, what proves them, and what the manifest says of them."""
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 import onnx
 import torch
 
-from impasto.configs.errors import CheckError
+from impasto.configs.errors import CheckError, RequestError
 from impasto.configs.shipping import ExportConfig
 from impasto.export import (
     coreml_file,
@@ -32,6 +33,9 @@ from impasto.export.proof import Say, Shipped
 from impasto.export.runtimes import at_hand
 from impasto.models import networks
 from impasto.models.exported import IN_BUNDLE
+from impasto.models.pictures import UnreadablePicture, find_pictures, read, resize
+
+_PHOTOS = 32  # at most, to calibrate on
 
 
 @dataclass(frozen=True)
@@ -54,13 +58,14 @@ def fill(network: networks.Transformer, folder: Path, config: ExportConfig, labe
 
     `network` is in evaluation mode, on the CPU.
     """
+    photos = photos_of(config.coreml.photos)
     stylize = reference(network)
     pictures = [golden.make(stylize, *size) for size in golden.SIZES]
     golden.write(folder / golden.FOLDER, pictures)
     say("writing the ONNX files")
     android = _android(network, folder, config, label)
     say("writing the Core ML packages")
-    ios = _ios(network, folder, config, label)
+    ios = _ios(network, folder, config, label, photos)
     for caller in (guide.SWIFT, guide.KOTLIN)[: 2 if config.onnx.io == "pixels" else 1]:
         shutil.copyfile(Path(__file__).parent / "callers" / Path(caller).name, folder / caller)
     if config.onnx.io == "pixels":
@@ -74,6 +79,7 @@ def fill(network: networks.Transformer, folder: Path, config: ExportConfig, labe
         return (known or [golden.make(stylize, height, width)])[0], "PyTorch"
 
     if "coreml" in config.parity.runtimes:
+        proof.withstand(folder, ios, say)
         rows += proof.coreml(folder, ios, of_size, say)
         proof.hold(rows)
     measured = None
@@ -119,14 +125,32 @@ def _android(network: networks.Transformer, folder: Path, config: ExportConfig, 
     return [*shipped, Shipped(ort.relative_to(folder).as_posix(), "float32", whole, {})]
 
 
-def _ios(network: networks.Transformer, folder: Path, config: ExportConfig, label: Label) -> list[Shipped]:
+def _ios(
+    network: networks.Transformer, folder: Path, config: ExportConfig, label: Label, photos: list[Pixels]
+) -> list[Shipped]:
     place = folder / "ios"
     place.mkdir()
     bounds = {"fp16": Bound(psnr=config.parity.coreml_psnr), "int8": Bound(psnr=config.parity.coreml_int8_psnr)}
+    packages = coreml_file.write_all(network, place, config.coreml.shapes(), label, photos)
     return [
         Shipped(f"ios/{package.name}", package.weights, bounds[package.weights], dict(package.functions))
-        for package in coreml_file.write_all(network, place, config.coreml.shapes(), label)
+        for package in packages
     ]
+
+
+def photos_of(folder: str | None) -> list[Pixels]:
+    """Some photos of a folder to calibrate on, 256 px at their short side, cut to multiples of 4."""
+    if folder is None:
+        return []
+    paths = find_pictures(Path(folder).expanduser()) if Path(folder).expanduser().is_dir() else []
+    if not paths:
+        raise RequestError(f"coreml.photos={folder} holds no pictures; name a folder of photos")
+    step = -(-len(paths) // _PHOTOS)
+    photos = []
+    for path in paths[::step]:
+        with suppress(UnreadablePicture):
+            photos.append(resize(read(path).rgb, 256))
+    return [rgb[: rgb.shape[0] // 4 * 4, : rgb.shape[1] // 4 * 4] for rgb in photos]
 
 
 def _facts(folder: Path, config: ExportConfig) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from impasto.configs.errors import CheckError
@@ -103,14 +104,21 @@ def write(network: networks.Transformer, path: Path, height: int, width: int, la
 
 
 def compress(source: Path, path: Path, label: Label) -> None:
-    """Write the package `source` with the weights of its convolutions in 8 bits, with a scale for each channel."""
+    """Write the package `source` with the weights of its convolutions in 8 bits, with a scale for each channel.
+
+    The first one, which sees the pixels, keeps its 16: in 8 it would cost 5 dB, for a thousand bytes.
+    """
     with quiet():
         import coremltools as ct
         from coremltools.optimize import coreml
 
-        how = coreml.OpLinearQuantizerConfig(mode="linear_symmetric", weight_threshold=_FEWEST)
         model = ct.models.MLModel(str(source), skip_model_load=True)
-        coreml.linear_quantize_weights(model, coreml.OptimizationConfig(global_config=how)).save(str(path))
+        weights = coreml.get_weights_metadata(model, weight_threshold=_FEWEST)
+        how = coreml.OptimizationConfig(
+            global_config=coreml.OpLinearQuantizerConfig(mode="linear_symmetric", weight_threshold=_FEWEST),
+            op_name_configs={name: None for name, weight in weights.items() if _sees_pixels(weight.val)},
+        )
+        coreml.linear_quantize_weights(model, how).save(str(path))
         _settle(path, label)
 
 
@@ -202,7 +210,7 @@ def _check_weights(network: nn.Module, block: Any, path: Path, weights: str) -> 
     for name, tensor in network.state_dict().items():
         weight = tensor.numpy().astype(np.float16).astype(np.float32)
         error = np.float32(2**-24)  # the converter keeps the sign of what fp16 would round to 0
-        if weights == "int8" and weight.ndim == 4 and weight.size > _FEWEST:
+        if weights == "int8" and weight.ndim == 4 and weight.size > _FEWEST and not _sees_pixels(weight):
             step = np.abs(weight).max(axis=(1, 2, 3), keepdims=True) / 127
             error = error + 0.51 * step + 128 * np.maximum(step * 2**-10, 2**-24)  # the step itself is fp16
         found = (np.abs(values.astype(np.float32) - weight) for values in stored if values.shape == weight.shape)
@@ -210,6 +218,10 @@ def _check_weights(network: nn.Module, block: Any, path: Path, weights: str) -> 
             raise CheckError(f"{path.name} does not hold the weights {name} of the network")
     if epsilons != [np.float16(epsilon) for epsilon in _epsilons(network)]:
         raise CheckError(f"{path.name} does not hold the epsilons of the network")
+
+
+def _sees_pixels(weight: NDArray[np.floating]) -> bool:
+    return weight.ndim == 4 and weight.shape[1] == 3
 
 
 def _epsilons(network: nn.Module) -> list[float]:

@@ -65,6 +65,16 @@ def read(folder: Path) -> list[Golden]:
     return found
 
 
+def extremes(height: int, width: int) -> list[Pixels]:
+    """Pictures [H, W, 3] that reach further than photos do: flat, saturated, checkerboards, noise. Always the same."""
+    random = np.random.default_rng(0)
+    y, x = np.indices((height, width))
+    made = [np.full((height, width, 3), colour) for colour in (0, 128, 255, (255, 0, 0), (0, 0, 255), (255, 255, 0))]
+    made += [np.repeat(255 * ((x // step + y // step) % 2)[..., None], 3, axis=-1) for step in (1, 2, 8, 64)]
+    made += [random.integers(0, 256, (height, width, 3)), random.choice([0, 255], (height, width, 3))]
+    return [values.astype(np.uint8) for values in made]
+
+
 def picture(height: int, width: int) -> Pixels:
     """A picture [H, W, 3] with what photos have: gradients, edges, texture, noise, and saturated and flat regions.
 

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from impasto.export.golden import picture
+from impasto.export.golden import extremes, picture
 from impasto.models import networks
 
 LARGEST = 65504.0  # of fp16 (IEEE 754 binary16)
@@ -82,15 +82,8 @@ def reach(network: networks.Transformer, pictures: Sequence[Picture]) -> list[Re
 
 
 def calibration() -> list[Picture]:
-    """Pictures [256, 256, 3] that reach far: photo-like, flat, saturated, noise, checkerboards. Always the same."""
-    side = 256
-    random = np.random.default_rng(0)
-    y, x = np.indices((side, side))
-    made = [np.full((side, side, 3), colour) for colour in (0, 128, 255, (255, 0, 0), (0, 0, 255), (255, 255, 0))]
-    made += [random.integers(0, 256, (side, side, 3)), random.choice([0, 255], (side, side, 3))]
-    made += [np.repeat(255 * ((x // step + y // step) % 2)[..., None], 3, axis=-1) for step in (1, 2, 8, 64)]
-    made += [picture(side, side), picture(side, 2 * side)[:, side:]]
-    return [values.astype(np.uint8) for values in made]
+    """Pictures [256, 256, 3] that reach far: like photos, flat, saturated, noise, checkerboards. Always the same."""
+    return [*extremes(256, 256), picture(256, 256), picture(256, 512)[:, 256:]]
 
 
 def _pairs(network: nn.Module) -> Iterator[tuple[str, nn.Conv2d, nn.InstanceNorm2d]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.configs.errors import CheckError
-from impasto.export.golden import Golden
+from impasto.export.golden import Golden, extremes
 from impasto.export.parity import Bound, Row, compare
 from impasto.export.runtimes import Runtime
 
@@ -73,6 +73,19 @@ def coreml(
                 found = run(golden.photo[..., :3])
                 rows.append(compare(golden, found, package.file, runtime, package.bound, reference))
     return rows
+
+
+def withstand(folder: Path, packages: Sequence[Shipped], say: Say) -> None:
+    """Raise CheckError where fp16 arithmetic gives no number on flat and saturated pictures, at the smallest size."""
+    from impasto.export import interpreter
+
+    height, width, function, file = min(
+        (*size, name, package.file) for package in packages for name, size in package.functions.items()
+    )
+    say(f"{interpreter.NAME} runs {file} on flat and saturated pictures")
+    program = interpreter.load(folder / file, function)
+    for pixels in extremes(height, width):
+        program(pixels, "fp16")
 
 
 def hold(rows: Sequence[Row]) -> None:

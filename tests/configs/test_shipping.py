@@ -25,3 +25,15 @@ def test_wrong_sizes_of_core_ml(value: str, named: str) -> None:
     sentence = str(error.value)
     assert named in sentence and "\n" not in sentence
     assert "once" in sentence or "32 to 4096 px, divisible by 4" in sentence
+
+
+@pytest.mark.parametrize("value", ["[8]", "[9000]", "[64x]", "[big]", "512", "null"])
+def test_wrong_sizes_to_measure(value: str) -> None:
+    with pytest.raises(RequestError, match=r"^measure\.sizes=.* give N or WIDTHxHEIGHT with sides of 16 to 8192 px"):
+        app.compose("export", [*LINE, f"measure.sizes={value}"])
+
+
+def test_measuring_can_be_left_out() -> None:
+    assert app.compose("export", [*LINE, "measure.sizes=[]", "measure.threads=[]"]).measure.shapes() == []
+    with pytest.raises(RequestError, match=r"measure\.threads=\[\] is impossible"):
+        app.compose("export", [*LINE, "measure.threads=[]"])

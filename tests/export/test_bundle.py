@@ -142,14 +142,22 @@ def test_whole_or_not_at_all(
     assert bool(before) == earlier
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        shutil.Error([("a/weight.bin", "b/weight.bin", "[Errno 28] No space left on device")]),
+        shutil.Error([("a", "b", "[('a/c', 'b/c', \"[Errno 28] No space left on device: 'b/c'\")]")]),
+    ],
+)
 def test_a_full_disk_is_one_sentence(
-    export: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    export: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: OSError
 ) -> None:
     def fail(*arguments: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise error
 
     monkeypatch.setattr(contents, "fill", fail)
-    with pytest.raises(RequestError, match="swirls cannot be written: No space left on device"):
+    with pytest.raises(RequestError, match=r"swirls cannot be written: No space left on device$"):
         export(tmp_path / "swirls")
     assert bytes_in(tmp_path) == {}
 
@@ -247,6 +255,17 @@ def test_another_network_fails_parity(written: Written, build: Build, tmp_path: 
         else:
             with pytest.raises(CheckError, match=sentence):
                 proof.hold(rows)
+
+
+def test_photos_to_calibrate_on(photo_folder: Path, saved: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(photo_folder, tmp_path / "photos")
+    (folder / "text.jpg").write_text("no photo")
+    photos = contents.photos_of(str(folder))
+    assert len(photos) == 8 and all(photo.shape == (256, 340, 3) for photo in photos)
+    line = [f"checkpoint={saved}", f"output={tmp_path / 'made'}", f"coreml.photos={tmp_path / 'empty'}"]
+    with pytest.raises(RequestError, match=r"coreml\.photos=.*empty holds no pictures; name a folder of photos"):
+        bundle.write(compose("export", line), lambda line: None)
+    assert not (tmp_path / "made").exists()
 
 
 def test_no_numbers_fail(build: Build) -> None:

@@ -82,23 +82,24 @@ def test_only_the_large_weights_are_stored_in_fewer_bits(trained_file: Path, var
     assert [(entry.domain, entry.version) for entry in stored.opset_import] == [("", 18)] and stored.ir_version == 8
     properties = [{item.key: item.value for item in m.metadata_props} for m in (model, stored)]
     assert properties[1] == properties[0] | {"variant": variant} and properties[0]["variant"] == "fp32"
-    kind = TensorProto.FLOAT16 if variant == "fp16" else TensorProto.INT8
     full, kept = ({tensor.name: tensor for tensor in m.graph.initializer} for m in (model, stored))
     convolutions = {name for name, tensor in full.items() if len(tensor.dims) == 4}
-    assert {name for name, tensor in kept.items() if tensor.data_type == kind} == {
-        f"{n}.{variant}" for n in convolutions
+    kinds = {TensorProto.FLOAT16: "fp16", TensorProto.INT8: "int8"}
+    assert {name for name, tensor in kept.items() if tensor.data_type in kinds} == {
+        f"{name}.{'fp16' if name == 'conv0.weight' else variant}" for name in convolutions
     }
+    assert all(name.endswith(kinds[tensor.data_type]) for name, tensor in kept.items() if tensor.data_type in kinds)
     assert all(kept[name] == tensor for name, tensor in full.items() if name not in convolutions)
 
 
 def test_int8_is_symmetric_with_a_scale_for_each_channel(trained_file: Path) -> None:
-    weight = next(tensor for tensor in onnx.load(trained_file).graph.initializer if tensor.name == "conv0.weight")
+    weight = next(tensor for tensor in onnx.load(trained_file).graph.initializer if tensor.name == "conv1.weight")
     values = numpy_helper.to_array(weight).copy()
     values[1] = 0
     model = onnx.load(trained_file)
-    next(tensor for tensor in model.graph.initializer if tensor.name == "conv0.weight").raw_data = values.tobytes()
+    next(tensor for tensor in model.graph.initializer if tensor.name == "conv1.weight").raw_data = values.tobytes()
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in variants.int8_stored(model).graph.initializer}
-    whole, scale = stored["conv0.weight.int8"], stored["conv0.weight.scale"]
+    whole, scale = stored["conv1.weight.int8"], stored["conv1.weight.scale"]
     assert scale.shape == (values.shape[0],) and np.isfinite(scale).all() and (scale > 0).all()
     assert (np.abs(whole).max(axis=(1, 2, 3)) == np.where(np.arange(len(scale)) == 1, 0, 127)).all()
     assert (np.abs(whole * scale[:, None, None, None] - values) <= 0.501 * scale[:, None, None, None]).all()
