@@ -129,17 +129,22 @@ def test_wrong_requests_get_one_sentence(bundle: Path, tools: Path, tmp_path: Pa
 
 def test_ctrl_c_ends_it_well(bundle: Path, tools: Path) -> None:
     program = (
-        "import sys\nfrom impasto.export.preview import main\nmain()\n"
+        # A shell's background jobs are started with Ctrl-C ignored.
+        "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from impasto.export.preview import main\nmain()\n"
         "assert not {'torch', 'onnx', 'onnxruntime', 'PIL'} & set(sys.modules)\nprint('ended')\n"
     )
     command = [sys.executable, "-c", program, f"bundle={bundle}", f"tools={tools}", "open=false"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        line = process.stdout.readline()
-        port = int(line.rpartition(f"http://{preview.HOST}:")[2].partition("/")[0])
-        assert ask(port, "/preview/")[0].status == 200
-        process.send_signal(signal.SIGINT)
-        assert (*process.communicate(timeout=20), process.returncode) == ("ended\n", "", 0)
+        try:
+            line = process.stdout.readline()
+            port = int(line.rpartition(f"http://{preview.HOST}:")[2].partition("/")[0])
+            assert ask(port, "/preview/")[0].status == 200
+            process.send_signal(signal.SIGINT)
+            assert (*process.communicate(timeout=20), process.returncode) == ("ended\n", "", 0)
+        finally:
+            process.kill()
 
 
 @pytest.mark.heavy
