@@ -25,6 +25,7 @@ def test_one_has_every_alpha_and_the_others_none() -> None:
     alphas = {name: {*np.unique(picture.photo[..., 3])} for name, picture in made.items()}
     assert alphas.pop("96x64") >= {0, 255}
     assert all(alpha == {255} for alpha in alphas.values())
+    assert all((picture.photo[..., 3] == picture.stylized[..., 3]).all() for picture in made.values())
 
 
 def test_a_picture_has_what_photos_have() -> None:

@@ -38,19 +38,19 @@ def test_a_file_that_does_not_run_is_one_sentence(tmp_path: Path) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_memory_counts_what_lives_at_once(tmp_path: Path) -> None:
-    """A chain a -> b -> c beside the skip of a: three pictures of four bytes a value are alive at once, and no more."""
+CHAIN = [("Relu", "image", "a"), ("Relu", "a", "b"), ("Mul", "b scale", "c"), ("Add", "a c", "stylized")]
+SKIP = [("Relu", "image", "a"), ("Mul", "a image", "b"), ("Mul", "b scale", "stylized")]
+
+
+@pytest.mark.parametrize("nodes", [CHAIN, SKIP])
+def test_memory_counts_what_lives_at_once(tmp_path: Path, nodes: list[tuple[str, str, str]]) -> None:
+    """Three pictures are alive at once: of CHAIN a, b and c, of SKIP the image, a and b."""
     helper, kind = onnx.helper, onnx.TensorProto
     shape: list[str | int | None] = [1, 3, "height", "width"]
-    nodes = [
-        helper.make_node("Relu", ["image"], ["a"]),
-        helper.make_node("Relu", ["a"], ["b"]),
-        helper.make_node("Mul", ["b", "scale"], ["c"]),
-        helper.make_node("Add", ["a", "c"], ["stylized"]),
-    ]
+    made = [helper.make_node(name, inputs.split(), [output]) for name, inputs, output in nodes]
     ends = [helper.make_tensor_value_info(name, kind.FLOAT, shape) for name in ("image", "stylized")]
     scale = onnx.numpy_helper.from_array(np.ones(1, np.float32), "scale")
-    graph = helper.make_graph(nodes, "chain", ends[:1], ends[1:], [scale])
+    graph = helper.make_graph(made, "chain", ends[:1], ends[1:], [scale])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     onnx.save(model, tmp_path / "chain.onnx")
     assert memory.needed(tmp_path / "chain.onnx", 100, 50) == 4 + 3 * (3 * 4 * 100 * 50)

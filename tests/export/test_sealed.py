@@ -28,6 +28,14 @@ def test_every_flipped_byte_is_seen(tmp_path: Path) -> None:
                 sealed.read(path)
 
 
+def test_another_way_to_write_the_same_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    sealed.write(path, CONTENT)
+    path.write_bytes(path.read_bytes().replace(b"\n", b" ", 1))
+    with pytest.raises(CheckError, match=r"manifest\.json was changed"):
+        sealed.read(path)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "1", "{}", '{"format": "one"}', '{"sha256": "0"}\n', "\xff"])
 def test_what_was_never_sealed(tmp_path: Path, text: str) -> None:
     path = tmp_path / "manifest.json"
