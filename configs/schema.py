@@ -219,6 +219,9 @@ class EvaluationConfig:
     count: int = number(1)
     min_worth: float | None = number(1)
     max_ratio: float | None = number(0)
+    max_lattice: float | None = number(0)
+    max_blobs: float | None = number(0)
+    max_border: float | None = number(0)
 
     def conflict(self) -> str | None:
         """What is wrong between values, if anything."""

@@ -144,13 +144,17 @@ class LatticeLoss(nn.Module):
         self.period = period
 
     def forward(self, pixels: Tensor) -> Tensor:
+        return self.mean_periods(pixels).square().mean()
+
+    def mean_periods(self, pixels: Tensor) -> Tensor:
+        """What each window repeats, in levels: [N, C, rows of windows, period, columns of windows, period]."""
         period = self.period
         around = F.avg_pool2d(F.pad(pixels, (2, 2, 2, 2), mode="reflect"), 5, 1)
         cells = [min(self.WINDOW, side) // period for side in pixels.shape[2:]]
         rows, columns = (side // (cell * period) for side, cell in zip(pixels.shape[2:], cells, strict=True))
         fine = (pixels - around)[..., : rows * cells[0] * period, : columns * cells[1] * period]
         windows = fine.reshape(*pixels.shape[:2], rows, cells[0], period, columns, cells[1], period)
-        return windows.mean((3, 6)).square().mean()
+        return windows.mean((3, 6))
 
 
 class PerceptualLoss(nn.Module):

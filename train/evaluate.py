@@ -23,7 +23,7 @@ def task(config: EvaluateConfig) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from impasto.models import files, vgg_weights
+    from impasto.models import artefacts, files, vgg_weights
     from impasto.models.losses import PerceptualLoss
     from impasto.train import evaluation, hardware, judged, photos
     from impasto.train.display import Display
@@ -63,6 +63,7 @@ def task(config: EvaluateConfig) -> None:
         "loss": network.card["loss"],
         "yardstick": vars(evaluation.YARDSTICK) | {"iterations": config.evaluate.iterations, "seed": config.seed},
         "medians": rows,
+        "painting": {"artefacts": artefacts.figures(painting.pixels)},
         "photos": [result.as_json() for result in results],
     }
     files.write_json(output / "evaluation.json", facts)
@@ -73,8 +74,21 @@ def task(config: EvaluateConfig) -> None:
         losses = [f"{row[name]:,.0f}" for name in ("total", "content", "style")]
         table.add_row(f"{row['size']}", row["start"], f"{row['worth']:g}{over}", f"{row['ratio']:.2f}", *losses)
     Console().print(table)
+    _show_artefacts(rows, facts["painting"]["artefacts"])
     print(f"{output}: evaluation.json, curves.png, sheet.png")
     evaluation.gate(rows, config.evaluate)
+
+
+def _show_artefacts(rows: list[dict[str, Any]], painting: dict[str, float]) -> None:
+    """Print what the network's pictures, the photos and the painting have of each artefact."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("size", "pictures", "lattice", "blobs a megapixel", "border")
+    lines = {(f"{row['size']}", of): row["artefacts"][of] for row in rows for of in ("network", "photo")}
+    for (size, of), figures in (lines | {("", "painting"): painting}).items():
+        table.add_row(size, of, f"{figures['lattice']:.2f}", f"{figures['blobs']:.1f}", f"{figures['border']:.3f}")
+    Console().print(table)
 
 
 def _pictures(results: list["Result"], output: Path) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from impasto.configs.errors import CheckError
 from impasto.configs.schema import EvaluateConfig, EvaluationConfig, OptimizerConfig
-from impasto.models import files
+from impasto.models import artefacts, files
 from impasto.models.losses import Losses, PerceptualLoss
 from impasto.train.optimizer import Iterate, noise, optimize
 from impasto.train.sheets import to_bytes
@@ -28,6 +28,11 @@ YARDSTICK = OptimizerConfig(
     name="lbfgs", lr=1.0, first_step=None, history=50, restart=None, tolerance=0.0, window=1_000_000
 )
 _FORMAT = "impasto-trajectory-1"
+_ARTEFACTS = {
+    "lattice": "a lattice of 4 or 2 px that is stronger by {}",
+    "blobs": "{} more saturated blobs in a megapixel",
+    "border": "a border that differs from the interior by {} more",
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,10 @@ class Trajectory:
 
 @dataclass(frozen=True)
 class Result:
-    """One photo at one size: the network's losses, and against each start the worth and the ratio to the best."""
+    """One photo at one size: the network's losses, and against each start the worth and the ratio to the best.
+
+    `artefacts` holds the figures of the `network`'s picture and of the `photo`.
+    """
 
     photo: str
     size: int
@@ -66,13 +74,14 @@ class Result:
     worth: dict[str, int]
     ratio: dict[str, float]
     best: dict[str, float]
+    artefacts: dict[str, dict[str, float]]
     pixels: NDArray[np.uint8]
     network: NDArray[np.uint8]
     trajectories: dict[str, Trajectory]
 
     def as_json(self) -> dict[str, Any]:
         """The figures without the pictures."""
-        names = ("photo", "size", "losses", "worth", "ratio", "best")
+        names = ("photo", "size", "losses", "worth", "ratio", "best", "artefacts")
         return {name: getattr(self, name) for name in names}
 
 
@@ -108,6 +117,7 @@ def judge(
         worth={start: trajectory.worth(losses["total"]) for start, trajectory in trajectories.items()},
         ratio={start: losses["total"] / trajectory.best for start, trajectory in trajectories.items()},
         best={start: trajectory.best for start, trajectory in trajectories.items()},
+        artefacts={"network": artefacts.figures(stylized), "photo": artefacts.figures(pixels)},
         pixels=photo,
         network=to_bytes(stylized)[0],
         trajectories=trajectories,
@@ -129,8 +139,23 @@ def summary(results: list[Result]) -> list[dict[str, Any]]:
                     "ratio": statistics.median(result.ratio[start] for result in of_size),
                 }
                 | {name: statistics.median(r.losses[name] for r in of_size) for name in ("total", "content", "style")}
+                | {"artefacts": _artefacts([result.artefacts for result in of_size])}
             )
     return rows
+
+
+def _artefacts(photos: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """Medians over the photos: of the network's pictures, of the photos, and of `excess`, what the former have more."""
+    names = photos[0]["photo"]
+    medians = {
+        of: {name: statistics.median(photo[of][name] for photo in photos) for name in names}
+        for of in ("network", "photo")
+    }
+    return medians | {
+        "excess": {
+            name: statistics.median(photo["network"][name] - photo["photo"][name] for photo in photos) for name in names
+        }
+    }
 
 
 def ways(results: list[Result]) -> list[tuple[str, list[float], float]]:
@@ -145,7 +170,7 @@ def ways(results: list[Result]) -> list[tuple[str, list[float], float]]:
 
 
 def gate(rows: list[dict[str, Any]], limits: EvaluationConfig) -> None:
-    """Raise CheckError where a network is worth too little, or too far from the optimizer's best.
+    """Raise CheckError where a network is worth too little, too far from the optimizer's best, or leaves artefacts.
 
     The limits hold for the optimizer from noise (else from the only start), at each size.
     """
@@ -164,6 +189,14 @@ def gate(rows: list[dict[str, Any]], limits: EvaluationConfig) -> None:
                 f"the network's loss is {row['ratio']:.2f} times the optimizer's best {place}, more than "
                 f"evaluate.max_ratio={limits.max_ratio:g}"
             )
+        for name, words in _ARTEFACTS.items():
+            limit, excess = getattr(limits, f"max_{name}"), row["artefacts"]["excess"][name]
+            if limit is not None and excess > limit:
+                raise CheckError(
+                    f"the network's pictures have {words.format(f'{excess:.2f}')} than their photos "
+                    f"at {row['size']} px, in the median of {row['photos']} photos, more than "
+                    f"evaluate.max_{name}={limit:g}"
+                )
 
 
 def loss_key(card_loss: dict[str, Any], style_sha256: str, style_size: int) -> str:

@@ -34,6 +34,7 @@ def trajectory(*totals: float) -> Trajectory:
 def limits(**changes: object) -> EvaluationConfig:
     settings: dict[str, object] = {
         **{"sizes": [64], "starts": ["noise"], "iterations": 9, "count": 2, "min_worth": None, "max_ratio": None},
+        **{"max_lattice": None, "max_blobs": None, "max_border": None},
     }
     return EvaluationConfig(**(settings | changes))  # type: ignore[arg-type]
 
@@ -59,6 +60,7 @@ ROW = {
     "total": 1.0,
     "content": 1.0,
     "style": 0.0,
+    "artefacts": {"excess": {"lattice": 1.5, "blobs": 10.0, "border": 0.2}},
 }
 
 
@@ -69,6 +71,17 @@ def test_the_gate() -> None:
     with pytest.raises(CheckError, match=r"2.50 times the optimizer's best.*more than evaluate.max_ratio=2"):
         evaluation.gate([ROW], limits(max_ratio=2))
     evaluation.gate([ROW, ROW | {"start": "photo", "worth": 2}], limits(min_worth=30))
+
+
+def test_the_gates_on_artefacts() -> None:
+    evaluation.gate([ROW], limits(max_lattice=1.5, max_blobs=10, max_border=0.2))
+    for name, words in {
+        "lattice": "stronger by 1.50",
+        "blobs": "10.00 more saturated",
+        "border": "by 0.20 more",
+    }.items():
+        with pytest.raises(CheckError, match=rf"{words}.*than their photos at 256 px.*more than evaluate.max_{name}=0"):
+            evaluation.gate([ROW], limits(**{f"max_{name}": 0.1}))
 
 
 def test_the_command(tiny_run: Path, photo_folder: Path, tmp_path: Path, impasto: Impasto) -> None:
@@ -94,6 +107,13 @@ def test_the_command(tiny_run: Path, photo_folder: Path, tmp_path: Path, impasto
         assert row["losses"]["total"] == pytest.approx(row["losses"]["content"] + row["losses"]["style"], rel=1e-4)
         assert row["ratio"]["noise"] == pytest.approx(row["losses"]["total"] / row["best"]["noise"])
         assert 1 <= row["worth"]["noise"] <= 25
+    for row in facts["medians"]:
+        for name in ("lattice", "blobs", "border"):
+            of_size = [photo["artefacts"] for photo in facts["photos"] if photo["size"] == row["size"]]
+            more = [photo["network"][name] - photo["photo"][name] for photo in of_size]
+            assert row["artefacts"]["excess"][name] == pytest.approx(np.median(more))
+    assert {"lattice", "blobs", "border"} == facts["painting"]["artefacts"].keys()
+    assert "blobs a megapixel" in done.stdout
     assert facts["checkpoint"]["output"] == "float32, not rounded"
     assert facts["checkpoint"]["model"]["name"] == "mobile"
     for name in ("curves.png", "sheet.png"):
