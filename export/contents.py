@@ -25,7 +25,7 @@ from impasto.export import (
     variants,
     web,
 )
-from impasto.export.golden import Golden, Pixels
+from impasto.export.golden import Pixels
 from impasto.export.label import Label, onnx_contract
 from impasto.export.manifest import MEASURED
 from impasto.export.parity import Bound, Row
@@ -36,6 +36,7 @@ from impasto.models.exported import IN_BUNDLE
 from impasto.models.pictures import UnreadablePicture, find_pictures, read, resize
 
 _PHOTOS = 32  # at most, to calibrate on
+_TOLD = (256, 256), (512, 512), (1024, 1024), (1920, 1080)  # sizes whose memory the README tells
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def fill(network: networks.Transformer, folder: Path, config: ExportConfig, labe
 
     `network` is in evaluation mode, on the CPU.
     """
-    photos = photos_of(config.coreml.photos)
+    photos, tools = photos_of(config.coreml.photos), Path(config.tools).expanduser()
     stylize = reference(network)
     pictures = [golden.make(stylize, *size) for size in golden.SIZES]
     golden.write(folder / golden.FOLDER, pictures)
@@ -69,18 +70,13 @@ def fill(network: networks.Transformer, folder: Path, config: ExportConfig, labe
     for caller in (guide.SWIFT, guide.KOTLIN)[: 2 if config.onnx.io == "pixels" else 1]:
         shutil.copyfile(Path(__file__).parent / "callers" / Path(caller).name, folder / caller)
     if config.onnx.io == "pixels":
-        web.copy_page(folder, Path(config.tools))
-    runtimes = at_hand(config.parity.runtimes, Path(config.tools), config.onnx.io)
+        web.copy_page(folder, tools)
+    runtimes = at_hand(config.parity.runtimes, tools, config.onnx.io)
     rows, lacking = proof.onnx(folder, android, pictures, runtimes, say)
     proof.hold(rows)  # before the slow part
-
-    def of_size(height: int, width: int) -> tuple[Golden, str]:
-        known = [picture for picture in pictures if picture.photo.shape[:2] == (height, width)]
-        return (known or [golden.make(stylize, height, width)])[0], "PyTorch"
-
     if "coreml" in config.parity.runtimes:
         proof.withstand(folder, ios, say)
-        rows += proof.coreml(folder, ios, of_size, say)
+        rows += proof.coreml(folder, ios, pictures, stylize, "PyTorch", say)
         proof.hold(rows)
     measured = None
     if config.measure.sizes:
@@ -161,7 +157,7 @@ def _facts(folder: Path, config: ExportConfig) -> dict[str, Any]:
         "operators": operators.operators(onnx.load(path)),
         "execution_providers": {"CPU": "yes: it ran here"} | operators.mobile_verdict(path),
         "memory": [
-            {"width": width, "height": height, "bytes": memory.needed(path, width, height)}
-            for width, height in ((256, 256), (512, 512), (1024, 1024), (1920, 1080))
+            {"width": width, "height": height, "bytes": needed}
+            for (width, height), needed in zip(_TOLD, memory.needed(path, _TOLD), strict=True)
         ],
     }

@@ -16,6 +16,7 @@ from torch import nn
 
 from impasto.configs.errors import CheckError
 from impasto.export import half
+from impasto.export.golden import Pixels
 from impasto.export.label import INPUT, MULTIFUNCTION, OUTPUT, SPECIFICATION, Label
 from impasto.export.quiet import quiet
 from impasto.models import networks
@@ -45,7 +46,7 @@ def write_all(
     folder: Path,
     sizes: Sequence[Shape],
     label: Label,
-    pictures: Sequence[half.Picture] = (),
+    pictures: Sequence[Pixels] = (),
 ) -> list[Package]:
     """Write into `folder` all packages of a network in evaluation mode, on the CPU; the same network, the same bytes.
 

@@ -12,19 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from impasto.export.golden import extremes, picture
+from impasto.export.golden import Pixels, extremes, picture
 from impasto.models import networks
 
 LARGEST = 65504.0  # of fp16 (IEEE 754 binary16)
 NORMAL = 2.0**-14  # smallest normal number of fp16; hardware may take what is smaller for 0
 _ROOM = 2  # how far below LARGEST calibration must stay; its pictures reach further than photos
-
-Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,7 @@ class Reach:
         return 2.0 ** math.floor(math.log2(needed))
 
 
-def fp16_safe(network: networks.Transformer, pictures: Sequence[Picture]) -> networks.Transformer:
+def fp16_safe(network: networks.Transformer, pictures: Sequence[Pixels]) -> networks.Transformer:
     """A copy of a network, equal to it in fp32, whose convolutions before instance norms stay in the range of fp16.
 
     `pictures`: as for `reach`. An epsilon is never less than NORMAL, so that a flat channel is never 0 / 0; where a
@@ -61,7 +57,7 @@ def fp16_safe(network: networks.Transformer, pictures: Sequence[Picture]) -> net
     return safe
 
 
-def reach(network: networks.Transformer, pictures: Sequence[Picture]) -> list[Reach]:
+def reach(network: networks.Transformer, pictures: Sequence[Pixels]) -> list[Reach]:
     """What each convolution before an instance norm gives on `pictures` [H, W, 3], sides multiples of 4, in fp32."""
     outputs: dict[str, Tensor] = {}
     pairs = [*_pairs(network)]
@@ -81,7 +77,7 @@ def reach(network: networks.Transformer, pictures: Sequence[Picture]) -> list[Re
     return [Reach(name, largest, square) for name, (largest, square) in found.items()]
 
 
-def calibration() -> list[Picture]:
+def calibration() -> list[Pixels]:
     """Pictures [256, 256, 3] that reach far: like photos, flat, saturated, noise, checkerboards. Always the same."""
     return [*extremes(256, 256), picture(256, 256), picture(256, 512)[:, 256:]]
 

@@ -14,17 +14,15 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from impasto.configs.errors import CheckError, RequestError
+from impasto.export.golden import Pixels
 from impasto.export.label import INPUT, OUTPUT
 from impasto.export.quiet import quiet
 
 PRECISIONS = ("fp32", "fp16")
 NAME = "reference interpreter, not Apple's runtime"
-
-Picture = NDArray[np.uint8]
 
 
 class Program:
@@ -41,7 +39,7 @@ class Program:
             if operation.op_type not in _OPERATIONS and not operation.op_type.startswith("constexpr_"):
                 raise CheckError(f"{path.name} has the operation {operation.op_type}, which the {NAME}, does not know")
 
-    def __call__(self, rgb: Picture, precision: str = "fp32") -> Picture:
+    def __call__(self, rgb: Pixels, precision: str = "fp32") -> Pixels:
         """The picture that the package makes of `rgb` uint8 [height, width, 3], rounded and clamped as Core ML does.
 
         "fp32" computes with the weights of the file in fp32. "fp16" rounds to fp16 what the file declares so: the
@@ -92,7 +90,7 @@ def load(path: Path, function: str = "main") -> Program:
     return Program(path, function, program.functions[function])
 
 
-def predict(path: Path, rgb: Picture, function: str = "main") -> Picture:
+def predict(path: Path, rgb: Pixels, function: str = "main") -> Pixels:
     """What Core ML makes of `rgb` uint8 [height, width, 3]; on a Mac alone."""
     import coremltools as ct
     from PIL import Image
@@ -103,10 +101,10 @@ def predict(path: Path, rgb: Picture, function: str = "main") -> Picture:
     return np.asarray(stylized.convert("RGB"))
 
 
-def runtimes(path: Path, function: str = "main") -> dict[str, Callable[[Picture], Picture]]:
+def runtimes(path: Path, function: str = "main") -> dict[str, Callable[[Pixels], Pixels]]:
     """All that can run a function of a package on this machine, by name."""
     program = load(path, function)
-    found: dict[str, Callable[[Picture], Picture]] = {
+    found: dict[str, Callable[[Pixels], Pixels]] = {
         f"{NAME}, {precision}": partial(program, precision=precision) for precision in PRECISIONS
     }
     if sys.platform == "darwin":

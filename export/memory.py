@@ -1,6 +1,7 @@
 """How much memory an ONNX file needs, by calculation: a figure that is the same on every machine."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,15 @@ from impasto.models import exported
 _SIDE = 256  # px: where tensors are looked at; all but the weights grow with the number of pixels
 
 
-def needed(path: Path, width: int, height: int) -> int:
-    """Bytes of the weights, as float32, and of the tensors that are alive at once where most of them are.
+def needed(path: Path, sizes: Sequence[tuple[int, int]]) -> list[int]:
+    """Bytes at each (width, height): of the weights, as float32, and of the tensors that are alive at once, at most.
 
     A runtime needs more than this: it has work space of its own.
     """
     model = onnx.load(path)
     weights = sum(4 * math.prod(weight.dims) for weight in model.graph.initializer)
-    return weights + round(_most_alive(model) * width * height / _SIDE**2)
+    alive = _most_alive(model)
+    return [weights + round(alive * width * height / _SIDE**2) for width, height in sizes]
 
 
 def _most_alive(model: onnx.ModelProto) -> int:

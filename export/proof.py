@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.configs.errors import CheckError
-from impasto.export.golden import Golden, extremes
+from impasto.export.golden import Golden, Stylize, extremes, make
 from impasto.export.parity import Bound, Row, compare
 from impasto.export.runtimes import Runtime
 
@@ -59,19 +59,25 @@ def onnx(
 
 
 def coreml(
-    folder: Path, packages: Sequence[Shipped], pictures: Callable[[int, int], tuple[Golden, str]], say: Say
+    folder: Path, packages: Sequence[Shipped], pictures: Sequence[Golden], stylize: Stylize, reference: str, say: Say
 ) -> list[Row]:
-    """The differences of the Core ML packages; `pictures` gives for (height, width) a golden one and what made it."""
+    """The differences of the Core ML packages, on `pictures` where one has the size.
+
+    For other sizes `stylize` makes one, and `reference` says what that is.
+    """
     from impasto.export import interpreter  # loads torch and coremltools
 
     rows = []
+    known = {picture.photo.shape[:2]: (picture, "PyTorch") for picture in pictures}
     for package in packages:
         for function, (height, width) in package.functions.items():
-            golden, reference = pictures(height, width)
+            if (height, width) not in known:
+                known[height, width] = make(stylize, height, width), reference
+            golden, source = known[height, width]
             for runtime, run in interpreter.runtimes(folder / package.file, function).items():
                 say(f"{runtime} runs {package.file} at {golden.name}")
                 found = run(golden.photo[..., :3])
-                rows.append(compare(golden, found, package.file, runtime, package.bound, reference))
+                rows.append(compare(golden, found, package.file, runtime, package.bound, source))
     return rows
 
 

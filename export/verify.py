@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from impasto.configs.app import run
 from impasto.configs.errors import CheckError, RequestError
 from impasto.configs.shipping import VerifyConfig
 from impasto.export import golden, manifest, proof, sealed, tables
-from impasto.export.golden import Golden
 from impasto.export.label import INPUT, OUTPUT
 from impasto.export.manifest import MEASURED, Manifest
 from impasto.export.parity import Row
@@ -76,25 +76,17 @@ def parity(
     android = [Shipped.of(facts) for facts in found["android"]["models"]]
     pictures = golden.read(folder / golden.FOLDER)
     io = "pixels" if found["android"]["contract"]["input"]["type"] == "uint8" else "float"
-    runtimes = at_hand(config.runtimes, Path(config.tools), io)
+    runtimes = at_hand(config.runtimes, Path(config.tools).expanduser(), io)
     rows, lacking = proof.onnx(folder, android, pictures, runtimes, say)
     if "coreml" in config.runtimes:
         absent = [name for name in ("torch", "coremltools") if find_spec(name) is None]
         if absent:
             lacking["coreml"] = f"{' and '.join(absent)} is not installed, which reading Core ML packages needs"
         else:
-            model = folder / android[0].file
-
-            def of_size(height: int, width: int) -> tuple[Golden, str]:
-                known = [picture for picture in pictures if picture.photo.shape[:2] == (height, width)]
-                if known:
-                    return known[0], "PyTorch"
-                return golden.make(lambda rgb: _run(model, rgb), height, width), android[0].file
-
-            rows += proof.coreml(folder, [Shipped.of(facts) for facts in found["ios"]["models"]], of_size, say)
+            ios, model = [Shipped.of(facts) for facts in found["ios"]["models"]], android[0].file
+            rows += proof.coreml(folder, ios, pictures, partial(_run, folder / model), model, say)
     return rows, lacking
 
 
 def _run(model: Path, rgb: golden.Pixels) -> golden.Pixels:
-    rgba = golden.opaque(rgb)
-    return OnnxRuntime().run(model, [rgba])[0][..., :3]
+    return OnnxRuntime().run(model, [golden.opaque(rgb)])[0][..., :3]

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from impasto.export import half
-from impasto.export.golden import picture
+from impasto.export.golden import Pixels, picture
 from impasto.models import networks
 
 
@@ -12,7 +12,7 @@ def norms(network: networks.Transformer) -> list[networks.InstanceNorm]:
     return [module for module in network.modules() if isinstance(module, networks.InstanceNorm)]
 
 
-def stylize(network: networks.Transformer, rgb: half.Picture) -> np.ndarray:
+def stylize(network: networks.Transformer, rgb: Pixels) -> np.ndarray:
     with torch.inference_mode():
         return network(torch.from_numpy(rgb).permute(2, 0, 1)[None].float()).numpy()
 

@@ -6,7 +6,7 @@ import torch
 
 from impasto.configs.errors import CheckError, RequestError
 from impasto.export import coreml_file, half, interpreter
-from impasto.export.golden import picture
+from impasto.export.golden import Pixels, picture
 from impasto.export.label import Label
 from impasto.models import networks
 from tests.export.conftest import CARD, SHAPES, Build
@@ -14,7 +14,7 @@ from tests.export.conftest import CARD, SHAPES, Build
 Packages = tuple[Path, dict[str, coreml_file.Package]]
 
 
-def expected(network: networks.Transformer, rgb: interpreter.Picture) -> np.ndarray:
+def expected(network: networks.Transformer, rgb: Pixels) -> np.ndarray:
     with torch.inference_mode():
         stylized = network(torch.from_numpy(rgb).permute(2, 0, 1)[None].float())
     return stylized[0].permute(1, 2, 0).round().clamp(0, 255).numpy()
