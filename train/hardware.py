@@ -22,15 +22,18 @@ class Hardware:
 
 
 def choose(device: str, precision: str) -> Hardware:
-    """Settle `auto`: a GPU if there is one; bf16 where it is known to be faster, which is on AMX and tensor cores.
+    """Settle `auto`: a GPU if there is one; bf16 where it is known to be faster: on tensor cores, AMX and AVX512-BF16.
 
-    On two AMX cores bf16 in channels-last memory trains over 3x faster than float32. Raises RequestError for
-    device=cuda without one.
+    On two AMX cores bf16 in channels-last memory trains over 3x faster than float32, on two of AVX512-BF16 1.8x. Raises
+    RequestError for device=cuda without one.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise RequestError("device=cuda is not at hand: torch sees no GPU; choose device=cpu or auto")
     cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
-    gains = torch.cuda.is_bf16_supported(including_emulation=False) if cuda else torch.cpu._is_amx_tile_supported()
+    if cuda:
+        gains = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        gains = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
     bf16 = precision == "bf16" or (precision == "auto" and gains)
     return Hardware(torch.device("cuda" if cuda else "cpu"), torch.bfloat16 if bf16 else torch.float32)
 

@@ -282,8 +282,13 @@ def test_a_picture_is_resized_by_its_short_side(tmp_path: Path) -> None:
 
 
 def test_precision_is_settled_by_the_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
-    for amx, dtype in ((True, torch.bfloat16), (False, torch.float32)):
+    for amx, avx, dtype in (
+        (True, False, torch.bfloat16),
+        (False, True, torch.bfloat16),
+        (False, False, torch.float32),
+    ):
         monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda amx=amx: amx)
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda avx=avx: avx)
         assert hardware.choose("cpu", "auto").dtype == dtype
         assert hardware.choose("cpu", "fp32").dtype == torch.float32
         assert hardware.choose("cpu", "bf16").dtype == torch.bfloat16
