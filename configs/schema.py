@@ -6,7 +6,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from impasto.configs.rules import choice, number, path, text
-from impasto.configs.shipping import ExportConfig, PreviewConfig, StylizeConfig, VerifyConfig
+from impasto.configs.shipping import BenchConfig, ExportConfig, PreviewConfig, StylizeConfig, VerifyConfig
 
 
 def _layers(*convs_per_block: int) -> tuple[str, ...]:
@@ -24,7 +24,7 @@ def _layers(*convs_per_block: int) -> tuple[str, ...]:
 VGG16_LAYERS = _layers(2, 2, 3, 3, 3)
 VGG19_LAYERS = _layers(2, 2, 4, 4, 4)  # every layer of VGG-16, and three more
 NETWORKS = {"vgg16": VGG16_LAYERS, "vgg19": VGG19_LAYERS}
-MODELS = ("johnson", "mobile")
+MODELS = ("johnson", "mobile", "tiny")
 MIN_SIDE = 32  # px: VGG halves a picture five times
 
 
@@ -115,6 +115,7 @@ class TrainerConfig:
     warmup_steps: int = number(0)
     average: float = number(0, 0.99999)
     lattice_weight: float = number(0)
+    stability_weight: float = number(0)
     log_every: int = number(1)
     validate_every: int = number(1)
     sample_every: int = number(1)
@@ -139,7 +140,7 @@ class TrainConfig:
     precision: str = choice("auto", "fp32", "bf16")
     device: str = choice("auto", "cpu", "cuda")
     seed: int = number(0, 2**32 - 1)
-    init: str | None = path("FILE")
+    init: str | None = path("FILE", "auto", "zoo/*")
     resume: str | None = path("DIR")
 
 
@@ -222,6 +223,7 @@ class EvaluationConfig:
     max_lattice: float | None = number(0)
     max_blobs: float | None = number(0)
     max_border: float | None = number(0)
+    max_flicker: float | None = number(0)
 
     def conflict(self) -> str | None:
         """What is wrong between values, if anything."""
@@ -234,7 +236,7 @@ class EvaluationConfig:
 class EvaluateConfig:
     """impasto-evaluate: judge a network by how many iterations of the optimizer it is worth."""
 
-    checkpoint: str = path("FILE|DIR")
+    checkpoint: str = path("FILE|DIR", "zoo/*")
     photos: str = path("DIR")
     style: str | None = path("FILE")
     output: str = path("DIR")
@@ -293,6 +295,7 @@ VERBS: dict[str, type] = {
     "evaluate": EvaluateConfig,
     "explore": ExploreConfig,
     "export": ExportConfig,
+    "bench": BenchConfig,
     "verify": VerifyConfig,
     "stylize": StylizeConfig,
     "preview": PreviewConfig,

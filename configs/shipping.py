@@ -8,6 +8,7 @@ from omegaconf import MISSING
 
 from impasto.configs.rules import choice, number, path, text
 
+ZOO_MODELS = ("mobile", "tiny")  # of each painting in the zoo; the first is meant where none is named
 RUNTIMES = ("onnxruntime", "node", "chromium", "arm64", "coreml")
 
 _SIDES = range(32, 4097, 4)  # px of a Core ML package: networks halve a picture twice
@@ -86,6 +87,7 @@ class ExportConfig:
     """impasto-export: turn a checkpoint into a bundle for app developers."""
 
     checkpoint: str = path("FILE", "zoo/*")
+    model: str | None = choice(*ZOO_MODELS)
     output: str = path("DIR")
     onnx: OnnxConfig = MISSING
     coreml: CoreMLConfig = MISSING
@@ -93,17 +95,38 @@ class ExportConfig:
     measure: MeasureConfig = MISSING
     tools: str = path("DIR")
 
+    def conflict(self) -> str | None:
+        """What is wrong between values, if anything."""
+        if self.model is not None and not self.checkpoint.startswith("zoo/"):
+            return f"model={self.model} chooses among the zoo's networks, but checkpoint={self.checkpoint} is a file"
+        return None
+
 
 @dataclass
 class StylizeConfig:
     """impasto-stylize: run an exported ONNX file on a photo or a folder of photos."""
 
-    model: str = path("FILE")
+    model: str = path("FILE", "zoo/*")
     input: str = path("PATH")
     output: str = path("PATH")
     strength: float = number(0, 1)
     threads: int = number(0, 1024)
     quality: int = number(1, 100)
+
+
+@dataclass
+class BenchConfig:
+    """impasto-bench: time and memory of an exported file by resolution, against a second one if asked."""
+
+    model: str = path("FILE", "zoo/*")
+    against: str | None = path("FILE", "zoo/*")
+    turns: int = number(1, 1000)
+    output: str | None = path("FILE")
+    measure: MeasureConfig = MISSING
+
+    def conflict(self) -> str | None:
+        """What is wrong between values, if anything."""
+        return None if self.measure.sizes else "measure.sizes=[] is impossible; name a size, as in [512,1920x1080]"
 
 
 @dataclass

@@ -14,7 +14,7 @@ from impasto.configs.shipping import ExportConfig
 from impasto.export import contents, guide, sealed
 from impasto.export.label import Label, coreml_contract
 from impasto.export.manifest import FORMAT, MANIFEST, MEASURED, README, Manifest, names, sha256
-from impasto.models import checkpoint
+from impasto.models import checkpoint, zoo
 
 _LIBRARIES = ("impasto", "torch", "onnx", "onnxruntime", "coremltools")
 
@@ -25,7 +25,8 @@ def write(config: ExportConfig, say: Callable[[str], None]) -> tuple[Manifest, c
     Tells `say` what it is doing. Returns the manifest, and what it was made from. Raises RequestError
     for a checkpoint or folder that cannot be used, and CheckError where a file does not do what the network does.
     """
-    source, output = Path(config.checkpoint).expanduser(), Path(config.output).expanduser().resolve()
+    source = zoo.resolve(config.checkpoint, checkpoint.SUFFIX, config.model)
+    output = Path(config.output).expanduser().resolve()
     check_target(output)
     network, card = checkpoint.load(source)
     label = Label.of(card)

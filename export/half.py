@@ -49,28 +49,31 @@ def fp16_safe(network: networks.Transformer, pictures: Sequence[Pixels]) -> netw
     scale asks for less, the copy differs in channels that are nearly flat, and only there.
     """
     safe = copy.deepcopy(network)
-    for (_, convolution, norm), found in zip(_pairs(safe), reach(network, pictures), strict=True):
-        with torch.no_grad():
-            for weight in convolution.parameters():
-                weight.mul_(found.scale)
-        norm.eps = max(norm.eps * found.scale**2, NORMAL)
+    scales = {found.name: found.scale for found in reach(network, pictures)}
+    for chain, norm in _chains(safe):
+        before = 1.0  # what the output of the convolution before is scaled by
+        for name, convolution in chain:
+            with torch.no_grad():
+                for weight in convolution.parameters():
+                    weight.mul_(scales[name] / before)
+            before = scales[name]
+        norm.eps = max(norm.eps * before**2, NORMAL)
     return safe
 
 
 def reach(network: networks.Transformer, pictures: Sequence[Pixels]) -> list[Reach]:
     """What each convolution before an instance norm gives on `pictures` [H, W, 3], sides multiples of 4, in fp32."""
-    outputs: dict[str, Tensor] = {}
-    pairs = [*_pairs(network)]
-    hooks = [convolution.register_forward_hook(_keeper(name, outputs)) for name, convolution, _ in pairs]
-    found = {name: (0.0, 0.0) for name, _, _ in pairs}
+    outputs: dict[str, tuple[float, float]] = {}
+    convolutions = dict(layer for chain, _ in _chains(network) for layer in chain)
+    hooks = [convolution.register_forward_hook(_keeper(name, outputs)) for name, convolution in convolutions.items()]
+    found = dict.fromkeys(convolutions, (0.0, 0.0))
     try:
         for rgb in pictures:
             with torch.inference_mode():
                 network(torch.from_numpy(rgb).permute(2, 0, 1)[None].float())
-                for name, (largest, square) in found.items():
-                    y = outputs[name]
-                    squares = (y - y.mean((2, 3), keepdim=True)).square()
-                    found[name] = max(largest, float(y.abs().max())), max(square, float(squares.max()))
+                for name, reached in found.items():
+                    found[name] = max(reached[0], outputs[name][0]), max(reached[1], outputs[name][1])
+                outputs.clear()
     finally:
         for hook in hooks:
             hook.remove()
@@ -82,18 +85,27 @@ def calibration() -> list[Pixels]:
     return [*extremes(256, 256), picture(256, 256), picture(256, 512)[:, 256:]]
 
 
-def _pairs(network: nn.Module) -> Iterator[tuple[str, nn.Conv2d, nn.InstanceNorm2d]]:
+def _chains(network: nn.Module) -> Iterator[tuple[list[tuple[str, nn.Conv2d]], nn.InstanceNorm2d]]:
+    """The convolutions, by name, that each instance norm comes after, with nothing but padding between them."""
+    before: dict[nn.Module, list[tuple[str, nn.Conv2d]]] = {}
     for above, module in network.named_modules():
         if isinstance(module, nn.Sequential):
             for (name, first), (_, second) in pairwise(module.named_children()):
-                if isinstance(first, networks.Conv) and isinstance(second, nn.InstanceNorm2d):
-                    convolution = first[-1]
-                    assert isinstance(convolution, nn.Conv2d)
-                    yield f"{above}.{name}", convolution, second
+                if not isinstance(first, networks.Conv):
+                    continue
+                convolution = first[-1]
+                assert isinstance(convolution, nn.Conv2d)
+                chain = [*before.get(first, []), (f"{above}.{name}", convolution)]
+                if isinstance(second, networks.ConvNorm):
+                    before[second[0]] = chain
+                elif isinstance(second, nn.InstanceNorm2d):
+                    yield chain, second
 
 
-def _keeper(name: str, outputs: dict[str, Tensor]) -> Callable[[nn.Module, object, Tensor], None]:
-    def keep(module: nn.Module, inputs: object, output: Tensor) -> None:
-        outputs[name] = output
+def _keeper(name: str, outputs: dict[str, tuple[float, float]]) -> Callable[[nn.Module, object, Tensor], None]:
+    def keep(module: nn.Module, inputs: object, y: Tensor) -> None:
+        largest, square = outputs.get(name, (0.0, 0.0))  # a layer may be run several times
+        squares = (y - y.mean((2, 3), keepdim=True)).square()
+        outputs[name] = max(largest, float(y.abs().max())), max(square, float(squares.max()))
 
     return keep

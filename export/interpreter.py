@@ -53,7 +53,7 @@ class Program:
         if precision not in PRECISIONS:
             raise RequestError(f"precision={precision} is not known; choose one of {', '.join(PRECISIONS)}")
         values = {self._input.name: torch.from_numpy(rgb).permute(2, 0, 1)[None].float()}
-        uses = Counter(given.name for operation in self._operations for given in operation.inputs.values())
+        uses = Counter(given.name for operation in self._operations for given in _given(operation))
         with torch.inference_mode():
             for operation in self._operations:
                 (output,) = operation.outputs
@@ -68,7 +68,7 @@ class Program:
                     kind = "nan" if result.isnan().any() else "overflow"
                     raise CheckError(f"{self._path.name}: {kind} in {precision} at {operation.name}")
                 values[output.name] = result
-                for given in operation.inputs.values():  # large pictures: keep what is still needed
+                for given in _given(operation):  # large pictures: keep what is still needed
                     uses[given.name] -= 1
                     if not uses[given.name]:
                         values.pop(given.name, None)
@@ -112,8 +112,16 @@ def runtimes(path: Path, function: str = "main") -> dict[str, Callable[[Pixels],
     return found
 
 
+def _given(operation: Any) -> list[Any]:
+    """The inputs of an operation, those of a list one by one."""
+    inputs = operation.inputs.values()
+    return [part for given in inputs for part in (given if isinstance(given, list | tuple) else [given])]
+
+
 def _value(given: Any, values: dict[str, Tensor]) -> Any:
-    """What an operation gets for an input: a result, a constant tensor of floats, or a plain constant."""
+    """What an operation gets for an input: results, a constant tensor of floats, or a plain constant."""
+    if isinstance(given, list | tuple):
+        return [_value(part, values) for part in given]
     if given.name in values:
         return values[given.name]
     value = given.val
@@ -166,10 +174,12 @@ _OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "add": lambda x, y: x + y,
     "cast": _cast,
     "clip": lambda x, alpha, beta: x.clamp(alpha, beta),
+    "concat": lambda values, axis, interleave=False: torch.cat(values, axis),
     "conv": _conv,
     "instance_norm": _instance_norm,
     "mul": lambda x, y: x * y,
     "pad": _pad,
+    "pixel_shuffle": lambda x, upscale_factor: F.pixel_shuffle(x, upscale_factor),
     "real_div": lambda x, y: x / y,
     "relu": lambda x: x.relu(),
     "sigmoid": lambda x: x.sigmoid(),

@@ -117,13 +117,19 @@ def _strip(model: onnx.ModelProto) -> None:
         part.ClearField("doc_string")
     for node in graph.node:
         defaults = onnx.defs.get_schema(node.op_type, OPSET).attributes
-        said = [
-            attribute
-            for attribute in node.attribute
-            if onnx.helper.get_attribute_value(attribute) != _default(defaults[attribute.name])
-        ]
+        said = []
+        for attribute in node.attribute:
+            value = onnx.helper.get_attribute_value(attribute)
+            if value != _default(defaults[attribute.name]) and value != _unsaid(attribute):
+                said.append(attribute)
         del node.attribute[:]
         node.attribute.extend(said)
+
+
+def _unsaid(attribute: onnx.AttributeProto) -> list[int] | None:
+    """What a convolution does where nothing is said (onnx.ai, Conv), which its schema tells in words alone."""
+    value = {"dilations": 1, "strides": 1, "pads": 0}.get(attribute.name)
+    return None if value is None else [value] * len(attribute.ints)
 
 
 def _default(attribute: onnx.defs.OpSchema.Attribute) -> object:

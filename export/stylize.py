@@ -10,7 +10,7 @@ from rich.text import Text
 from impasto.configs.app import run
 from impasto.configs.errors import RequestError
 from impasto.configs.shipping import StylizeConfig
-from impasto.models import exported
+from impasto.models import exported, zoo
 from impasto.models.pictures import SUFFIXES, WRITABLE, check_writable, find_pictures, read, write
 
 
@@ -23,7 +23,7 @@ def task(config: StylizeConfig) -> None:
     """Stylize what `config.input` names. A photo that fails in a folder is skipped and listed on stderr at the end."""
     source, output = Path(config.input).expanduser(), Path(config.output).expanduser()
     jobs = plan(source, output)
-    session = exported.load(Path(config.model).expanduser(), config.threads)
+    session = exported.load(zoo.resolve(config.model, ".onnx"), config.threads)
     folder, failures, console = source.is_dir(), [], Console(stderr=True)
     columns = TextColumn("stylizing"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn()
     with Progress(*columns, console=console, disable=not (folder and console.is_terminal)) as progress:

@@ -32,8 +32,11 @@ class InstanceNorm(nn.InstanceNorm2d):
 class Conv(nn.Sequential):
     """Convolution with reflection padding, so that no frame shows at the border."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, bias: bool = False) -> None:
-        super().__init__(nn.ReflectionPad2d(kernel // 2), nn.Conv2d(inputs, outputs, kernel, stride, bias=bias))
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, bias: bool = False, groups: int = 1
+    ) -> None:
+        pad = [nn.ReflectionPad2d(kernel // 2)] if kernel > 1 else []
+        super().__init__(*pad, nn.Conv2d(inputs, outputs, kernel, stride, bias=bias, groups=groups))
 
 
 class ConvNorm(nn.Sequential):
@@ -44,10 +47,10 @@ class ConvNorm(nn.Sequential):
 
 
 class Up(nn.Sequential):
-    """Upsampling by 2, nearest or bilinear, then ConvNorm: no checkerboard (Odena et al. 2016)."""
+    """Upsampling by 2 with nearest neighbours, then ConvNorm: no checkerboard (Odena et al. 2016)."""
 
-    def __init__(self, inputs: int, outputs: int, mode: str = "nearest") -> None:
-        super().__init__(nn.Upsample(scale_factor=2, mode=mode), ConvNorm(inputs, outputs, 3))
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(nn.Upsample(scale_factor=2), ConvNorm(inputs, outputs, 3))
 
 
 class Residual(nn.Module):
@@ -61,13 +64,66 @@ class Residual(nn.Module):
         return x + self.body(x)
 
 
+class Recurrent(nn.Module):
+    """One module, run several times on its own output: the depth of many at the weights of one."""
+
+    def __init__(self, body: nn.Module, times: int) -> None:
+        super().__init__()
+        self.body = body
+        self.times = times
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(self.times):
+            x = self.body(x)
+        return x
+
+
+class Subpixel(nn.Module):
+    """Convolution to 2x2 pixels for each place, each a channel (Shi et al. 2016).
+
+    All four begin alike, as nearest neighbours are (ICNR, Aitken et al. 2017), so that no grid has to be unlearned.
+    """
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self.conv = Conv(inputs, 12, 3, bias=True)
+        with torch.no_grad():
+            for weight in self.conv[-1].parameters():
+                weight.copy_(weight[::4].repeat_interleave(4, 0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pixel_shuffle(self.conv(x), 2)
+
+
+class Hourglass(nn.Module):
+    """Most of the work at a quarter of the resolution, the rest at half of it, and nothing at the whole.
+
+    What the entrance sees at half the resolution passes by the blocks: it carries the photo's detail. There the network
+    must be wide, or strokes get coarse, so a depthwise convolution and a 1x1 one widen it.
+    """
+
+    def __init__(self, half: int, quarter: int, blocks: nn.Module, wide: int) -> None:
+        super().__init__()
+        self.entrance = ConvNorm(3, half, 5, stride=2)
+        self.inner = nn.Sequential(
+            ConvNorm(half, quarter, 3, stride=2), blocks, nn.Upsample(scale_factor=2, mode="bilinear")
+        )
+        both = half + quarter
+        self.wide = nn.Sequential(Conv(both, both, 3, groups=both), ConvNorm(both, wide, 1))
+        self.exit = Subpixel(wide)
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen = self.entrance(x)
+        return self.exit(self.wide(torch.cat([self.inner(seen), seen], 1)))
+
+
 class Transformer(nn.Module):
     """A network that maps pixels [N, 3, H, W], RGB, 0..255, to pixels of the same size and range.
 
     H and W must be multiples of MULTIPLE; `stylize` takes any size.
     """
 
-    def __init__(self, body: nn.Sequential) -> None:
+    def __init__(self, body: nn.Module) -> None:
         super().__init__()
         self.body = body
 
@@ -92,24 +148,19 @@ def johnson(config: ModelConfig) -> Transformer:
 
 
 def mobile(config: ModelConfig) -> Transformer:
-    """A network for phones: dense 3x3 convolutions, nearly all of them at a quarter of the resolution.
-
-    It upsamples bilinearly: with nearest neighbours smooth regions kept stripes, even where training penalised them.
-    """
-    a, b, c, d = (_channels(width, config.width) for width in (16, 28, 48, 12))
-    return Transformer(
-        nn.Sequential(
-            ConvNorm(3, a, 5, stride=2),
-            ConvNorm(a, c, 3, stride=2),
-            *(Residual(c) for _ in range(config.blocks)),
-            Up(c, b, "bilinear"),
-            Up(b, d, "bilinear"),
-            Conv(d, 3, 3, bias=True),
-        )
-    )
+    """A network for phones: residual blocks of dense 3x3 convolutions at a quarter of the resolution."""
+    half, quarter, wide = (_channels(width, config.width) for width in (12, 32, 48))
+    blocks = nn.Sequential(*(Residual(quarter) for _ in range(config.blocks)))
+    return Transformer(Hourglass(half, quarter, blocks, wide))
 
 
-BUILDERS: dict[str, Callable[[ModelConfig], Transformer]] = {"johnson": johnson, "mobile": mobile}
+def tiny(config: ModelConfig) -> Transformer:
+    """A network of few bytes: one residual block, `blocks` times over."""
+    half, quarter, wide = (_channels(width, config.width) for width in (8, 16, 16))
+    return Transformer(Hourglass(half, quarter, Recurrent(Residual(quarter), config.blocks), wide))
+
+
+BUILDERS: dict[str, Callable[[ModelConfig], Transformer]] = {"johnson": johnson, "mobile": mobile, "tiny": tiny}
 
 
 def build(config: ModelConfig) -> Transformer:

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,9 +27,9 @@ def train(config: TrainConfig) -> None:
     import torch
     from hydra.core.hydra_config import HydraConfig
 
-    from impasto.models import checkpoint, networks, vgg_weights
+    from impasto.models import checkpoint, vgg_weights
     from impasto.models.losses import PerceptualLoss
-    from impasto.train import hardware, photos, style
+    from impasto.train import hardware, photos, style, warm
     from impasto.train.trainer import Trainer
 
     directory = Path(HydraConfig.get().runtime.output_dir)
@@ -42,25 +43,13 @@ def train(config: TrainConfig) -> None:
     painting = style.load(config.style)
     weights = vgg_weights.load(config.loss.weights, config.loss.network)
     torch.manual_seed(config.seed)
-    if config.init is None:
-        network = networks.build(config.model)
-    else:
-        network, card = checkpoint.load(Path(config.init))
-        if card["model"] != vars(config.model):
-            words = " ".join(f"model.{key}={value}" for key, value in sorted(card["model"].items()) if key != "name")
-            raise RequestError(
-                f"init={config.init} holds another network; ask for that one with model={card['model']['name']} {words}"
-            )
     hardware.keep_memory()
-    trainer = Trainer(
-        config,
-        directory,
-        place,
-        network,
-        PerceptualLoss(config.loss, weights, painting.pixels),
-        photo_sets,
-        _card(config, painting.sha256, photo_sets[0]),
-    )
+    loss = PerceptualLoss(config.loss, weights, painting.pixels)
+    begun = warm.start(config, loss, photo_sets[1])
+    if begun.origin is not None:
+        print(f"starting from {begun.origin['name']}", file=sys.stderr)
+    card = _card(config, painting.sha256, photo_sets[0]) | {"init": begun.origin}
+    trainer = Trainer(config, directory, place, begun.network, loss, photo_sets, card)
     print(trainer.fit())
 
 

@@ -23,7 +23,7 @@ def task(config: EvaluateConfig) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from impasto.models import artefacts, files, vgg_weights
+    from impasto.models import artefacts, checkpoint, files, vgg_weights, zoo
     from impasto.models.losses import PerceptualLoss
     from impasto.train import evaluation, hardware, judged, photos
     from impasto.train.display import Display
@@ -31,7 +31,8 @@ def task(config: EvaluateConfig) -> None:
     output = Path(config.output)
     if output.exists() and not output.is_dir():
         raise RequestError(f"output={output} is a file; name a folder")
-    network = judged.load(Path(config.checkpoint))
+    source = zoo.resolve(config.checkpoint, checkpoint.SUFFIX)
+    network = judged.load(source)
     photo_set = photos.PhotoSet(Path(config.photos), "photos")
     photo_set.names = photo_set.names[: config.evaluate.count]
     painting = network.painting(config.style)
@@ -41,7 +42,7 @@ def task(config: EvaluateConfig) -> None:
     key = evaluation.loss_key(network.card["loss"], painting.sha256, network.style.size)
     results: list[Result] = []
     steps = len(photo_set.names) * len(config.evaluate.sizes) * len(config.evaluate.starts)
-    with Display(f"evaluating {Path(config.checkpoint).name}") as display:
+    with Display(f"evaluating {source.name}") as display:
         for size in config.evaluate.sizes:
             crops, names, skipped = photos.validation_crops(photo_set, size)
             for line in skipped:
@@ -80,14 +81,17 @@ def task(config: EvaluateConfig) -> None:
 
 
 def _show_artefacts(rows: list[dict[str, Any]], painting: dict[str, float]) -> None:
-    """Print what the network's pictures, the photos and the painting have of each artefact."""
+    """Print what the network's pictures, the photos and the painting have of each artefact, and how videos flicker."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("size", "pictures", "lattice", "blobs a megapixel", "border")
+    table = Table("size", "pictures", "lattice", "blobs a megapixel", "border", "flicker, levels: pan", "noise")
+    flicker = {(f"{row['size']}", "network"): row["flicker"] for row in rows}
     lines = {(f"{row['size']}", of): row["artefacts"][of] for row in rows for of in ("network", "photo")}
     for (size, of), figures in (lines | {("", "painting"): painting}).items():
-        table.add_row(size, of, f"{figures['lattice']:.2f}", f"{figures['blobs']:.1f}", f"{figures['border']:.3f}")
+        steady = [f"{flicker[size, of][name]:.2f}" for name in ("pan", "noise")] if (size, of) in flicker else []
+        numbers = f"{figures['lattice']:.2f}", f"{figures['blobs']:.1f}", f"{figures['border']:.3f}"
+        table.add_row(size, of, *numbers, *steady)
     Console().print(table)
 
 

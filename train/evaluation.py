@@ -18,7 +18,7 @@ from torch import Tensor
 
 from impasto.configs.errors import CheckError
 from impasto.configs.schema import EvaluateConfig, EvaluationConfig, OptimizerConfig
-from impasto.models import artefacts, files
+from impasto.models import artefacts, files, stability
 from impasto.models.losses import Losses, PerceptualLoss
 from impasto.train.optimizer import Iterate, noise, optimize
 from impasto.train.sheets import to_bytes
@@ -65,7 +65,7 @@ class Trajectory:
 class Result:
     """One photo at one size: the network's losses, and against each start the worth and the ratio to the best.
 
-    `artefacts` holds the figures of the `network`'s picture and of the `photo`.
+    `artefacts` holds the figures of the `network`'s picture and of the `photo`; `flicker` is stability.flicker's.
     """
 
     photo: str
@@ -75,13 +75,14 @@ class Result:
     ratio: dict[str, float]
     best: dict[str, float]
     artefacts: dict[str, dict[str, float]]
+    flicker: dict[str, float]
     pixels: NDArray[np.uint8]
     network: NDArray[np.uint8]
     trajectories: dict[str, Trajectory]
 
     def as_json(self) -> dict[str, Any]:
         """The figures without the pictures."""
-        names = ("photo", "size", "losses", "worth", "ratio", "best", "artefacts")
+        names = ("photo", "size", "losses", "worth", "ratio", "best", "artefacts", "flicker")
         return {name: getattr(self, name) for name in names}
 
 
@@ -118,6 +119,7 @@ def judge(
         ratio={start: losses["total"] / trajectory.best for start, trajectory in trajectories.items()},
         best={start: trajectory.best for start, trajectory in trajectories.items()},
         artefacts={"network": artefacts.figures(stylized), "photo": artefacts.figures(pixels)},
+        flicker=stability.flicker(network, pixels, config.seed),
         pixels=photo,
         network=to_bytes(stylized)[0],
         trajectories=trajectories,
@@ -140,6 +142,11 @@ def summary(results: list[Result]) -> list[dict[str, Any]]:
                 }
                 | {name: statistics.median(r.losses[name] for r in of_size) for name in ("total", "content", "style")}
                 | {"artefacts": _artefacts([result.artefacts for result in of_size])}
+                | {
+                    "flicker": {
+                        name: statistics.median(r.flicker[name] for r in of_size) for name in of_size[0].flicker
+                    }
+                }
             )
     return rows
 
@@ -188,6 +195,12 @@ def gate(rows: list[dict[str, Any]], limits: EvaluationConfig) -> None:
             raise CheckError(
                 f"the network's loss is {row['ratio']:.2f} times the optimizer's best {place}, more than "
                 f"evaluate.max_ratio={limits.max_ratio:g}"
+            )
+        if limits.max_flicker is not None and row["flicker"]["both"] > limits.max_flicker:
+            raise CheckError(
+                f"the network flickers by {row['flicker']['both']:.2f} levels on synthetic clips at {row['size']} px, "
+                f"in the median of {row['photos']} photos, more than evaluate.max_flicker={limits.max_flicker:g}; "
+                "train it with trainer.stability_weight"
             )
         for name, words in _ARTEFACTS.items():
             limit, excess = getattr(limits, f"max_{name}"), row["artefacts"]["excess"][name]

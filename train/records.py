@@ -13,8 +13,9 @@ from impasto.models.checkpoint import Card
 from impasto.models.networks import Transformer
 from impasto.train import sheets
 
-COLUMNS = ("step", "images", "seconds", "images_per_second", "lr", "total", "content", "style", "tv", "lattice")
-VALIDATION_COLUMNS = tuple(f"val_{name}" for name in ("total", "content", "style", "tv", "lattice"))
+MEASURES = ("total", "content", "style", "tv", "lattice", "stability")
+COLUMNS = ("step", "images", "seconds", "images_per_second", "lr", *MEASURES)
+VALIDATION_COLUMNS = tuple(f"val_{name}" for name in MEASURES)
 STATE = "resume.state"
 KEPT = 2  # checkpoints: the newest, and one before it
 

@@ -14,19 +14,19 @@ from impasto.configs.errors import CheckError, RequestError
 from impasto.configs.schema import TrainConfig
 from impasto.models import strength
 from impasto.models.checkpoint import Card
-from impasto.models.losses import LatticeLoss, Losses, PerceptualLoss
+from impasto.models.losses import LatticeLoss, PerceptualLoss
 from impasto.models.networks import MULTIPLE, Transformer
+from impasto.models.stability import StabilityLoss
 from impasto.train import resume
 from impasto.train.display import Display
 from impasto.train.hardware import Hardware
 from impasto.train.interrupt import Interrupt
 from impasto.train.photos import Crops, PhotoSet, loader, to_pixels, validation_crops
-from impasto.train.records import STATE, Records
+from impasto.train.records import MEASURES, STATE, Records
 from impasto.train.resume import Progress
 from impasto.train.sheets import to_bytes
 
 SHOWN = 4  # photos on a sample sheet
-MEASURES = (*Losses._fields, "lattice")
 
 
 class Trainer:
@@ -52,6 +52,7 @@ class Trainer:
         self.network = network.train().to(hardware.device).to(memory_format=torch.channels_last)
         self.loss = loss.to(hardware.device).to(memory_format=torch.channels_last)
         self.lattice = LatticeLoss(MULTIPLE)
+        self.stability = StabilityLoss()
         average = get_ema_multi_avg_fn(config.trainer.average)
         self.average = AveragedModel(self.network, multi_avg_fn=average)
         self.optimizer = torch.optim.Adam(self.network.parameters(), config.trainer.lr, fused=True)
@@ -139,7 +140,8 @@ class Trainer:
         for photo in self.held_out.split(1):
             pixels, stylized = to_pixels(photo, self.hardware.device), self.stylize(photo)
             losses = self.loss(stylized, self.loss.content_target(pixels))
-            totals += torch.stack([*losses, self.lattice(stylized)])
+            stability = self._unsteadiness(self.average, pixels, stylized, 0)
+            totals += torch.stack([*losses, self.lattice(stylized), stability])
         return {"step": float(self.progress.step)} | _means(totals, len(self.held_out))
 
     def _weigh(self, held_out: PhotoSet) -> None:
@@ -166,11 +168,21 @@ class Trainer:
             stylized = self.network(photos)
         losses = self.loss(stylized, self.loss.content_target(photos))
         lattice = self.lattice(stylized)
+        with self.hardware.autocast():
+            stability = self._unsteadiness(self.network, photos, stylized, 1 + self.progress.step)
+        weights = self.config.trainer
         self.optimizer.zero_grad()
-        (losses.total + self.config.trainer.lattice_weight * lattice).backward()
+        (losses.total + weights.lattice_weight * lattice + weights.stability_weight * stability).backward()
         self.optimizer.step()
         self.average.update_parameters(self.network)
-        return torch.stack([*losses, lattice]).detach()
+        return torch.stack([*losses, lattice, stability]).detach()
+
+    def _unsteadiness(self, network: torch.nn.Module, photos: Tensor, stylized: Tensor, draw: int) -> Tensor:
+        """The stability loss by the shift and noise of a step, which a resumed run draws again; 0 without a weight."""
+        if not self.config.trainer.stability_weight:
+            return torch.zeros((), device=self.hardware.device)
+        random = torch.Generator(self.hardware.device).manual_seed(self.config.seed + (draw << 32))
+        return self.stability(network, photos, stylized, random)
 
     def _zeros(self) -> Tensor:
         return torch.zeros(len(MEASURES), device=self.hardware.device)
@@ -221,6 +233,6 @@ class Trainer:
 
 
 def _means(sums: Tensor, count: int) -> dict[str, float]:
-    """Means of summed MEASURES: the losses, and the lattice as its root mean square, in levels of 255."""
+    """Means of summed MEASURES: the losses; lattice and stability as their root mean squares, in levels of 255."""
     means = dict(zip(MEASURES, (sums / count).tolist(), strict=True))
-    return means | {"lattice": math.sqrt(means["lattice"])}
+    return means | {name: math.sqrt(means[name]) for name in ("lattice", "stability")}

@@ -40,8 +40,8 @@ SENTENCES = [  # arguments, and what the sentence must name
     (["+trainer.foo=1"], ["trainer.foo", "keys of trainer", "steps, minutes"]),
     (["foo=1"], ["foo", "experiment", "resume"]),
     (["seed.x=1"], ["seed.x", "single value"]),
-    (["model=jonson"], ["model=jonson", "did you mean johnson?", "johnson, mobile"]),
-    (["model=null"], ["model=null", "johnson, mobile"]),
+    (["model=jonson"], ["model=jonson", "did you mean johnson?", "johnson, mobile, tiny"]),
+    (["model=null"], ["model=null", "johnson, mobile, tiny"]),
     (["experiment=x"], ["experiment=x", "demo, johnson2016"]),
     (["modle=johnson"], ["modle", "did you mean model?", "trainer", "device"]),
     (["trainer.steps=many"], ["trainer.steps=many", "whole number, or null"]),
@@ -80,7 +80,7 @@ SENTENCES = [  # arguments, and what the sentence must name
     (["style=picture"], ["style.image and style.name are missing", "style.image=FILE", "style.name=TEXT"]),
     (["-m", "style=file,swirls"], ["file,swirls", "mixes"]),
     (["-m", "style=swirls,swril"], ["style=swril", "facets, picture, swirls"]),
-    (["-m", "model=mobile,jonson"], ["model=jonson", "johnson, mobile"]),
+    (["-m", "model=mobile,jonson"], ["model=jonson", "johnson, mobile, tiny"]),
     (["-m", "seed=1,x"], ["seed=x", "whole number"]),
     (["-m", "trainer.batch=1,2,0"], ["trainer.batch=0", "1024"]),
     (["-m", "seed=range(1,1)"], ["seed=range(1,1)", "no value"]),
@@ -267,7 +267,7 @@ def test_help_and_configuration_leave_nothing(start: Start, tmp_path: Path) -> N
     text = start("--help").out
     for words in (
         "train a network on one painting",
-        "model: johnson, mobile",
+        "model: johnson, mobile, tiny",
         "batch: 4",
         "-m loss.style_weight=2,5,10",
     ):
@@ -308,7 +308,7 @@ def test_in_a_shell(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "False\n")
     assert (
         done.stderr
-        == "impasto-train: model=jonson is not known (did you mean johnson?); choose one of johnson, mobile\n"
+        == "impasto-train: model=jonson is not known (did you mean johnson?); choose one of johnson, mobile, tiny\n"
     )
     done = shell(tmp_path, "model=jonson", HYDRA_FULL_ERROR="1")
     assert "Traceback" in done.stderr and done.returncode == 1

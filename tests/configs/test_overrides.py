@@ -113,6 +113,6 @@ def test_a_preset_wins_over_a_file_of_its_name(tmp_path: Path, monkeypatch: pyte
 
 def test_presets_of_the_users_own(start: Start, tmp_path: Path) -> None:
     (tmp_path / "mine" / "model").mkdir(parents=True)
-    (tmp_path / "mine" / "model" / "tiny.yaml").write_text("name: mobile\nwidth: 0.25\nblocks: 1\n")
-    [config] = start("--config-dir", "mine", "model=tiny", "data.root=x").configs
+    (tmp_path / "mine" / "model" / "small.yaml").write_text("name: mobile\nwidth: 0.25\nblocks: 1\n")
+    [config] = start("--config-dir", "mine", "model=small", "data.root=x").configs
     assert config.model.width == 0.25

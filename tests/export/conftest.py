@@ -17,7 +17,11 @@ from tests.conftest import Run
 
 TRAINED = Path(__file__).parents[1] / "assets" / "swirls.safetensors"
 SHAPES = (64, 96), (128, 128)  # of `packages`
-MODELS = {"mobile": ModelConfig("mobile", 0.25, 1), "johnson": ModelConfig("johnson", 0.25, 1)}
+MODELS = {
+    "mobile": ModelConfig("mobile", 0.25, 1),
+    "johnson": ModelConfig("johnson", 0.25, 1),
+    "tiny": ModelConfig("tiny", 1.0, 3),
+}
 SETTINGS = "coreml.sizes=[96x64]", "measure.sizes=[64x48]", "measure.threads=[1]", "measure.repeats=1"
 CARD: dict[str, dict[str, Any]] = {
     "style": {
@@ -48,10 +52,11 @@ def build() -> Build:
 
 
 @pytest.fixture(scope="session")
-def saved(tmp_path_factory: pytest.TempPathFactory, trained: networks.Transformer) -> Path:
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkpoint of the trained network, with a card for tests."""
     path = tmp_path_factory.mktemp("checkpoint") / "network.safetensors"
-    checkpoint.save(path, trained, ModelConfig("mobile", 0.5, 3), CARD)
+    network, card = checkpoint.load(TRAINED)
+    checkpoint.save(path, network, ModelConfig(**card["model"]), CARD)
     return path
 
 

@@ -247,7 +247,7 @@ def test_another_network_fails_parity(written: Written, build: Build, tmp_path: 
     shipped = Shipped(path.name, "float32", Bound(largest=1), {})
     for change, sentence in ((0.0, None), (0.5, r"at 33x17 by up to \d+ of 255, more than 1")):
         with torch.no_grad():
-            network.get_parameter("body.5.1.bias").add_(change)
+            network.get_parameter("body.exit.conv.1.bias").add_(change)
         picture = golden.make(contents.reference(network), 17, 33)
         rows, _ = proof.onnx(path.parent, [shipped], [picture], {"onnxruntime": OnnxRuntime()}, lambda line: None)
         if sentence is None:
@@ -271,6 +271,6 @@ def test_photos_to_calibrate_on(photo_folder: Path, saved: Path, tmp_path: Path)
 def test_no_numbers_fail(build: Build) -> None:
     network = build("mobile")
     with torch.no_grad():
-        network.get_parameter("body.5.1.bias")[0] = torch.nan
+        network.get_parameter("body.exit.conv.1.bias")[0] = torch.nan
     with pytest.raises(CheckError, match="no numbers at 33x17; train it again"):
         golden.make(contents.reference(network), 17, 33)

@@ -30,7 +30,7 @@ def stylized(photos: list[Tensor]) -> list[Tensor]:
 
 
 def woven(pixels: Tensor) -> Tensor:
-    weave = torch.tensor([2.0, 0.0, -2.0, 0.0]).repeat(pixels.shape[2] // 4)[:, None]
+    weave = torch.tensor([4.0, 0.0, -4.0, 0.0]).repeat(pixels.shape[2] // 4)[:, None]
     return (pixels + weave).clamp(0, 255)
 
 
@@ -74,7 +74,7 @@ def test_what_is_planted_is_found(
         found, base = figures(plant(pixels)), figures(pixels)
         assert found[name] - (base if name == "blobs" else figures(photo))[name] > LIMITS[name]
         for other in LIMITS.keys() - {name}:
-            assert found[other] == pytest.approx(base[other], rel=0.15)
+            assert abs(found[other] - base[other]) < LIMITS[other] / 2
 
 
 def test_each_grid_counts() -> None:

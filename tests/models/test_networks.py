@@ -9,7 +9,7 @@ from impasto.models.networks import InstanceNorm
 
 
 def config(name: str, width: float = 1.0) -> ModelConfig:
-    return ModelConfig(name, width, {"johnson": 5, "mobile": 3}[name])
+    return ModelConfig(name, width, {"johnson": 5, "mobile": 5, "tiny": 4}[name])
 
 
 def build(name: str, width: float = 1.0) -> networks.Transformer:
@@ -32,7 +32,22 @@ def test_johnson_has_the_size_of_the_paper() -> None:
 
 
 def test_mobile_is_small() -> None:
-    assert parameters(build("mobile")) <= 150_000
+    assert parameters(build("mobile")) <= 110_000
+    assert parameters(build("tiny")) <= 9_000
+
+
+def test_the_exit_begins_without_a_grid() -> None:
+    """All four pixels of a place are alike at first, as with nearest neighbours."""
+    stylized = build("mobile").eval()(torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 255)
+    places = stylized.unfold(2, 2, 2).unfold(3, 2, 2).flatten(4)
+    torch.testing.assert_close(places, places[..., :1].expand_as(places), rtol=0, atol=1e-3)
+
+
+def test_a_recurrent_block_is_one_block_run_again() -> None:
+    block = networks.Residual(4).eval()
+    x = torch.randn(1, 4, 8, 8)
+    torch.testing.assert_close(networks.Recurrent(block, 3)(x), block(block(block(x))))
+    assert parameters(networks.Recurrent(block, 3)) == parameters(block)
 
 
 @pytest.mark.parametrize("name", MODELS)

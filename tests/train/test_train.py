@@ -221,7 +221,7 @@ def test_a_budget_in_minutes_ends(photo_folder: Path, tmp_path: Path, impasto: I
         (["data.root={photos}", "loss.style_layers=[relu9_9]"], ["relu9_9", "relu2_2"]),
         (["data.root={photos}", "loss.style_layer_weights=[1,2]"], ["loss.style_layer_weights", "4"]),
         (["data.root={photos}", "trainer.stepz=3"], ["trainer.stepz", "steps, minutes, batch"]),
-        (["data.root={photos}", "model=jonson"], ["model=jonson", "johnson, mobile"]),
+        (["data.root={photos}", "model=jonson"], ["model=jonson", "johnson, mobile, tiny"]),
         (["data.root={photos}", "trainer.steps=null"], ["trainer.steps=N or trainer.minutes=M"]),
         (["data.root={photos}", "data.zoom=[2.0,1.0]"], ["data.zoom=[2.0, 1.0]", "as in [1.0,1.5]"]),
         (["data.root={photos}", "resume=empty"], ["resume=", "no run directory"]),
