@@ -38,6 +38,7 @@ REFERENCE = "johnson"
 SIZES = (256, 512)
 SIDE = 512  # px, of the latency
 THREADS = 2
+RUNS = 5  # of a turn
 COLOURS = {"johnson": "#1f2937", "mobile": "#2563eb", "tiny": "#d97706"}
 
 Row = dict[str, Any]
@@ -53,16 +54,22 @@ def exported_bytes(path: Path) -> tuple[bytes, bytes]:
 
 
 def latencies(models: dict[str, bytes], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each model, by turns, after a first round that does not count."""
+    """Milliseconds of each model in each of its turns: the median of RUNS after one that does not count.
+
+    That one gives the threads of the model before time to go to sleep.
+    """
     pixels = np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE, 4), np.uint8)
     sessions = {name: exported.open_session(model, THREADS) for name, model in models.items()}
     times: dict[str, list[float]] = {name: [] for name in models}
-    for _ in range(rounds + 1):
+    for _ in range(rounds):
         for name, session in sessions.items():
-            started = time.perf_counter()
-            session.run(["stylized"], {"image": pixels})
-            times[name].append(1000 * (time.perf_counter() - started))
-    return {name: values[1:] for name, values in times.items()}
+            turn = []
+            for _ in range(1 + RUNS):
+                started = time.perf_counter()
+                session.run(["stylized"], {"image": pixels})
+                turn.append(1000 * (time.perf_counter() - started))
+            times[name].append(statistics.median(turn[1:]))
+    return times
 
 
 def losses(path: Path, painting: Path, val: Path, photos: int) -> Row:

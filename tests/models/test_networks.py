@@ -9,7 +9,7 @@ from impasto.models.networks import InstanceNorm
 
 
 def config(name: str, width: float = 1.0) -> ModelConfig:
-    return ModelConfig(name, width, {"johnson": 5, "mobile": 5, "tiny": 4}[name])
+    return ModelConfig(name, width, {"johnson": 5, "mobile": 4, "tiny": 2}[name])
 
 
 def build(name: str, width: float = 1.0) -> networks.Transformer:
