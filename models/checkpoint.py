@@ -21,6 +21,11 @@ Card = dict[str, Any]
 """What a network is and where it comes from. Keys: model, style, loss, data, training, validation, versions."""
 
 
+def path(directory: Path, step: int) -> Path:
+    """Where a run keeps the checkpoint of a step."""
+    return directory / f"step_{step:08d}{SUFFIX}"
+
+
 def save(path: Path, network: Transformer, model: ModelConfig, card: Card) -> None:
     """Write a checkpoint whole or not at all."""
     card = {"model": asdict(model)} | card

@@ -28,7 +28,7 @@ def train(config: TrainConfig) -> None:
 
     from impasto.models import checkpoint, networks, vgg_weights
     from impasto.models.losses import PerceptualLoss
-    from impasto.train import hardware, photos, style
+    from impasto.train import hardware, photos, resume, style
     from impasto.train.trainer import Trainer
 
     directory = Path(HydraConfig.get().runtime.output_dir)
@@ -61,7 +61,9 @@ def train(config: TrainConfig) -> None:
         photo_sets,
         _card(config, painting.sha256, photo_sets[0]),
     )
-    print(trainer.fit())
+    with resume.full_disk_said(directory):
+        resume.keep_settings(directory, config, [*HydraConfig.get().overrides.task])
+        print(trainer.fit())
 
 
 def _card(config: TrainConfig, style_sha256: str, photos: "PhotoSet") -> dict[str, Any]:

@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from impasto.configs.errors import CheckError, RequestError
 from impasto.configs.schema import TrainConfig
-from impasto.models import strength
+from impasto.models import checkpoint, strength
 from impasto.models.checkpoint import Card
 from impasto.models.losses import LatticeLoss, Losses, PerceptualLoss
 from impasto.models.networks import MULTIPLE, Transformer
@@ -21,7 +21,7 @@ from impasto.train.display import Display
 from impasto.train.hardware import Hardware
 from impasto.train.interrupt import Interrupt
 from impasto.train.photos import Crops, PhotoSet, loader, to_pixels, validation_crops
-from impasto.train.records import STATE, Records
+from impasto.train.records import Records
 from impasto.train.resume import Progress
 from impasto.train.sheets import to_bytes
 
@@ -57,10 +57,10 @@ class Trainer:
         self.optimizer = torch.optim.Adam(self.network.parameters(), config.trainer.lr, fused=True)
         self.crops = Crops(photos[0], config.data, config.seed)
         self.held_out, _, self.skipped = validation_crops(photos[1], config.data.val_size)
-        self.progress = Progress()
+        self.progress, self.notes = Progress(), list[str]()
         if config.resume is not None:
-            self.progress = resume.load(directory / STATE, self._modules(), self.optimizer)
-            if self.fraction() >= 1:
+            self.progress, self.notes = resume.newest(directory, self._modules(), self.optimizer)
+            if self.fraction() >= 1 and self._checkpoint_is_whole():
                 raise RequestError(
                     f"resume={directory} is a run that has ended, after {self.progress.step} steps; give it a larger "
                     "budget with trainer.steps= or trainer.minutes="
@@ -82,10 +82,14 @@ class Trainer:
         with Interrupt() as interrupt, Display(f"{self.config.model.name} on {self.config.style.name}") as display:
             if self.config.loss.strength is not None:
                 display.say(strength.sentence(self.loss.config))
-            if self.progress.step == 0:
+            for note in self.notes:
+                display.say(note)
+            if self._validation_is_due():
                 self._validate(records, display)
+            if not self._checkpoint_is_whole():
+                self._save(records)
             sums, since = self._zeros(), replace(self.progress)
-            ended = False
+            ended = self.fraction() >= 1
             while not ended:
                 batch, skipped = next(batches)
                 sums = sums + self._step(batch)
@@ -98,18 +102,18 @@ class Trainer:
                     records.row(row)
                     display.trained(self.fraction(), row)
                     sums, since = self._zeros(), replace(self.progress)
-                if ended or self.progress.step % steps.validate_every == 0:
+                if ended or self._validation_is_due():
                     self._validate(records, display)
                 if ended or self.progress.step % steps.sample_every == 0:
                     photos = self.held_out[:SHOWN]
                     records.sample(self.progress.step, photos.numpy(), to_bytes(self.stylize(photos)))
                 if ended or self.progress.step % steps.checkpoint_every == 0:
-                    path = self._save(records)
+                    self._save(records)
         records.close()
         if self.fraction() < 1:
             again = shlex.join(["impasto-train", f"resume={self.directory}"])
             raise KeyboardInterrupt(f"saved at step {self.progress.step}; go on with: {again}")
-        return path
+        return checkpoint.path(self.directory, self.progress.step)
 
     def fraction(self) -> float:
         """How much of the budget is spent, 0..1."""
@@ -199,8 +203,21 @@ class Trainer:
             "lr": self.learning_rate(),
         } | losses
 
-    def _save(self, records: Records) -> Path:
-        resume.save(self.directory / STATE, self._modules(), self.optimizer, self.progress)
+    def _validation_is_due(self) -> bool:
+        done = self.progress.validation[-1]["step"] if self.progress.validation else None
+        return self.progress.step % self.config.trainer.validate_every == 0 and done != self.progress.step
+
+    def _checkpoint_is_whole(self) -> bool:
+        """Whether the state that the run goes on from has its checkpoint: a run can be killed between the two."""
+        try:
+            checkpoint.load(checkpoint.path(self.directory, self.progress.step))
+        except RequestError:
+            return False
+        return True
+
+    def _save(self, records: Records) -> None:
+        state = resume.path(self.directory, self.progress.step)
+        resume.save(state, self._modules(), self.optimizer, self.progress)
         card = self.card | {
             "training": asdict(self.config.trainer)
             | {
@@ -214,7 +231,7 @@ class Trainer:
         }
         average = self.average.module
         assert isinstance(average, Transformer)
-        return records.checkpoint(self.progress.step, average, self.config.model, card)
+        records.checkpoint(self.progress.step, average, self.config.model, card)
 
     def _modules(self) -> dict[str, torch.nn.Module]:
         return {"network": self.network, "average": self.average}
