@@ -105,6 +105,17 @@ class LossConfig:
 
 
 @dataclass
+class GuardConfig:
+    """When a run goes back to its last good state, and what it does there."""
+
+    explosion: float | None = number(1)
+    flat: float = number(0, 255)
+    saturated: float = number(0, 1)
+    lr_factor: float = number(1e-6, 1)
+    rollbacks: int = number(0, 100)
+
+
+@dataclass
 class TrainerConfig:
     """How long and how to optimise. A budget is a number of steps, of minutes, or whichever ends first."""
 
@@ -119,6 +130,7 @@ class TrainerConfig:
     validate_every: int = number(1)
     sample_every: int = number(1)
     checkpoint_every: int = number(1)
+    guard: GuardConfig = MISSING
 
     def conflict(self) -> str | None:
         """What is wrong between values, if anything."""

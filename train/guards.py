@@ -1,4 +1,4 @@
-"""What goes wrong inside a run, seen in its losses and pictures: no number, an explosion, flat or saturated pictures."""
+"""What goes wrong inside a run, seen in its losses and pictures: no number, explosion, flat or saturated pictures."""
 
 import math
 from collections.abc import Sequence

@@ -181,4 +181,5 @@ def _collate(items: list[tuple[NDArray[np.uint8], list[str]]]) -> Batch:
 
 
 def _init_worker(_: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the trainer, which saves and then stops its workers
+    for number in (signal.SIGINT, signal.SIGTERM):  # they are for the trainer, which saves and then stops its workers
+        signal.signal(number, signal.SIG_IGN)

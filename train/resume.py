@@ -34,13 +34,16 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class Progress:
     """How far a run is: steps done, seconds spent on them, and the losses on held-out photos.
 
-    `weighed` is the style_weight that was measured for loss.strength, and what it was measured for.
+    `weighed` is the style_weight that was measured for loss.strength, and what it was measured for; `usual` are the
+    losses of the last rows; `rollbacks` a sentence on each return to an earlier state (train/guards.py).
     """
 
     step: int = 0
     seconds: float = 0.0
     validation: list[dict[str, float]] = field(default_factory=list)
     weighed: dict[str, Any] = field(default_factory=dict)
+    usual: list[float] = field(default_factory=list)
+    rollbacks: list[str] = field(default_factory=list)
 
 
 class _DamagedStateError(RequestError):

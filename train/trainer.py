@@ -3,6 +3,7 @@
 import math
 import shlex
 import time
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from impasto.configs.errors import CheckError, RequestError
+from impasto.configs.errors import RequestError
 from impasto.configs.schema import TrainConfig
 from impasto.models import checkpoint, strength
 from impasto.models.checkpoint import Card
@@ -18,6 +19,7 @@ from impasto.models.losses import LatticeLoss, Losses, PerceptualLoss
 from impasto.models.networks import MULTIPLE, Transformer
 from impasto.train import resume
 from impasto.train.display import Display
+from impasto.train.guards import USUAL, FaultError, Guard, give_up
 from impasto.train.hardware import Hardware
 from impasto.train.interrupt import Interrupt
 from impasto.train.photos import Crops, PhotoSet, loader, to_pixels, validation_crops
@@ -52,6 +54,7 @@ class Trainer:
         self.network = network.train().to(hardware.device).to(memory_format=torch.channels_last)
         self.loss = loss.to(hardware.device).to(memory_format=torch.channels_last)
         self.lattice = LatticeLoss(MULTIPLE)
+        self.guard = Guard(config.trainer.guard)
         average = get_ema_multi_avg_fn(config.trainer.average)
         self.average = AveragedModel(self.network, multi_avg_fn=average)
         self.optimizer = torch.optim.Adam(self.network.parameters(), config.trainer.lr, fused=True)
@@ -60,7 +63,7 @@ class Trainer:
         self.progress, self.notes = Progress(), list[str]()
         if config.resume is not None:
             self.progress, self.notes = resume.newest(directory, self._modules(), self.optimizer)
-            if self.fraction() >= 1 and self._checkpoint_is_whole():
+            if self.fraction() >= 1 and self._checkpoint_is_whole() and not self._validation_is_due():
                 raise RequestError(
                     f"resume={directory} is a run that has ended, after {self.progress.step} steps; give it a larger "
                     "budget with trainer.steps= or trainer.minutes="
@@ -72,48 +75,60 @@ class Trainer:
     def fit(self) -> Path:
         """Train until the budget ends; the last checkpoint's path.
 
-        Ctrl-C saves and raises KeyboardInterrupt with how to go on. Raises CheckError where the loss is no number.
+        Ctrl-C and SIGTERM save and raise KeyboardInterrupt with how to go on. A fault that the guards see goes back to
+        the last good state, with a lower learning rate; CheckError where that does not help.
         """
-        steps = self.config.trainer
-        records = Records(self.directory, self.progress.step)
-        records.skip(self.skipped)
-        batches = iter(loader(self.crops, steps.batch, self.progress.step, self.hardware.device.type == "cuda"))
-        started = time.monotonic() - self.progress.seconds
         with Interrupt() as interrupt, Display(f"{self.config.model.name} on {self.config.style.name}") as display:
             if self.config.loss.strength is not None:
                 display.say(strength.sentence(self.loss.config))
             for note in self.notes:
                 display.say(note)
-            if self._validation_is_due():
-                self._validate(records, display)
-            if not self._checkpoint_is_whole():
+            while True:
+                try:
+                    self._run(interrupt, display)
+                    break
+                except FaultError as fault:
+                    display.say(self._roll_back(fault))
+        if self.fraction() < 1 or (interrupt.asked and self._validation_is_due()):
+            again = shlex.join(["impasto-train", f"resume={self.directory}"])
+            raise KeyboardInterrupt(f"saved at step {self.progress.step}; go on with: {again}")
+        return checkpoint.path(self.directory, self.progress.step)
+
+    def _run(self, interrupt: Interrupt, display: Display) -> None:
+        """Steps from where the run is to the end of the budget; FaultError where the guards see one."""
+        steps, started = self.config.trainer, time.monotonic() - self.progress.seconds
+        with closing(Records(self.directory, self.progress.step)) as records:
+            records.skip(self.skipped)
+            batches = iter(loader(self.crops, steps.batch, self.progress.step, self.hardware.device.type == "cuda"))
+            if due := self._validation_is_due():
+                self._validate(records, display, interrupt)
+            if due or not self._checkpoint_is_whole():
                 self._save(records)
+            self.guard.clear()
             sums, since = self._zeros(), replace(self.progress)
-            ended = self.fraction() >= 1
-            while not ended:
+            while not interrupt.asked and self.fraction() < 1:
                 batch, skipped = next(batches)
                 sums = sums + self._step(batch)
                 records.skip(skipped)
                 self.progress.step += 1
                 self.progress.seconds = time.monotonic() - started
-                ended = interrupt.asked or self.fraction() >= 1
-                if ended or self.progress.step % steps.log_every == 0:
+                ended = self.fraction() >= 1
+                if interrupt.asked or ended or self.progress.step % steps.log_every == 0:
                     row = self._row(sums, since)
                     records.row(row)
                     display.trained(self.fraction(), row)
+                    self.progress.usual = [*self.progress.usual, row["total"]][-USUAL:]
+                    self.guard.clear()
                     sums, since = self._zeros(), replace(self.progress)
-                if ended or self._validation_is_due():
-                    self._validate(records, display)
-                if ended or self.progress.step % steps.sample_every == 0:
+                if self._validation_is_due():
+                    self._validate(records, display, interrupt)
+                if not interrupt.asked and (ended or self.progress.step % steps.sample_every == 0):
                     photos = self.held_out[:SHOWN]
                     records.sample(self.progress.step, photos.numpy(), to_bytes(self.stylize(photos)))
-                if ended or self.progress.step % steps.checkpoint_every == 0:
+                if interrupt.asked or ended or self.progress.step % steps.checkpoint_every == 0:
+                    if since.step < self.progress.step:
+                        self._row(sums, since)  # nothing is saved unseen
                     self._save(records)
-        records.close()
-        if self.fraction() < 1:
-            again = shlex.join(["impasto-train", f"resume={self.directory}"])
-            raise KeyboardInterrupt(f"saved at step {self.progress.step}; go on with: {again}")
-        return checkpoint.path(self.directory, self.progress.step)
 
     def fraction(self) -> float:
         """How much of the budget is spent, 0..1."""
@@ -125,10 +140,13 @@ class Trainer:
             spent.append(self.progress.seconds / (60 * budget.minutes))
         return min(1.0, max(spent))
 
+    def _lr(self) -> float:
+        return self.config.trainer.lr * self.config.trainer.guard.lr_factor ** len(self.progress.rollbacks)
+
     def learning_rate(self) -> float:
         """Linear warm-up over the first steps, then a linear way to zero at the end of the budget."""
         warm = min(1.0, (self.progress.step + 1) / max(1, self.config.trainer.warmup_steps))
-        return self.config.trainer.lr * warm * (1 - self.fraction())
+        return self._lr() * warm * (1 - self.fraction())
 
     @torch.no_grad()
     def stylize(self, photos: Tensor) -> Tensor:
@@ -137,10 +155,12 @@ class Trainer:
         return torch.cat([self.average(to_pixels(photo, self.hardware.device)) for photo in photos.split(1)])
 
     @torch.no_grad()
-    def validate(self) -> dict[str, float]:
-        """Mean losses of the averaged network on the held-out photos."""
+    def validate(self, interrupt: Interrupt) -> dict[str, float] | None:
+        """Mean losses of the averaged network on the held-out photos; None if the run is to end."""
         totals = self._zeros()
         for photo in self.held_out.split(1):
+            if interrupt.asked:
+                return None
             pixels, stylized = to_pixels(photo, self.hardware.device), self.stylize(photo)
             losses = self.loss(stylized, self.loss.content_target(pixels))
             totals += torch.stack([*losses, self.lattice(stylized)])
@@ -170,6 +190,7 @@ class Trainer:
             stylized = self.network(photos)
         losses = self.loss(stylized, self.loss.content_target(photos))
         lattice = self.lattice(stylized)
+        self.guard.watch(stylized)
         self.optimizer.zero_grad()
         (losses.total + self.config.trainer.lattice_weight * lattice).backward()
         self.optimizer.step()
@@ -179,8 +200,10 @@ class Trainer:
     def _zeros(self) -> Tensor:
         return torch.zeros(len(MEASURES), device=self.hardware.device)
 
-    def _validate(self, records: Records, display: Display) -> None:
-        losses = self.validate()
+    def _validate(self, records: Records, display: Display, interrupt: Interrupt) -> None:
+        losses = self.validate(interrupt)
+        if losses is None:
+            return  # it is still due where the run goes on
         self.progress.validation.append(losses)
         row = {name if name == "step" else f"val_{name}": value for name, value in losses.items()}
         records.row(row)
@@ -189,11 +212,8 @@ class Trainer:
     def _row(self, sums: Tensor, since: Progress) -> dict[str, float]:
         steps = self.progress.step - since.step
         losses = _means(sums, steps)
-        if not math.isfinite(losses["total"]):
-            raise CheckError(
-                f"the loss is no number any more at step {self.progress.step}; start again, or with init= from a "
-                f"checkpoint in {self.directory}, with a lower trainer.lr than {self.config.trainer.lr:g}"
-            )
+        warm = self.progress.step > self.config.trainer.warmup_steps
+        self.guard.check(losses["total"], self.progress.usual, warm)
         batch = self.config.trainer.batch
         return {
             "step": self.progress.step,
@@ -203,9 +223,20 @@ class Trainer:
             "lr": self.learning_rate(),
         } | losses
 
+    def _roll_back(self, fault: FaultError) -> str:
+        """Go back to the last good state with a lower learning rate; what was done, or CheckError after too often."""
+        failed, guard = self.progress, self.config.trainer.guard
+        if len(failed.rollbacks) >= guard.rollbacks:
+            raise give_up(fault, failed.step, self._lr(), resume.states(self.directory)[0].stem + checkpoint.SUFFIX)
+        self.progress, _ = resume.newest(self.directory, self._modules(), self.optimizer)
+        done = f"step {failed.step}: {fault}; back to step {self.progress.step}"
+        self.progress.seconds, self.progress.rollbacks = failed.seconds, [*failed.rollbacks, done]
+        return f"{done} with the learning rate at {self._lr():.3g} ({len(failed.rollbacks) + 1} of {guard.rollbacks})"
+
     def _validation_is_due(self) -> bool:
         done = self.progress.validation[-1]["step"] if self.progress.validation else None
-        return self.progress.step % self.config.trainer.validate_every == 0 and done != self.progress.step
+        now = self.fraction() >= 1 or self.progress.step % self.config.trainer.validate_every == 0
+        return now and done != self.progress.step
 
     def _checkpoint_is_whole(self) -> bool:
         """Whether the state that the run goes on from has its checkpoint: a run can be killed between the two."""
@@ -226,6 +257,7 @@ class Trainer:
                 "steps": self.progress.step,
                 "images": self.progress.step * self.config.trainer.batch,
                 "seconds": round(self.progress.seconds, 1),
+                "rollbacks": self.progress.rollbacks,
             },
             "validation": self.progress.validation,
         }
