@@ -25,6 +25,8 @@ VGG16_LAYERS = _layers(2, 2, 3, 3, 3)
 VGG19_LAYERS = _layers(2, 2, 4, 4, 4)  # every layer of VGG-16, and three more
 NETWORKS = {"vgg16": VGG16_LAYERS, "vgg19": VGG19_LAYERS}
 MODELS = ("johnson", "mobile")
+EXOTIC = ("cmyk", "16-bit", "alpha", "palette", "animated")
+KINDS = ("unreadable", "flat", "tiny", "duplicate", "grey", *EXOTIC, "huge")  # of odd photos in a dataset
 MIN_SIDE = 32  # px: VGG halves a picture five times
 
 
@@ -56,6 +58,7 @@ class DataConfig:
 
     root: str = path("DIR")
     val_root: str | None = path("DIR")
+    skip: str | None = path("FILE")
     val_photos: int = number(1, 10_000)
     val_size: int = number(32, 2048, step=4)
     size: int = number(32, 2048, step=4)
@@ -299,8 +302,30 @@ class ExploreConfig:
         return None
 
 
+@dataclass
+class ExaminationConfig:
+    """What counts as odd in a dataset, and what of it is left out of training."""
+
+    skip: list[str] = choice(*KINDS)
+    tiny: int | None = number(1)
+    flat: float = number(0, 255)
+    grey: float = number(0, 255)
+    huge: float = number(0.1)
+
+
+@dataclass
+class CheckConfig:
+    """impasto-check: look at every photo of a dataset, and list those that training should leave out."""
+
+    data: DataConfig = MISSING
+    output: str = path("DIR")
+    processes: int = number(0, 1024)
+    check: ExaminationConfig = MISSING
+
+
 VERBS: dict[str, type] = {
     "train": TrainConfig,
+    "check": CheckConfig,
     "optimize": OptimizeConfig,
     "evaluate": EvaluateConfig,
     "explore": ExploreConfig,

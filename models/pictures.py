@@ -4,6 +4,8 @@ import io
 import logging
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -54,12 +56,20 @@ def read(source: Path | BinaryIO, name: str | None = None, short_side: int | Non
 
     `short_side` lets a JPEG decode at 1/2, 1/4 or 1/8, never below that short side: the caller resizes exactly.
     """
+    name = name or str(source if isinstance(source, Path) else getattr(source, "name", "picture"))
+    with stream(source, name) as file:
+        return _read(file, name, short_side)
+
+
+@contextmanager
+def stream(source: Path | BinaryIO, name: str) -> Iterator[BinaryIO]:
+    """A file to read, opened here if it is a path; raises UnreadablePicture."""
     if not isinstance(source, Path):
-        return _read(source, name or str(getattr(source, "name", "picture")), short_side)
-    name = name or str(source)
+        yield source
+        return
     try:
         with source.open("rb") as file:
-            return _read(file, name, short_side)
+            yield file
     except OSError as error:
         raise UnreadablePicture(f"{name} cannot be opened: {(error.strerror or str(error)).lower()}") from error
 
@@ -136,15 +146,22 @@ def find_pictures(folder: Path) -> list[Path]:
 
 
 def _read(file: BinaryIO, name: str, short_side: int | None) -> Picture:
+    with opened(file, name) as image:
+        if short_side:
+            image.draft(None, (short_side, short_side))
+        image.load()
+        return _picture(image)
+
+
+@contextmanager
+def opened(file: BinaryIO, name: str) -> Iterator[Image.Image]:
+    """A picture file whose header was read; whatever goes wrong with it becomes an UnreadablePicture."""
     try:
         Image.init()
         with Image.open(file, formats=[kind for kind in _FORMATS if kind in Image.OPEN]) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
-            if short_side:
-                image.draft(None, (short_side, short_side))
-            image.load()
-            return _picture(image)
+            yield image
     except UnidentifiedImageError as error:
         file.seek(0)
         fault = "is not a picture of a kind that we read (JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, PPM)"

@@ -37,14 +37,18 @@ def task(config: CheckConfig) -> None:
     doctor.mark_duplicates(found)
     report = doctor.report(found, config.check.skip)
     files.write_json(output / "check.json", report)
-    skipped = {one.name: next(f"{kind}: {one.odd[kind]}" for kind in one.odd if kind in config.check.skip)
-               for one in found if {*one.odd} & {*config.check.skip}}
+    skipped = {
+        one.name: next(f"{kind}: {one.odd[kind]}" for kind in one.odd if kind in config.check.skip)
+        for one in found
+        if {*one.odd} & {*config.check.skip}
+    }
     skiplist.write(output / "skip.txt", skipped)
     _show(report)
     if bad == len(found):
         raise CheckError(f"none of the {bad} photos of {photos.root} can be read; {output / 'check.json'} says why")
     if skipped:
-        print("train without them:", shlex.join(["impasto-train", f"data.root={photos.root}", f"data.skip={output / 'skip.txt'}"]))
+        line = ["impasto-train", f"data.root={photos.root}", f"data.skip={output / 'skip.txt'}"]
+        print("train without them:", shlex.join(line))
 
 
 def _show(report: dict[str, Any]) -> None:

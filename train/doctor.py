@@ -1,7 +1,6 @@
 """What a dataset is made of: sizes, kinds of files, and the photos that are of little use to learn on."""
 
 import hashlib
-import multiprocessing
 import os
 import signal
 from collections import Counter, defaultdict
@@ -41,10 +40,11 @@ class Finding:
 def scan(photos: PhotoSet, config: CheckConfig) -> Iterator[Finding]:
     """Look at every photo, in parallel, in no order; raises CheckError where a process dies over one."""
     chunks = [photos.names[start : start + CHUNK] for start in range(0, len(photos.names), CHUNK)]
-    processes = min(config.processes or len(os.sched_getaffinity(0)), len(chunks))
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _start, (photos, config))
+    processes = min(config.processes or os.cpu_count() or 1, len(chunks))
+    pool = ProcessPoolExecutor(processes, initializer=_start, initargs=(photos, config))
+    running: dict[Future[list[Finding]], Sequence[str]] = {}
     try:
-        running: dict[Future[list[Finding]], Sequence[str]] = {pool.submit(_examine_all, chunk): chunk for chunk in chunks}
+        running = {pool.submit(_examine_all, chunk): chunk for chunk in chunks}
         for future in as_completed(running):
             yield from future.result()
     except BrokenProcessPool as error:
@@ -116,7 +116,9 @@ def report(found: Sequence[Finding], skip: Sequence[str]) -> dict[str, Any]:
 def _quantiles(values: Sequence[float]) -> dict[str, float]:
     if not values:
         return {}
-    return {f"{q}%": round(float(value), 2) for q, value in zip(QUANTILES, np.percentile(values, QUANTILES), strict=True)}
+    return {
+        f"{q}%": round(float(value), 2) for q, value in zip(QUANTILES, np.percentile(values, QUANTILES), strict=True)
+    }
 
 
 _photos: PhotoSet

@@ -1,5 +1,6 @@
 """Photos to learn on: from a folder tree or a zip, shuffled, cropped and flipped; a bad one never stops a run."""
 
+import copy
 import hashlib
 import io
 import itertools
@@ -9,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,8 +20,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from impasto.configs.errors import RequestError
 from impasto.configs.schema import DataConfig
-from impasto.models import pictures
+from impasto.models import headers, pictures
+from impasto.models.headers import Header
 from impasto.models.pictures import SUFFIXES, UnreadablePicture
+from impasto.train import skiplist
 
 MAX_BYTES = 1 << 28  # of one photo in a zip, so that a zip bomb cannot fill the memory
 
@@ -30,22 +34,41 @@ Batch = tuple[Tensor, list[str]]
 class PhotoSet:
     """The photos below a folder or in a zip, by name; pictures are recognised by their suffix."""
 
-    def __init__(self, root: Path, key: str) -> None:
+    def __init__(self, root: Path, key: str, skip: str | None = None) -> None:
         self.root = root
         self._zips: dict[int, zipfile.ZipFile] = {}
         if root.is_dir():
             self.names = [str(path.relative_to(root)) for path in pictures.find_pictures(root)]
-            sizes = [(root / name).stat().st_size for name in self.names]
+            sizes = {name: (root / name).stat().st_size for name in self.names}
         elif root.is_file() and zipfile.is_zipfile(root):
-            entries = {entry.filename: entry.file_size for entry in self._zip().infolist() if _is_photo(entry.filename)}
-            self.names = sorted(entries)
-            sizes = [entries[name] for name in self.names]
+            sizes = {entry.filename: entry.file_size for entry in self._zip().infolist() if _is_photo(entry.filename)}
+            self.names = sorted(sizes)
         else:
             kind = "is neither a folder nor a zip file" if root.exists() else "does not exist"
             raise RequestError(f"{key}={root} {kind}; name a folder of photos, or a zip of one")
         if not self.names:
             raise RequestError(f"{key}={root} holds no photos ({', '.join(SUFFIXES)}); name a folder that does")
-        self.sha256 = hashlib.sha256(repr(list(zip(self.names, sizes, strict=True))).encode()).hexdigest()
+        if skip is not None:
+            self._leave_out(skip, key)
+        listed = [(name, sizes[name]) for name in self.names]
+        self.sha256 = hashlib.sha256(repr(listed).encode(errors="surrogateescape")).hexdigest()
+
+    def _leave_out(self, skip: str, key: str) -> None:
+        listed = skiplist.read(Path(skip))
+        if listed and not listed & {*self.names}:
+            raise RequestError(f"data.skip={skip} names no photo of {key}={self.root}; make it with impasto-check")
+        self.names = [name for name in self.names if name not in listed]
+        if not self.names:
+            raise RequestError(f"data.skip={skip} names every photo of {key}={self.root}; leave some to train on")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_zips": {}}  # each process opens its own
+
+    def header(self, name: str) -> Header:
+        """What the file of one photo says of it; raises UnreadablePicture."""
+        if self.root.is_dir():
+            return headers.read(self.root / name)
+        return headers.read(self._unzip(name), name=f"{self.root}/{name}")
 
     def read(self, name: str, short_side: int) -> NDArray[np.uint8]:
         """One photo [H, W, 3], resized to a short side; raises UnreadablePicture."""
@@ -81,12 +104,12 @@ class PhotoSet:
 
 def split(config: DataConfig) -> tuple[PhotoSet, PhotoSet]:
     """The photos to train on, and to validate on: `val_root`, or some of `root`, by the hash of their names."""
-    train = PhotoSet(Path(config.root), "data.root")
+    train = PhotoSet(Path(config.root), "data.root", config.skip)
     if config.val_root is not None:
         held_out = PhotoSet(Path(config.val_root), "data.val_root")
         held_out.names = held_out.names[: config.val_photos]
         return train, held_out
-    held_out = PhotoSet(Path(config.root), "data.root")
+    held_out = copy.copy(train)
     count = min(config.val_photos, max(1, len(train.names) // 5))
     held_out.names = sorted(sorted(train.names, key=lambda name: hashlib.sha256(name.encode()).digest())[:count])
     train.names = [name for name in train.names if name not in set(held_out.names)] or train.names

@@ -27,7 +27,9 @@ def read(path: Path) -> set[str]:
         names = [line.partition("\t")[0].rstrip("\r") for line in lines if line.strip() and not line.startswith("#")]
         return {str(json.loads(name)) if name.startswith('"') else name for name in names}
     except (OSError, ValueError) as error:
-        raise RequestError(f"data.skip={path} is no list of photos that can be read ({error}); name one by line") from error
+        raise RequestError(
+            f"data.skip={path} is no list of photos that can be read ({error}); name one by line"
+        ) from error
 
 
 def _quoted(name: str) -> str:
