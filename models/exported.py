@@ -89,7 +89,7 @@ def card(session: onnxruntime.InferenceSession) -> dict[str, Any]:
     text = session.get_modelmeta().custom_metadata_map.get(CARD, "{}")
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

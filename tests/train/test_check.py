@@ -105,7 +105,7 @@ def test_names_of_any_kind_come_back(tmp_path: Path) -> None:
         "two\nlines.jpg",
         "tab\t.jpg",
         '"quoted".jpg',
-        "# no remark.jpg",
+        "# none.jpg",
         "Größe.jpg",
         "x\udcff.jpg",
     }
