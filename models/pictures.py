@@ -4,7 +4,7 @@ import io
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,16 +24,8 @@ MAX_PIXELS = 178_956_970  # where Pillow itself refuses: 2 x 89 MP, half a gigab
 # Only formats that a photo comes in; Pillow also knows some that start programs (EPS) or have no magic number (TGA).
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000")
 _STRIP = 1 << 22  # pixels that are converted at once, so that a picture of MAX_PIXELS takes less than 2 GB
-_TURNS: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
-    # by EXIF orientation, what brings it upright (EXIF 2.3, table 6)
-    2: lambda pixels: pixels[:, ::-1],
-    3: lambda pixels: pixels[::-1, ::-1],
-    4: lambda pixels: pixels[::-1],
-    5: lambda pixels: pixels.swapaxes(0, 1),
-    6: lambda pixels: pixels.swapaxes(0, 1)[:, ::-1],
-    7: lambda pixels: pixels.swapaxes(0, 1)[::-1, ::-1],
-    8: lambda pixels: pixels.swapaxes(0, 1)[::-1],
-}
+_FLIPPED = {2: (1,), 3: (0, 1), 4: (0,), 5: (), 6: (1,), 7: (0, 1), 8: (0,)}  # by EXIF orientation, after the
+_SWAPPED = (5, 6, 7, 8)  # exchange of height and width: what brings a picture upright (EXIF 2.3, table 6)
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}  # of pictures, by the colour space of a profile
 _WRITTEN = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 # JPEG in 4:4:4, since brush strokes have edges in colour alone; WebP keeps the colours under full transparency.
@@ -198,12 +190,8 @@ def _picture(image: Image.Image) -> Picture:
             alpha = np.empty(rgb.shape[:2], np.uint8) if alpha is None else alpha
             alpha[top:bottom] = np.asarray(clear)
     opaque = alpha is None or alpha.min() == 255
-    turn = _TURNS.get(_orientation(image), lambda pixels: pixels)
-    return Picture(
-        np.ascontiguousarray(turn(rgb)),
-        None if alpha is None or opaque else np.ascontiguousarray(turn(alpha)),
-        managed is not None,
-    )
+    turn = _orientation(image)
+    return Picture(_upright(rgb, turn), None if alpha is None or opaque else _upright(alpha, turn), managed is not None)
 
 
 def _split(image: Image.Image, white: float) -> tuple[Image.Image, Image.Image | None]:
@@ -244,6 +232,12 @@ def _eight_bits(image: Image.Image, white: float) -> tuple[Image.Image, Image.Im
 
 def _values(image: Image.Image) -> NDArray[np.float32]:
     return np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0, neginf=0)
+
+
+def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    if orientation in _SWAPPED:
+        pixels = pixels.swapaxes(0, 1)
+    return np.ascontiguousarray(np.flip(pixels, _FLIPPED.get(orientation, ())))
 
 
 def _orientation(image: Image.Image) -> int:

@@ -28,42 +28,50 @@ def train(config: TrainConfig) -> None:
 
     from impasto.models import checkpoint, networks, vgg_weights
     from impasto.models.losses import PerceptualLoss
-    from impasto.train import hardware, photos, resume, style
+    from impasto.train import hardware, parallel, photos, resume, style
     from impasto.train.trainer import Trainer
 
     directory = Path(HydraConfig.get().runtime.output_dir)
-    if config.resume is None and (earlier := sorted(directory.glob(f"*{checkpoint.SUFFIX}"))):
-        raise RequestError(
-            f"hydra.run.dir={directory} holds {earlier[-1].name} of an earlier run; name another folder, or go on with "
-            f"resume={directory}"
-        )
     place = hardware.choose(config.device, config.precision)
-    photo_sets = photos.split(config.data)
-    painting = style.load(config.style)
-    weights = vgg_weights.load(config.loss.weights, config.loss.network)
-    torch.manual_seed(config.seed)
-    if config.init is None:
-        network = networks.build(config.model)
-    else:
-        network, card = checkpoint.load(Path(config.init))
-        if card["model"] != vars(config.model):
-            words = " ".join(f"model.{key}={value}" for key, value in sorted(card["model"].items()) if key != "name")
+    with parallel.joined(place.device) as group:
+        if group.leads and config.resume is None and (earlier := sorted(directory.glob(f"*{checkpoint.SUFFIX}"))):
             raise RequestError(
-                f"init={config.init} holds another network; ask for that one with model={card['model']['name']} {words}"
+                f"hydra.run.dir={directory} holds {earlier[-1].name} of an earlier run; name another folder, or go on "
+                f"with resume={directory}"
             )
-    hardware.keep_memory()
-    trainer = Trainer(
-        config,
-        directory,
-        place,
-        network,
-        PerceptualLoss(config.loss, weights, painting.pixels),
-        photo_sets,
-        _card(config, painting.sha256, photo_sets[0]),
-    )
-    with resume.full_disk_said(directory):
-        resume.keep_settings(directory, config, [*HydraConfig.get().overrides.task])
-        print(trainer.fit())
+        group.share(config.trainer.batch)
+        photo_sets = photos.split(config.data)
+        painting = style.load(config.style)
+        weights = vgg_weights.load(config.loss.weights, config.loss.network)
+        torch.manual_seed(config.seed)
+        if config.init is None:
+            network = networks.build(config.model)
+        else:
+            network, card = checkpoint.load(Path(config.init))
+            if card["model"] != vars(config.model):
+                other = card["model"]
+                words = [f"model.{key}={value}" for key, value in sorted(other.items()) if key != "name"]
+                raise RequestError(
+                    f"init={config.init} holds another network; ask for that one with model={other['name']} "
+                    f"{' '.join(words)}"
+                )
+        hardware.keep_memory()
+        trainer = Trainer(
+            config,
+            directory,
+            place,
+            network,
+            PerceptualLoss(config.loss, weights, painting.pixels),
+            photo_sets,
+            _card(config, painting.sha256, photo_sets[0]),
+            group,
+        )
+        with resume.full_disk_said(directory):
+            if group.leads:
+                resume.keep_settings(directory, config, [*HydraConfig.get().overrides.task])
+            path = trainer.fit()
+    if group.leads:
+        print(path)
 
 
 def _card(config: TrainConfig, style_sha256: str, photos: "PhotoSet") -> dict[str, Any]:

@@ -74,7 +74,7 @@ def examine(photos: PhotoSet, name: str, config: CheckConfig) -> Finding:
         found.odd["unreadable"] = str(error).removeprefix(f"{photos.root}/{name} ")
         return found
     colours = pixels.astype(np.int16)
-    if (spread := float(pixels.std())) < limits.flat:
+    if (spread := float(pixels.reshape(-1, 3).std(0).mean())) < limits.flat:
         found.odd["flat"] = f"varies by {spread:.2g} levels"
     if float((colours.max(2) - colours.min(2)).mean()) < limits.grey:
         found.odd["grey"] = "no colour"

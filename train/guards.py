@@ -11,6 +11,7 @@ from impasto.configs.errors import CheckError
 from impasto.configs.schema import GuardConfig
 from impasto.models.artefacts import SATURATED
 
+FIGURES = ("spread", "saturated")
 USUAL = 10  # rows that tell how large the loss usually is
 
 _ADVICE = {
@@ -29,42 +30,31 @@ class FaultError(Exception):
         self.kind = kind
 
 
-class Guard:
-    """Watches a run's pictures where they are made, and judges it where its losses come to the host anyway."""
+@torch.no_grad()
+def figures(stylized: Tensor) -> Tensor:
+    """FIGURES of pictures [N, 3, H, W], 0..255: how many levels they vary by, and the share of nearly 0 or 255.
 
-    def __init__(self, config: GuardConfig) -> None:
-        self.config = config
-        self.clear()
+    They stay on the device.
+    """
+    spread = stylized.flatten(2).std(-1).mean()
+    saturated = ((stylized <= SATURATED) | (stylized >= 255 - SATURATED)).float().mean()
+    return torch.stack([spread, saturated])
 
-    def clear(self) -> None:
-        """Forget the pictures seen."""
-        self._sums: Tensor | None = None
-        self._count = 0
 
-    @torch.no_grad()
-    def watch(self, stylized: Tensor) -> None:
-        """Add up how much pictures [N, 3, H, W], 0..255, vary, and how much of them is nearly 0 or 255; no waiting."""
-        spread = stylized.flatten(2).std(-1).mean()
-        saturated = ((stylized <= SATURATED) | (stylized >= 255 - SATURATED)).float().mean()
-        seen = torch.stack([spread, saturated])
-        self._sums = seen if self._sums is None else self._sums + seen
-        self._count += 1
+def check(limits: GuardConfig, loss: float, seen: Sequence[float], usual: Sequence[float], warm: bool) -> None:
+    """Raise FaultError for a mean loss that follows the `usual` ones, or for the mean figures `seen`.
 
-    def check(self, loss: float, usual: Sequence[float], warm: bool) -> None:
-        """Raise FaultError for a mean loss, after `usual` ones, or for the pictures seen since `clear`.
-
-        Before the network is `warm` its pictures may be anything.
-        """
-        limits = self.config
-        spread, saturated = (math.inf, 0.0) if self._sums is None else (self._sums / self._count).tolist()
-        if not math.isfinite(loss) or math.isnan(spread):
-            raise FaultError("number", "the loss is no number any more")
-        if limits.explosion is not None and usual and loss > limits.explosion * median(usual):
-            raise FaultError("explosion", f"the loss exploded to {loss:.3g}, from {median(usual):.3g}")
-        if warm and spread < limits.flat:
-            raise FaultError("flat", f"the pictures are flat: they vary by {spread:.2g} levels of 255")
-        if warm and saturated > limits.saturated:
-            raise FaultError("saturated", f"the pictures are saturated: {saturated:.1%} of them is black or white")
+    Before the network is `warm` its pictures may be anything.
+    """
+    spread, saturated = seen
+    if not math.isfinite(loss) or math.isnan(spread):
+        raise FaultError("number", "the loss is no number any more")
+    if limits.explosion is not None and usual and loss > limits.explosion * median(usual):
+        raise FaultError("explosion", f"the loss exploded to {loss:.3g}, from {median(usual):.3g}")
+    if warm and spread < limits.flat:
+        raise FaultError("flat", f"the pictures are flat: they vary by {spread:.2g} levels of 255")
+    if warm and saturated > limits.saturated:
+        raise FaultError("saturated", f"the pictures are saturated: {saturated:.1%} of them is black or white")
 
 
 def give_up(fault: FaultError, step: int, lr: float, left: str) -> CheckError:

@@ -150,19 +150,24 @@ class Crops(Dataset[tuple[NDArray[np.uint8], list[str]]]):
 
 
 class _Positions(Sampler[int]):
-    def __init__(self, start: int) -> None:
-        self.start = start
+    """The positions of one process of `size`, which take turns of `share`, from `start` on."""
+
+    def __init__(self, start: int, share: int, rank: int, size: int) -> None:
+        self.first, self.share, self.stride = start + rank * share, share, size * share
 
     def __iter__(self) -> Iterator[int]:
-        return itertools.count(self.start)
+        return (at + place for at in itertools.count(self.first, self.stride) for place in range(self.share))
 
 
-def loader(crops: Crops, batch: int, first_step: int, pin_memory: bool) -> DataLoader[Batch]:
-    """Batches without end, beginning with those of step `first_step`."""
+def loader(
+    crops: Crops, batch: int, first_step: int, pin_memory: bool, rank: int = 0, size: int = 1
+) -> DataLoader[Batch]:
+    """Batches without end, beginning with those of step `first_step`; of each, what process `rank` of `size` takes."""
+    share = batch // size
     return DataLoader(
         crops,  # type: ignore[arg-type]  # torch has no type for what collate_fn makes
-        batch_size=batch,
-        sampler=_Positions(first_step * batch),
+        batch_size=share,
+        sampler=_Positions(first_step * batch, share, rank, size),
         num_workers=crops.config.workers,
         collate_fn=_collate,
         worker_init_fn=_init_worker,

@@ -7,7 +7,6 @@ import errno
 import hashlib
 import json
 import os
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from torch.optim import Optimizer
 from impasto.configs.errors import CheckError, RequestError
 from impasto.configs.schema import TrainConfig
 from impasto.models import checkpoint, files
+from impasto.train import parallel
 
 SUFFIX = ".state"
 _FORMAT = "impasto-resume-2"
@@ -148,10 +148,10 @@ def full_disk_said(directory: Path) -> Iterator[None]:
         if reason is None:
             raise
         kept = next(iter(states(directory)), None)
-        again = shlex.join(["impasto-train", f"resume={directory}"])
+        left = f"{kept.name} is kept" if kept else "nothing was saved before"
         raise CheckError(
-            f"{directory} has no room for what is to be saved ({reason}); "
-            f"{f'{kept.name} is kept' if kept else 'nothing was saved before'}: make room and go on with: {again}"
+            f"{directory} has no room for what is to be saved ({reason}); {left}: make room and go on with: "
+            f"{parallel.go_on(directory)}"
         ) from error
 
 

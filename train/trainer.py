@@ -1,11 +1,11 @@
 """The feed-forward trainer: Adam on the perceptual loss of photos, after Johnson et al. 2016."""
 
 import math
-import shlex
 import time
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,11 +17,12 @@ from impasto.models import checkpoint, strength
 from impasto.models.checkpoint import Card
 from impasto.models.losses import LatticeLoss, Losses, PerceptualLoss
 from impasto.models.networks import MULTIPLE, Transformer
-from impasto.train import resume
+from impasto.train import guards, parallel, resume
 from impasto.train.display import Display
-from impasto.train.guards import USUAL, FaultError, Guard, give_up
+from impasto.train.guards import USUAL, FaultError, give_up
 from impasto.train.hardware import Hardware
 from impasto.train.interrupt import Interrupt
+from impasto.train.parallel import Group, Nothing
 from impasto.train.photos import Crops, PhotoSet, loader, to_pixels, validation_crops
 from impasto.train.records import Records
 from impasto.train.resume import Progress
@@ -46,15 +47,16 @@ class Trainer:
         loss: PerceptualLoss,
         photos: tuple[PhotoSet, PhotoSet],
         card: Card,
+        group: Group,
     ) -> None:
         self.config = config
         self.directory = directory
         self.hardware = hardware
         self.card = card
+        self.group = group
         self.network = network.train().to(hardware.device).to(memory_format=torch.channels_last)
         self.loss = loss.to(hardware.device).to(memory_format=torch.channels_last)
         self.lattice = LatticeLoss(MULTIPLE)
-        self.guard = Guard(config.trainer.guard)
         average = get_ema_multi_avg_fn(config.trainer.average)
         self.average = AveragedModel(self.network, multi_avg_fn=average)
         self.optimizer = torch.optim.Adam(self.network.parameters(), config.trainer.lr, fused=True)
@@ -62,8 +64,8 @@ class Trainer:
         self.held_out, _, self.skipped = validation_crops(photos[1], config.data.val_size)
         self.progress, self.notes = Progress(), list[str]()
         if config.resume is not None:
-            self.progress, self.notes = resume.newest(directory, self._modules(), self.optimizer)
-            if self.fraction() >= 1 and self._checkpoint_is_whole() and not self._validation_is_due():
+            self.progress, self.notes = self._go_back()
+            if group.leads and self.fraction() >= 1 and self._checkpoint_is_whole() and not self._validation_is_due():
                 raise RequestError(
                     f"resume={directory} is a run that has ended, after {self.progress.step} steps; give it a larger "
                     "budget with trainer.steps= or trainer.minutes="
@@ -78,7 +80,8 @@ class Trainer:
         Ctrl-C and SIGTERM save and raise KeyboardInterrupt with how to go on. A fault that the guards see goes back to
         the last good state, with a lower learning rate; CheckError where that does not help.
         """
-        with Interrupt() as interrupt, Display(f"{self.config.model.name} on {self.config.style.name}") as display:
+        title = f"{self.config.model.name} on {self.config.style.name}"
+        with Interrupt() as interrupt, Display(title, quiet=not self.group.leads) as display:
             if self.config.loss.strength is not None:
                 display.say(strength.sentence(self.loss.config))
             for note in self.notes:
@@ -90,44 +93,48 @@ class Trainer:
                 except FaultError as fault:
                     display.say(self._roll_back(fault))
         if self.fraction() < 1 or (interrupt.asked and self._validation_is_due()):
-            again = shlex.join(["impasto-train", f"resume={self.directory}"])
-            raise KeyboardInterrupt(f"saved at step {self.progress.step}; go on with: {again}")
+            raise KeyboardInterrupt(f"saved at step {self.progress.step}; go on with: {parallel.go_on(self.directory)}")
         return checkpoint.path(self.directory, self.progress.step)
 
     def _run(self, interrupt: Interrupt, display: Display) -> None:
         """Steps from where the run is to the end of the budget; FaultError where the guards see one."""
-        steps, started = self.config.trainer, time.monotonic() - self.progress.seconds
-        with closing(Records(self.directory, self.progress.step)) as records:
+        steps, group, started = self.config.trainer, self.group, time.monotonic() - self.progress.seconds
+        records: Any = Records(self.directory, self.progress.step) if group.leads else Nothing()
+        with closing(records):
             records.skip(self.skipped)
-            batches = iter(loader(self.crops, steps.batch, self.progress.step, self.hardware.device.type == "cuda"))
+            pinned = self.hardware.device.type == "cuda"
+            batches = iter(loader(self.crops, steps.batch, self.progress.step, pinned, group.rank, group.size))
             if due := self._validation_is_due():
                 self._validate(records, display, interrupt)
             if due or not self._checkpoint_is_whole():
                 self._save(records)
-            self.guard.clear()
-            sums, since = self._zeros(), replace(self.progress)
-            while not interrupt.asked and self.fraction() < 1:
-                batch, skipped = next(batches)
-                sums = sums + self._step(batch)
-                records.skip(skipped)
+            _, asked = group.agree(0, interrupt.asked)
+            sums, since, skipped = self._zeros(), replace(self.progress), list[str]()
+            while not asked and self.fraction() < 1:
+                batch, lines = next(batches)
+                sums, skipped = sums + self._step(batch), skipped + lines
                 self.progress.step += 1
-                self.progress.seconds = time.monotonic() - started
+                self.progress.seconds, asked = group.agree(time.monotonic() - started, interrupt.asked)
                 ended = self.fraction() >= 1
-                if interrupt.asked or ended or self.progress.step % steps.log_every == 0:
-                    row = self._row(sums, since)
+                logs = asked or ended or self.progress.step % steps.log_every == 0
+                saves = asked or ended or self.progress.step % steps.checkpoint_every == 0
+                if logs or saves:
+                    row = self._row(sums, since)  # so that nothing is saved that the guards have not seen
+                if logs:
                     records.row(row)
+                    records.skip(group.gather(skipped))
                     display.trained(self.fraction(), row)
                     self.progress.usual = [*self.progress.usual, row["total"]][-USUAL:]
-                    self.guard.clear()
-                    sums, since = self._zeros(), replace(self.progress)
-                if self._validation_is_due():
+                    sums, since, skipped = self._zeros(), replace(self.progress), []
+                if not asked and self._validation_is_due():
                     self._validate(records, display, interrupt)
-                if not interrupt.asked and (ended or self.progress.step % steps.sample_every == 0):
+                    _, asked = group.agree(0, interrupt.asked)
+                if group.leads and not asked and (ended or self.progress.step % steps.sample_every == 0):
                     photos = self.held_out[:SHOWN]
                     records.sample(self.progress.step, photos.numpy(), to_bytes(self.stylize(photos)))
-                if interrupt.asked or ended or self.progress.step % steps.checkpoint_every == 0:
-                    if since.step < self.progress.step:
-                        self._row(sums, since)  # nothing is saved unseen
+                if asked or saves:
+                    if not (logs or saves):  # asked while it validated
+                        self._row(sums, since)
                     self._save(records)
 
     def fraction(self) -> float:
@@ -157,14 +164,14 @@ class Trainer:
     @torch.no_grad()
     def validate(self, interrupt: Interrupt) -> dict[str, float] | None:
         """Mean losses of the averaged network on the held-out photos; None if the run is to end."""
-        totals = self._zeros()
+        totals = torch.zeros(len(MEASURES), device=self.hardware.device)
         for photo in self.held_out.split(1):
             if interrupt.asked:
                 return None
             pixels, stylized = to_pixels(photo, self.hardware.device), self.stylize(photo)
             losses = self.loss(stylized, self.loss.content_target(pixels))
             totals += torch.stack([*losses, self.lattice(stylized)])
-        return {"step": float(self.progress.step)} | _means(totals, len(self.held_out))
+        return {"step": float(self.progress.step)} | _named(totals / len(self.held_out))
 
     def _weigh(self, held_out: PhotoSet) -> None:
         """Take the style_weight that the strength stands for: what the run has had so far, or measured on photos.
@@ -190,18 +197,18 @@ class Trainer:
             stylized = self.network(photos)
         losses = self.loss(stylized, self.loss.content_target(photos))
         lattice = self.lattice(stylized)
-        self.guard.watch(stylized)
         self.optimizer.zero_grad()
         (losses.total + self.config.trainer.lattice_weight * lattice).backward()
+        self.group.average_gradients(self.network.parameters())
         self.optimizer.step()
         self.average.update_parameters(self.network)
-        return torch.stack([*losses, lattice]).detach()
+        return torch.cat([torch.stack([*losses, lattice]).detach(), guards.figures(stylized.detach())])
 
     def _zeros(self) -> Tensor:
-        return torch.zeros(len(MEASURES), device=self.hardware.device)
+        return torch.zeros(len(MEASURES) + len(guards.FIGURES), device=self.hardware.device)
 
     def _validate(self, records: Records, display: Display, interrupt: Interrupt) -> None:
-        losses = self.validate(interrupt)
+        losses = self.group.from_first(lambda: self.validate(interrupt))
         if losses is None:
             return  # it is still due where the run goes on
         self.progress.validation.append(losses)
@@ -211,9 +218,10 @@ class Trainer:
 
     def _row(self, sums: Tensor, since: Progress) -> dict[str, float]:
         steps = self.progress.step - since.step
-        losses = _means(sums, steps)
+        means = self.group.mean(sums / steps)
+        losses, seen = _named(means[: len(MEASURES)]), means[len(MEASURES) :].tolist()
         warm = self.progress.step > self.config.trainer.warmup_steps
-        self.guard.check(losses["total"], self.progress.usual, warm)
+        guards.check(self.config.trainer.guard, losses["total"], seen, self.progress.usual, warm)
         batch = self.config.trainer.batch
         return {
             "step": self.progress.step,
@@ -227,11 +235,28 @@ class Trainer:
         """Go back to the last good state with a lower learning rate; what was done, or CheckError after too often."""
         failed, guard = self.progress, self.config.trainer.guard
         if len(failed.rollbacks) >= guard.rollbacks:
-            raise give_up(fault, failed.step, self._lr(), resume.states(self.directory)[0].stem + checkpoint.SUFFIX)
-        self.progress, _ = resume.newest(self.directory, self._modules(), self.optimizer)
+            left = self.group.from_first(lambda: resume.states(self.directory)[0].stem + checkpoint.SUFFIX)
+            raise give_up(fault, failed.step, self._lr(), left)
+        self.progress, _ = self._go_back()
         done = f"step {failed.step}: {fault}; back to step {self.progress.step}"
         self.progress.seconds, self.progress.rollbacks = failed.seconds, [*failed.rollbacks, done]
         return f"{done} with the learning rate at {self._lr():.3g} ({len(failed.rollbacks) + 1} of {guard.rollbacks})"
+
+    def _go_back(self) -> tuple[Progress, list[str]]:
+        """Bring every process to the newest state that is whole, as the first process reads it."""
+        modules = self._modules()
+
+        def read() -> tuple[Any, ...]:
+            found = resume.newest(self.directory, modules, self.optimizer)
+            states = {name: module.state_dict() for name, module in modules.items()}
+            return (found, states, self.optimizer.state_dict()) if self.group.size > 1 else (found,)
+
+        found, *states = self.group.from_first(read)
+        if not self.group.leads:
+            for name, module in modules.items():
+                module.load_state_dict(states[0][name])
+            self.optimizer.load_state_dict(states[1])
+        return found
 
     def _validation_is_due(self) -> bool:
         done = self.progress.validation[-1]["step"] if self.progress.validation else None
@@ -247,6 +272,8 @@ class Trainer:
         return True
 
     def _save(self, records: Records) -> None:
+        if not self.group.leads:
+            return
         state = resume.path(self.directory, self.progress.step)
         resume.save(state, self._modules(), self.optimizer, self.progress)
         card = self.card | {
@@ -269,7 +296,7 @@ class Trainer:
         return {"network": self.network, "average": self.average}
 
 
-def _means(sums: Tensor, count: int) -> dict[str, float]:
-    """Means of summed MEASURES: the losses, and the lattice as its root mean square, in levels of 255."""
-    means = dict(zip(MEASURES, (sums / count).tolist(), strict=True))
-    return means | {"lattice": math.sqrt(means["lattice"])}
+def _named(means: Tensor) -> dict[str, float]:
+    """Mean MEASURES by name: the losses, and the lattice as its root mean square, in levels of 255."""
+    named = dict(zip(MEASURES, means.tolist(), strict=True))
+    return named | {"lattice": math.sqrt(named["lattice"])}

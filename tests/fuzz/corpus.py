@@ -28,33 +28,33 @@ def pictures(count: int, seed: int, heavy: bool) -> Iterator[Case]:
     """
     dice = random.Random(seed)
     yield from ((f"bomb_{name}", make()) for name, make in BOMBS.items() if heavy or not name.startswith(HEAVY))
-    bases = [*_bases().items()]
+    whole = [*bases().items()]
     for number in range(count):
-        suffix, data = bases[number % len(bases)]
-        other = dice.choice(bases)[1]
+        suffix, data = whole[number % len(whole)]
+        other = dice.choice(whole)[1]
         way = dice.choice([*WAYS])
-        yield f"{number:05d}_{way.replace(' ', '_')}_{suffix}", WAYS[way](dice, bytearray(data), other)
+        yield f"{number:05d}_{way}_{suffix}", WAYS[way](dice, bytearray(data), other)
 
 
 def zips(count: int, seed: int, heavy: bool) -> Iterator[Case]:
     """Zips whose entries climb out, explode or lie, and mutated ones."""
     dice = random.Random(seed)
-    good = _bases()["rgb.jpg"]
+    good = bases()["rgb.jpg"]
     yield "traversal.zip", _zip({"../../evil.jpg": good, "/tmp/evil.jpg": good, "C:\\evil.jpg": good, "a\0b.jpg": good})
     if heavy:
         yield "bomb.zip", _zip({"bomb.jpg": bytes(1 << 30), "good.jpg": good})
         yield "bombs_in_a_row.zip", _zip({f"{n}.png": bytes(300 << 20) for n in range(3)} | {"good.jpg": good})
         yield "picture_bombs.zip", _zip({name: make() for name, make in BOMBS.items()} | {"good.jpg": good})
     yield "zip_in_zip.zip", _zip({"inner.jpg": _zip({"a.jpg": good}), "good.jpg": good})
-    for kind, at in (("size", 24), ("packed size", 20), ("method", 10), ("flags", 8), ("offset", 42)):
-        data = bytearray(_zip({"a.jpg": good, "b.jpg": good}))
-        directory = data.rindex(b"PK\1\2")
-        data[directory + at : directory + at + 2] = b"\xff\x7f"
-        yield f"lying_{kind.replace(' ', '_')}.zip", bytes(data)
-    whole = _zip({f"{number}_{name}": data for number, (name, data) in enumerate(_bases().items())})
+    for kind, at in (("size", 24), ("packed_size", 20), ("method", 10), ("flags", 8), ("offset", 42)):
+        lying = bytearray(_zip({"a.jpg": good, "b.jpg": good}))
+        directory = lying.rindex(b"PK\1\2")
+        lying[directory + at : directory + at + 2] = b"\xff\x7f"
+        yield f"lying_{kind}.zip", bytes(lying)
+    whole = _zip({f"{number}_{name}": data for number, (name, data) in enumerate(bases().items())})
     for number in range(count):
         way = dice.choice([*WAYS])
-        yield f"{number:05d}_{way.replace(' ', '_')}.zip", WAYS[way](dice, bytearray(whole), good)
+        yield f"{number:05d}_{way}.zip", WAYS[way](dice, bytearray(whole), good)
 
 
 def checkpoints(count: int, seed: int, whole: bytes) -> Iterator[Case]:
@@ -64,47 +64,53 @@ def checkpoints(count: int, seed: int, whole: bytes) -> Iterator[Case]:
     header, body = json.loads(whole[8 : 8 + size]), whole[8 + size :]
     first = next(name for name in header if name != "__metadata__")
 
-    def rebuilt(change: Callable[[dict[str, Any]], object]) -> bytes:
+    def rebuilt(metadata: dict[str, Any] | None = None, **values: Any) -> bytes:
+        """With other metadata, or with other facts of the first tensor."""
         lying = json.loads(json.dumps(header))
-        change(lying)
+        lying["__metadata__"].update(metadata or {})
+        lying[first].update(values)
         text = json.dumps(lying).encode()
         return struct.pack("<Q", len(text)) + text + body
 
-    def carded(change: Callable[[dict[str, Any]], object]) -> bytes:
-        card = json.loads(header["__metadata__"].get("card", "{}"))
-        change(card)
-        return rebuilt(lambda lying: lying["__metadata__"].update(card=json.dumps(card)))
+    def carded(part: str, value: Any) -> bytes:
+        return rebuilt({"card": json.dumps(card | {part: value})})
 
+    card = json.loads(header["__metadata__"].get("card", "{}"))
     yield "header_longer_than_the_file.safetensors", struct.pack("<Q", 1 << 62) + whole[8:]
     yield "header_of_nothing.safetensors", struct.pack("<Q", 0) + whole[8:]
     deep = b"[" * 100_000
     yield "deep_header.safetensors", struct.pack("<Q", len(deep)) + deep
-    yield "deep_card.safetensors", rebuilt(lambda lying: lying["__metadata__"].update(card="[" * 100_000))
-    for value in ("[]", "3", "null", '"x"', "{}", "nonsense", "1e999", '{"model": 1}', "[" * 500 + "]" * 500):
-        text = value[:8].strip("[").replace('"', "").replace(":", "").replace(" ", "_").replace("{", "")
-        yield f"card_{text}.safetensors", rebuilt(lambda lying, v=value: lying["__metadata__"].update(card=v))
-    for key in ("model", "style", "loss", "data", "training", "validation"):
-        yield f"card_without_{key}.safetensors", carded(lambda card, k=key: card.pop(k, None))
-        for number, value in enumerate((None, [], {}, 3, "x", [1, {}], {"name": [], "sha256": {}}, float("nan"))):
-            yield f"card_{key}_{number}.safetensors", carded(lambda card, k=key, v=value: card.update({k: v}))
-    for field, values in {
+    texts = ("[]", "3", "null", '"x"', "{}", "nonsense", "1e999", '{"model": 1}', "[" * 100_000, "[" * 500 + "]" * 500)
+    for number, text in enumerate(texts):
+        yield f"card_{number}.safetensors", rebuilt({"card": text})
+    kinds: tuple[Any, ...] = (None, [], {}, 3, "x", [1, {}], {"name": [], "sha256": {}}, float("nan"))
+    for part in ("model", "style", "loss", "data", "training", "validation"):
+        for number, value in enumerate(kinds):
+            yield f"card_{part}_{number}.safetensors", carded(part, value)
+    lies: dict[str, tuple[Any, ...]] = {
         "width": (1e308, -1, "x", None, float("nan"), 8),
-        "blocks": (10**9, -1, 64, "2", 1.5),
-    }.items():
+        "blocks": (10**9, -1, 64, "2", 1.5, []),
+        "name": ([], {}),
+    }
+    for part, values in lies.items():
         for number, value in enumerate(values):
-            case = carded(lambda card, f=field, v=value: card.get("model", {}).update({f: v}))
-            yield f"model_{field}_{number}.safetensors", case
+            yield f"model_{part}_{number}.safetensors", carded("model", card["model"] | {part: value})
+    yield "model_of_5_gb.safetensors", carded("model", {"name": "johnson", "width": 8, "blocks": 64})
+    for part in ("style", "loss"):
+        for key in card.get(part, {}):
+            for number, value in enumerate((None, [], {}, "x", -1, float("nan"))):
+                yield f"{part}_{key}_{number}.safetensors", carded(part, card[part] | {key: value})
     for number, shape in enumerate(([1 << 40], [0], [-1], [1 << 62, 4], [])):
-        yield f"shape_{number}.safetensors", rebuilt(lambda lying, s=shape: lying[first].update(shape=s))
-    for kind in ("F64", "BOOL", "I8", "BF16", "X"):
-        yield f"dtype_{kind}.safetensors", rebuilt(lambda lying, k=kind: lying[first].update(dtype=k))
-    yield "offsets.safetensors", rebuilt(lambda lying: lying[first].update(data_offsets=[0, 1 << 50]))
+        yield f"shape_{number}.safetensors", rebuilt(shape=shape)
+    for name in ("F64", "BOOL", "I8", "BF16", "X"):
+        yield f"dtype_{name}.safetensors", rebuilt(dtype=name)
+    yield "offsets.safetensors", rebuilt(data_offsets=[0, 1 << 50])
     for number in range(count):
         way = dice.choice([*WAYS])
         # The header is a small part of the file, and all that can be wrong in kind.
         in_header = dice.random() < 0.7
-        part, rest = (whole[: 8 + size], whole[8 + size :]) if in_header else (whole, b"")
-        yield f"{number:05d}_{way.replace(' ', '_')}.safetensors", WAYS[way](dice, bytearray(part), whole) + rest
+        changed, rest = (whole[: 8 + size], whole[8 + size :]) if in_header else (whole, b"")
+        yield f"{number:05d}_{way}.safetensors", WAYS[way](dice, bytearray(changed), whole) + rest
 
 
 def onnx_files(count: int, seed: int, whole: bytes) -> Iterator[Case]:
@@ -112,10 +118,10 @@ def onnx_files(count: int, seed: int, whole: bytes) -> Iterator[Case]:
     dice = random.Random(seed)
     for number in range(count):
         way = dice.choice([*WAYS])
-        yield f"{number:05d}_{way.replace(' ', '_')}.onnx", WAYS[way](dice, bytearray(whole), whole)
+        yield f"{number:05d}_{way}.onnx", WAYS[way](dice, bytearray(whole), whole)
 
 
-def _flip(dice: random.Random, data: bytearray, _: bytes) -> bytes:
+def _flip(dice: random.Random, data: bytearray, other: bytes) -> bytes:
     for _ in range(dice.choice((1, 1, 3, 10, 50))):
         # Half of them near the front, where the headers are.
         end = len(data) if dice.random() < 0.5 else min(len(data), 400)
@@ -172,7 +178,7 @@ WAYS: dict[str, Callable[[random.Random, bytearray, bytes], bytes]] = {
 }
 
 
-def _bases() -> dict[str, bytes]:
+def bases() -> dict[str, bytes]:
     """A whole picture of each kind, 48x32, by what it is and its suffix."""
     noise = np.random.default_rng(0).integers(0, 255, (4, 6, 3), np.uint8)
     rgb = Image.fromarray(noise).resize((48, 32), Image.Resampling.BICUBIC)
@@ -262,9 +268,9 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "sides_65535.ppm": lambda: b"P6 65535 65535 255\n" + bytes(1000),
     "sides_13000.pgm": lambda: b"P5 13000 13000 65535\n" + bytes(1000),
     "sides_of_many_digits.ppm": lambda: b"P6 " + b"9" * 5000 + b" 1 255\n",
-    "sides_13000.jpg": lambda: _with_sides(_bases()["rgb.jpg"], 13_000),
-    "sides_65535.jpg": lambda: _with_sides(_bases()["rgb.jpg"], HUGE),
-    "sides_13000_progressive.jpg": lambda: _with_sides(_bases()["progressive.jpg"], 13_000),
+    "sides_13000.jpg": lambda: _with_sides(bases()["rgb.jpg"], 13_000),
+    "sides_65535.jpg": lambda: _with_sides(bases()["rgb.jpg"], HUGE),
+    "sides_13000_progressive.jpg": lambda: _with_sides(bases()["progressive.jpg"], 13_000),
 }
 
 

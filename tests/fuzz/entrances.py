@@ -30,6 +30,10 @@ def of_pictures(folder: Path) -> dict[str, Entrance]:
     def changed(config: Any, **values: object) -> Any:
         return type(config)(**(vars(config) | values))
 
+    def stylized(path: Path) -> None:
+        if _small(path):
+            stylize.task(changed(stylizing, input=str(path)))
+
     return {
         "pictures.read": lambda path: pictures.read(path),
         "pictures.read, small": lambda path: pictures.read(path, short_side=32),
@@ -39,7 +43,7 @@ def of_pictures(folder: Path) -> dict[str, Entrance]:
         "content=": lambda path: sources.Sources(changed(optimize, content=str(path))),
         "masks=": lambda path: sources.Sources(changed(optimize, masks=[str(path)], blend=None)),
         "init=": lambda path: sources.Sources(changed(optimize, init=str(path))),
-        "impasto-stylize": lambda path: _small(path) and stylize.task(changed(stylizing, input=str(path))),
+        "impasto-stylize": stylized,
     }
 
 

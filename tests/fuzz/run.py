@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from PIL import Image
@@ -43,7 +44,9 @@ class Tally:
 
 def through(kind: Entrances, cases: Iterator[Case], folder: Path) -> Tally:
     """Put each file through each entrance of a kind, in a process that may die of it."""
-    tally, process, pipe = Tally(), None, None
+    tally = Tally()
+    process: BaseProcess | None = None
+    pipe: Connection | None = None
     photos = folder / "photos"
     photos.mkdir(parents=True)
     for path in corpus.write(photos, cases):
@@ -66,7 +69,7 @@ def through(kind: Entrances, cases: Iterator[Case], folder: Path) -> Tally:
     return tally
 
 
-def _start(kind: Entrances, folder: Path) -> tuple[multiprocessing.Process, Connection]:
+def _start(kind: Entrances, folder: Path) -> tuple[BaseProcess, Connection]:
     pipe, other = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(kind, folder, other))
     process.start()
@@ -93,7 +96,7 @@ def _collect(pipe: Connection, path: Path, done: list[str], tally: Tally) -> boo
     return False
 
 
-def _death(process: multiprocessing.Process) -> str:
+def _death(process: BaseProcess) -> str:
     if process.exitcode == -signal.SIGXCPU:
         return f"still at work after {SECONDS} s"
     if process.exitcode == -signal.SIGKILL:

@@ -41,7 +41,7 @@ def kill_often(run: Path, line: Sequence[str], kills: int, seed: int, seconds: t
         if len(found) % 2:
             delay = dice.uniform(0, seconds[1])
         else:
-            while newest(run) == before and process.poll() is None:
+            while newest(run) in (before, "none", "step_00000000") and process.poll() is None:
                 time.sleep(0.002)
             delay = dice.uniform(0, seconds[0])
         time.sleep(delay)

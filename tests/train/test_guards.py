@@ -3,16 +3,17 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
 from impasto.configs import app
+from impasto.configs.schema import GuardConfig
 from impasto.models import checkpoint
-from impasto.train import resume
-from impasto.train.guards import FaultError, Guard
+from impasto.train import guards, resume
+from impasto.train.guards import FaultError
 from tests.conftest import TINY, Run
 from tests.train import kill_nine
 from tests.train.test_resume import same_weights
@@ -21,44 +22,42 @@ Impasto = Callable[..., Run]
 
 
 @pytest.fixture(scope="module")
-def guard() -> Guard:
-    return Guard(app.compose("train", ["data.root=."]).trainer.guard)
+def limits() -> GuardConfig:
+    return app.compose("train", ["data.root=."]).trainer.guard
 
 
 def kind(
-    guard: Guard, *pictures: torch.Tensor, loss: float = 100, usual: tuple[float, ...] = (), warm: bool = True
+    limits: GuardConfig, *pictures: torch.Tensor, loss: float = 100, usual: Sequence[float] = (), warm: bool = True
 ) -> str:
-    """What the guard finds at once; nothing where all is well."""
-    guard.clear()
-    for picture in pictures:
-        guard.watch(picture)
+    """What is found after pictures of several steps; nothing where all is well."""
+    seen = torch.stack([guards.figures(picture) for picture in pictures]).mean(0).tolist()
     try:
-        guard.check(loss, usual, warm)
+        guards.check(limits, loss, seen, usual, warm)
     except FaultError as fault:
         return fault.kind
     return ""
 
 
-def test_each_fault_is_known_from_a_good_picture(guard: Guard) -> None:
+def test_each_fault_is_known_from_a_good_picture(limits: GuardConfig) -> None:
     good = 255 * torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     flat = torch.tensor([30.0, 90.0, 200.0]).view(1, 3, 1, 1).expand(2, 3, 32, 32)  # one colour, of any channels
     white = 254 + 0 * good
     stripes = torch.where(torch.arange(32) % 2 == 0, 1.0, 254.0).expand(2, 3, 32, 32)  # black and white, and not flat
     ink = torch.where(good > 30, 255.0, good)  # a drawing: about 90 % paper
-    assert kind(guard, good) == kind(guard, good, flat) == kind(guard, ink) == ""
-    assert kind(guard, flat) == "flat"
-    assert kind(guard, white) == "flat"
-    assert kind(guard, stripes) == "saturated"
-    assert kind(guard, good, good * float("nan")) == "number"
-    assert kind(guard, flat, warm=False) == kind(guard, stripes, warm=False) == ""
+    assert kind(limits, good) == kind(limits, good, flat) == kind(limits, ink) == ""
+    assert kind(limits, flat) == "flat"
+    assert kind(limits, white) == "flat"
+    assert kind(limits, stripes) == "saturated"
+    assert kind(limits, good, good * float("nan")) == "number"
+    assert kind(limits, flat, warm=False) == kind(limits, stripes, warm=False) == ""
 
 
-def test_the_loss_is_held_against_the_last_rows(guard: Guard) -> None:
+def test_the_loss_is_held_against_the_last_rows(limits: GuardConfig) -> None:
     good = 255 * torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     usual = (100.0, 5000.0, 100.0)  # one outlier moves no median
-    assert kind(guard, good, loss=900, usual=usual) == kind(guard, good, loss=1e9) == ""
-    assert kind(guard, good, loss=1001, usual=usual) == "explosion"
-    assert kind(guard, good, loss=float("inf"), usual=usual) == kind(guard, good, loss=float("nan")) == "number"
+    assert kind(limits, good, loss=900, usual=usual) == kind(limits, good, loss=1e9) == ""
+    assert kind(limits, good, loss=1001, usual=usual) == "explosion"
+    assert kind(limits, good, loss=float("inf"), usual=usual) == kind(limits, good, loss=float("nan")) == "number"
 
 
 def test_a_fault_goes_back_with_a_lower_rate(tmp_path: Path, photo_folder: Path, impasto: Impasto) -> None:

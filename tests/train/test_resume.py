@@ -58,7 +58,7 @@ def test_a_damaged_state_falls_back_to_the_one_before(tmp_path: Path, damage: st
     state = resume.path(tmp_path, 6)
     data = bytearray(state.read_bytes())
     data[-9] ^= 1  # in the numbers: the header and every length stay right
-    state.write_bytes({"cut": data[:-20], "emptied": b"", "one bit": bytes(data)}[damage])
+    state.write_bytes({"cut": bytes(data[:-20]), "emptied": b"", "one bit": bytes(data)}[damage])
     modules = network()
     progress, notes = resume.newest(tmp_path, modules, optimizer(modules))
     assert progress.step == 3
