@@ -96,5 +96,5 @@ def test_the_shares_of_a_batch_make_it_up(photo_folder: Path) -> None:
 
 def test_a_batch_that_cannot_be_shared_is_refused() -> None:
     assert Group(0, 2).share(4) == 2
-    with pytest.raises(RequestError, match="trainer.batch=5 cannot be shared by 2 processes"):
+    with pytest.raises(RequestError, match=r"trainer\.batch=5 cannot be shared by 2 processes"):
         Group(0, 2).share(5)
