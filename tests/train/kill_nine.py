@@ -1,12 +1,15 @@
 """A run that is killed again and again, against one that was left alone: python -m tests.train.kill_nine --kills 20."""
 
 import argparse
+import multiprocessing
+import os
 import random
-import subprocess
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +18,37 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from impasto.models import checkpoint
-from impasto.train import resume
+from impasto.train import command, resume
 from tests.conftest import TINY
 
 SCRIPT = Path(sys.executable).with_name("impasto-train")
 
 
-def start(run: Path, line: Sequence[str]) -> "subprocess.Popen[str]":
-    """Start a run, or go on with it where it left what says how."""
+def start(run: Path, line: Sequence[str]) -> BaseProcess:
+    """Start a run, or go on with it where it left what says how; what it says goes to a file beside it.
+
+    The process is forked off one that has loaded torch already, which saves most of its start.
+    """
     go_on = (run / ".hydra" / "overrides.yaml").is_file() and any(run.glob("step_*"))
     words = [f"resume={run}"] if go_on else [*line, f"hydra.run.dir={run}"]
-    return subprocess.Popen([SCRIPT, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["impasto.train.trainer", "torch.utils.tensorboard", "matplotlib.pyplot"])
+    process = context.Process(target=_train, args=(words, said(run)))
+    process.start()
+    return process
+
+
+def said(run: Path) -> Path:
+    """Where what a run says goes."""
+    return run.with_suffix(".said")
+
+
+def _train(words: Sequence[str], said: Path) -> None:
+    with said.open("w") as file:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(file.fileno(), stream.fileno())
+        sys.argv = [str(SCRIPT), *words]
+        command.main()
 
 
 def kill_often(run: Path, line: Sequence[str], kills: int, seed: int, seconds: tuple[float, float]) -> list[str]:
@@ -36,24 +59,22 @@ def kill_often(run: Path, line: Sequence[str], kills: int, seed: int, seconds: t
     """
     dice, found = random.Random(seed), list[str]()
     while len(found) < kills:
-        process = start(run, line)
-        before = newest(run)
+        process, before = start(run, line), newest(run)
         if len(found) % 2:
-            delay = dice.uniform(0, seconds[1])
+            process.join(dice.uniform(0, seconds[1]))
         else:
-            while newest(run) in (before, "none", "step_00000000") and process.poll() is None:
-                time.sleep(0.002)
-            delay = dice.uniform(0, seconds[0])
-        time.sleep(delay)
+            while newest(run) in (before, "none", "step_00000000") and process.is_alive():
+                time.sleep(0.01)
+            process.join(dice.uniform(0, seconds[0]))
         process.kill()
-        _, said = process.communicate()
-        if process.returncode != -9:
-            raise SystemExit(f"ended by itself after {len(found)} kills, with {process.returncode}: {said}")
+        process.join()
+        if process.exitcode != -signal.SIGKILL:
+            raise SystemExit(f"ended by itself after {len(found)} kills: {said(run).read_text()}")
         found.append(newest(run))
     process = start(run, line)
-    _, said = process.communicate()
-    if process.returncode:
-        raise SystemExit(f"ended with {process.returncode}: {said}")
+    process.join()
+    if process.exitcode:
+        raise SystemExit(f"ended with {process.exitcode}: {said(run).read_text()}")
     return found
 
 
@@ -91,8 +112,9 @@ def main() -> None:
         line = [*TINY, f"data.root={folder / 'photos'}", "data.workers=1", f"trainer.steps={wanted.steps}"]
         line += ["trainer.checkpoint_every=3", "trainer.validate_every=20", "trainer.sample_every=500"]
         whole = start(folder / "whole", line)
-        if whole.wait():
-            raise SystemExit(whole.communicate()[1])
+        whole.join()
+        if whole.exitcode:
+            raise SystemExit(said(folder / "whole").read_text())
         found = kill_often(folder / "killed", line, wanted.kills, wanted.seed, (wanted.seconds, 10))
         print(f"killed at: {' '.join(stem.removeprefix('step_').lstrip('0') or '0' for stem in found)}")
         unlike = differences(folder / "whole", folder / "killed")

@@ -33,7 +33,8 @@ def test_killed_at_any_moment_a_run_ends_with_the_same_weights(tmp_path: Path, p
     line = [*TINY, f"data.root={photo_folder}", "trainer.steps=120", "trainer.checkpoint_every=2"]
     line += ["trainer.validate_every=20", "trainer.sample_every=1000"]
     whole = kill_nine.start(tmp_path / "whole", line)
-    assert whole.wait() == 0
+    whole.join()
+    assert whole.exitcode == 0, kill_nine.said(tmp_path / "whole").read_text()
     killed_at = kill_nine.kill_often(tmp_path / "killed", line, kills=2, seed=3, seconds=(0.3, 3))
     assert killed_at[0] > "step_00000000"
     assert kill_nine.differences(tmp_path / "whole", tmp_path / "killed") == []
