@@ -99,7 +99,10 @@ def _plan(verb: str, command: overrides.Command) -> _Plan:
             composed.append(_composed(verb, [*command.presets, *words, f"hydra.job.num={number}"]))
             if command.runs:
                 _checked(composed[-1], vocabulary)
-        if command.runs:
+        if command.runs and _follows():
+            starts = []
+            lines += [f"{overrides.RUN_DIR}=.", "hydra.output_subdir=null"]
+        elif command.runs:
             with _hydra_errors():
                 starts = _starts(composed, lines, command.sweeps)
             key = overrides.SWEEP_DIR if command.sweeps else overrides.RUN_DIR
@@ -107,6 +110,11 @@ def _plan(verb: str, command: overrides.Command) -> _Plan:
         else:
             starts = []
         return _Plan([*command.flags, *lines], starts, command.sweeps)
+
+
+def _follows() -> bool:
+    """Whether torchrun started this process beside a first one, which alone has a folder to write to."""
+    return int(os.environ.get("RANK", "0")) > 0
 
 
 def _starts(composed: Sequence[DictConfig], lines: Sequence[str], sweeps: bool) -> list[Start]:
@@ -261,5 +269,6 @@ def _say(verb: str, error: BaseException, job: str = "") -> int:
     else:
         what = ": ".join(part for part in (type(error).__name__, str(error)) if part)
         text = f"{what}; set {_FULL_ERROR}=1 for the traceback"
-    print(f"impasto-{verb}: {job}{' '.join(text.splitlines())}", file=sys.stderr)
+    if not (_follows() and isinstance(error, KeyboardInterrupt)):  # the first process says it
+        print(f"impasto-{verb}: {job}{' '.join(text.splitlines())}", file=sys.stderr)
     return _code(error)

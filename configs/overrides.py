@@ -127,10 +127,13 @@ def replay(lines: list[str], sweep: bool) -> list[str]:
         old = [str(line) for line in OmegaConf.to_container(OmegaConf.load(saved), resolve=False) or []]
     except (OSError, ValueError, YAMLError) as error:
         raise RequestError(f"{saved} cannot be read: {error}") from error
+    if not old:
+        raise RequestError(f"{saved} is empty: the run was stopped at its very start, so start it again")
     new = {key_of(line) for line in lines}
     # A newly chosen preset also replaces what had been set inside the old one.
     kept = [line for line in old if not any(f"{key_of(line)}.".startswith(f"{key}.") for key in new)]
-    return [*kept, f"{RUN_DIR}={quote(str(folder))}", *lines]
+    # The task writes what it goes on with itself, whole or not at all: Hydra would cut the old file off first.
+    return [*kept, f"{RUN_DIR}={quote(str(folder))}", "hydra.output_subdir=null", *lines]
 
 
 def jobs(lines: list[str], sweep: bool, loader: ConfigLoader) -> list[list[Override]]:

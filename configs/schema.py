@@ -25,6 +25,8 @@ VGG16_LAYERS = _layers(2, 2, 3, 3, 3)
 VGG19_LAYERS = _layers(2, 2, 4, 4, 4)  # every layer of VGG-16, and three more
 NETWORKS = {"vgg16": VGG16_LAYERS, "vgg19": VGG19_LAYERS}
 MODELS = ("johnson", "mobile", "tiny")
+EXOTIC = ("cmyk", "16-bit", "alpha", "palette", "animated")
+KINDS = ("unreadable", "flat", "tiny", "duplicate", "grey", *EXOTIC, "huge")  # of odd photos in a dataset
 MIN_SIDE = 32  # px: VGG halves a picture five times
 
 
@@ -56,6 +58,7 @@ class DataConfig:
 
     root: str = path("DIR")
     val_root: str | None = path("DIR")
+    skip: str | None = path("FILE")
     val_photos: int = number(1, 10_000)
     val_size: int = number(32, 2048, step=4)
     size: int = number(32, 2048, step=4)
@@ -105,6 +108,17 @@ class LossConfig:
 
 
 @dataclass
+class GuardConfig:
+    """When a run goes back to its last good state, and what it does there."""
+
+    explosion: float | None = number(1)
+    flat: float = number(0, 255)
+    saturated: float = number(0, 1)
+    lr_factor: float = number(1e-6, 1)
+    rollbacks: int = number(0, 100)
+
+
+@dataclass
 class TrainerConfig:
     """How long and how to optimise. A budget is a number of steps, of minutes, or whichever ends first."""
 
@@ -120,6 +134,7 @@ class TrainerConfig:
     validate_every: int = number(1)
     sample_every: int = number(1)
     checkpoint_every: int = number(1)
+    guard: GuardConfig = MISSING
 
     def conflict(self) -> str | None:
         """What is wrong between values, if anything."""
@@ -289,8 +304,30 @@ class ExploreConfig:
         return None
 
 
+@dataclass
+class ExaminationConfig:
+    """What counts as odd in a dataset, and what of it is left out of training."""
+
+    skip: list[str] = choice(*KINDS)
+    tiny: int | None = number(1)
+    flat: float = number(0, 255)
+    grey: float = number(0, 255)
+    huge: float = number(0.1)
+
+
+@dataclass
+class CheckConfig:
+    """impasto-check: look at every photo of a dataset, and list those that training should leave out."""
+
+    data: DataConfig = MISSING
+    output: str = path("DIR")
+    processes: int = number(0, 1024)
+    check: ExaminationConfig = MISSING
+
+
 VERBS: dict[str, type] = {
     "train": TrainConfig,
+    "check": CheckConfig,
     "optimize": OptimizeConfig,
     "evaluate": EvaluateConfig,
     "explore": ExploreConfig,

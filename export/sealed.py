@@ -22,7 +22,7 @@ def read(path: Path) -> dict[str, Any]:
         content = json.loads(data)
         seal = content.pop(SEAL)
         whole = seal == _seal(content) and data == _text(content | {SEAL: seal}).encode()
-    except (ValueError, AttributeError, KeyError, TypeError):
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         whole = False
     if not whole:
         raise CheckError(f"{path.name} was changed after it was written; take the bundle again from where it was made")

@@ -50,7 +50,8 @@ def open_session(model: Path | bytes, threads: int = 0) -> onnxruntime.Inference
     # Weights stored in 8 bits are widened once, not on every run (at 384x384 73 ms instead of 83, on x86).
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     options.log_severity_level = 4  # what goes wrong is said once, in the caller's sentence
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    # Its fallback prints the error, and tries the same once more.
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
 
 
 def stylize(session: onnxruntime.InferenceSession, picture: Picture, strength: float = 1.0) -> Picture:
@@ -89,7 +90,7 @@ def card(session: onnxruntime.InferenceSession) -> dict[str, Any]:
     text = session.get_modelmeta().custom_metadata_map.get(CARD, "{}")
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -11,16 +11,29 @@ from typing import Any
 
 @contextmanager
 def aside(path: Path) -> Iterator[Path]:
-    """A hidden file beside `path` to write to; at the block's end synced and renamed to `path`, removed if it fails."""
+    """A hidden file beside `path` to write to; at the block's end synced and renamed to `path`, removed if it fails.
+
+    The folder is synced after that, where the system can: a power cut then leaves the old file or the new one.
+    """
     part = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         yield part
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(path)
+        _sync_folder(path.parent)
     finally:
         with suppress(OSError):
             part.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):  # Windows opens no folders, and some network file systems sync none
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

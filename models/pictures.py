@@ -4,6 +4,8 @@ import io
 import logging
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,10 +23,9 @@ MAX_PIXELS = 178_956_970  # where Pillow itself refuses: 2 x 89 MP, half a gigab
 
 # Only formats that a photo comes in; Pillow also knows some that start programs (EPS) or have no magic number (TGA).
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000")
-_T = Image.Transpose
-_FLIPS = (_T.FLIP_LEFT_RIGHT, _T.ROTATE_180, _T.FLIP_TOP_BOTTOM)
-_QUARTERS = (_T.TRANSPOSE, _T.ROTATE_270, _T.TRANSVERSE, _T.ROTATE_90)
-_TURNS = dict(enumerate(_FLIPS + _QUARTERS, 2))  # by EXIF orientation, what brings it upright (EXIF 2.3, table 6)
+_STRIP = 1 << 22  # pixels that are converted at once, so that a picture of MAX_PIXELS takes less than 2 GB
+_FLIPPED = {2: (1,), 3: (0, 1), 4: (0,), 5: (), 6: (1,), 7: (0, 1), 8: (0,)}  # by EXIF orientation, after the
+_SWAPPED = (5, 6, 7, 8)  # exchange of height and width: what brings a picture upright (EXIF 2.3, table 6)
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}  # of pictures, by the colour space of a profile
 _WRITTEN = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 # JPEG in 4:4:4, since brush strokes have edges in colour alone; WebP keeps the colours under full transparency.
@@ -54,12 +55,20 @@ def read(source: Path | BinaryIO, name: str | None = None, short_side: int | Non
 
     `short_side` lets a JPEG decode at 1/2, 1/4 or 1/8, never below that short side: the caller resizes exactly.
     """
+    name = name or str(source if isinstance(source, Path) else getattr(source, "name", "picture"))
+    with stream(source, name) as file:
+        return _read(file, name, short_side)
+
+
+@contextmanager
+def stream(source: Path | BinaryIO, name: str) -> Iterator[BinaryIO]:
+    """A file to read, opened here if it is a path; raises UnreadablePicture."""
     if not isinstance(source, Path):
-        return _read(source, name or str(getattr(source, "name", "picture")), short_side)
-    name = name or str(source)
+        yield source
+        return
     try:
         with source.open("rb") as file:
-            return _read(file, name, short_side)
+            yield file
     except OSError as error:
         raise UnreadablePicture(f"{name} cannot be opened: {(error.strerror or str(error)).lower()}") from error
 
@@ -136,15 +145,22 @@ def find_pictures(folder: Path) -> list[Path]:
 
 
 def _read(file: BinaryIO, name: str, short_side: int | None) -> Picture:
+    with opened(file, name) as image:
+        if short_side:
+            image.draft(None, (short_side, short_side))
+        image.load()
+        return _picture(image)
+
+
+@contextmanager
+def opened(file: BinaryIO, name: str) -> Iterator[Image.Image]:
+    """A picture file whose header was read; whatever goes wrong with it becomes an UnreadablePicture."""
     try:
         Image.init()
         with Image.open(file, formats=[kind for kind in _FORMATS if kind in Image.OPEN]) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
-            if short_side:
-                image.draft(None, (short_side, short_side))
-            image.load()
-            return _picture(image)
+            yield image
     except UnidentifiedImageError as error:
         file.seek(0)
         fault = "is not a picture of a kind that we read (JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, PPM)"
@@ -159,21 +175,29 @@ def _read(file: BinaryIO, name: str, short_side: int | None) -> Picture:
 
 
 def _picture(image: Image.Image) -> Picture:
-    base, alpha = _split(image)
+    """The pixels, strip by strip: Pillow holds 4 bytes for each, and every step on the way makes a copy."""
     profile = image.info.get("icc_profile")
-    managed = _to_srgb(base, profile) if isinstance(profile, bytes) and profile else None
-    rgb = managed or (base if base.mode == "RGB" else base.convert("RGB"))
-    turn = _TURNS.get(_orientation(image))
-    if turn is not None:
-        rgb, alpha = rgb.transpose(turn), alpha and alpha.transpose(turn)
-    opaque = alpha is None or alpha.getextrema() == (255, 255)
-    return Picture(np.array(rgb), None if opaque else np.array(alpha), managed is not None)
+    white = _white(image) if _is_deep(image) else 0.0
+    rgb, alpha, managed = np.empty((image.height, image.width, 3), np.uint8), None, None
+    rows = max(1, _STRIP // image.width)
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        whole = rows >= image.height
+        base, clear = _split(image if whole else image.crop((0, top, image.width, bottom)), white)
+        managed = _to_srgb(base, profile) if isinstance(profile, bytes) and profile else None
+        rgb[top:bottom] = np.asarray(managed or (base if base.mode == "RGB" else base.convert("RGB")))
+        if clear is not None:
+            alpha = np.empty(rgb.shape[:2], np.uint8) if alpha is None else alpha
+            alpha[top:bottom] = np.asarray(clear)
+    opaque = alpha is None or alpha.min() == 255
+    turn = _orientation(image)
+    return Picture(_upright(rgb, turn), None if alpha is None or opaque else _upright(alpha, turn), managed is not None)
 
 
-def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+def _split(image: Image.Image, white: float) -> tuple[Image.Image, Image.Image | None]:
     """The colours, as L, RGB, CMYK or LAB of 8 bits, and alpha."""
-    if image.mode == "F" or image.mode.startswith("I"):
-        return _eight_bits(image)
+    if _is_deep(image):
+        return _eight_bits(image, white)
     if image.mode == "LA":
         return image.getchannel("L"), image.getchannel("A")
     if image.has_transparency_data:
@@ -184,17 +208,36 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     return image.convert("L" if image.mode == "1" else "RGB"), None
 
 
-def _eight_bits(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0, neginf=0)
-    highest = float(values.max())
-    # Full scale: all 16 bits, or 12 where a TIFF says so; a float's 1 or 255; what exceeds that, its own maximum.
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode == "F" or image.mode.startswith("I")
+
+
+def _white(image: Image.Image) -> float:
+    """Full scale: all 16 bits, or 12 where a TIFF says so; a float's 1 or 255; what exceeds that, its own maximum."""
+    rows = max(1, _STRIP // image.width)
+    strips = (image.crop((0, top, image.width, min(top + rows, image.height))) for top in range(0, image.height, rows))
+    highest = max(float(_values(strip).max()) for strip in strips)
     bits = getattr(image, "tag_v2", {}).get(258, (16,))[0]
     scales = (1.0, 255.0) if image.mode == "F" else (4095.0 if bits == 12 else 65535.0,)
-    white = next((scale for scale in scales if highest <= scale), highest)
+    return next((scale for scale in scales if highest <= scale), highest)
+
+
+def _eight_bits(image: Image.Image, white: float) -> tuple[Image.Image, Image.Image | None]:
+    values = _values(image)
     grey = np.rint(np.clip(values / white, 0, 1) * 255).astype(np.uint8)
     transparent = image.info.get("transparency")
     alpha = None if transparent is None else Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))
     return Image.fromarray(grey), alpha
+
+
+def _values(image: Image.Image) -> NDArray[np.float32]:
+    return np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0, neginf=0)
+
+
+def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    if orientation in _SWAPPED:
+        pixels = pixels.swapaxes(0, 1)
+    return np.ascontiguousarray(np.flip(pixels, _FLIPPED.get(orientation, ())))
 
 
 def _orientation(image: Image.Image) -> int:

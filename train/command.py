@@ -29,34 +29,41 @@ def train(config: TrainConfig) -> None:
 
     from impasto.models import checkpoint, vgg_weights
     from impasto.models.losses import PerceptualLoss
-    from impasto.train import hardware, photos, style, warm
+    from impasto.train import hardware, parallel, photos, resume, style, warm
     from impasto.train.trainer import Trainer
 
     directory = Path(HydraConfig.get().runtime.output_dir)
-    if config.resume is None and (earlier := sorted(directory.glob(f"*{checkpoint.SUFFIX}"))):
-        raise RequestError(
-            f"hydra.run.dir={directory} holds {earlier[-1].name} of an earlier run; name another folder, or go on with "
-            f"resume={directory}"
-        )
     place = hardware.choose(config.device, config.precision)
-    photo_sets = photos.split(config.data)
-    painting = style.load(config.style)
-    weights = vgg_weights.load(config.loss.weights, config.loss.network)
-    torch.manual_seed(config.seed)
-    hardware.keep_memory()
-    loss = PerceptualLoss(config.loss, weights, painting.pixels)
-    begun = warm.start(config, loss, photo_sets[1])
-    if begun.origin is not None:
-        print(f"starting from {begun.origin['name']}", file=sys.stderr)
-    card = _card(config, painting.sha256, photo_sets[0]) | {"init": begun.origin}
-    trainer = Trainer(config, directory, place, begun.network, loss, photo_sets, card)
-    print(trainer.fit())
+    with parallel.joined(place.device) as group:
+        if group.leads and config.resume is None and (earlier := sorted(directory.glob(f"*{checkpoint.SUFFIX}"))):
+            raise RequestError(
+                f"hydra.run.dir={directory} holds {earlier[-1].name} of an earlier run; name another folder, or go on "
+                f"with resume={directory}"
+            )
+        group.share(config.trainer.batch)
+        photo_sets = photos.split(config.data)
+        painting = style.load(config.style)
+        weights = vgg_weights.load(config.loss.weights, config.loss.network)
+        torch.manual_seed(config.seed)
+        hardware.keep_memory()
+        loss = PerceptualLoss(config.loss, weights, painting.pixels)
+        begun = warm.start(config, loss, photo_sets[1])
+        if begun.origin is not None and group.leads:
+            print(f"starting from {begun.origin['name']}", file=sys.stderr)
+        card = _card(config, painting.sha256, photo_sets[0]) | {"init": begun.origin}
+        trainer = Trainer(config, directory, place, begun.network, loss, photo_sets, card, group)
+        with resume.full_disk_said(directory):
+            if group.leads:
+                resume.keep_settings(directory, config, [*HydraConfig.get().overrides.task])
+            path = trainer.fit()
+    if group.leads:
+        print(path)
 
 
 def _card(config: TrainConfig, style_sha256: str, photos: "PhotoSet") -> dict[str, Any]:
     """What the checkpoints say of the run: names and hashes, never a path of this machine."""
     style, loss, data = asdict(config.style), asdict(config.loss), asdict(config.data)
-    del style["image"], loss["weights"], data["root"], data["val_root"]
+    del style["image"], loss["weights"], data["root"], data["val_root"], data["skip"]
     origin = "random" if config.loss.weights == "random" else ORIGINS[config.loss.network]
     return {
         "style": style | {"sha256": style_sha256},

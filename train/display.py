@@ -10,8 +10,8 @@ from rich.table import Column
 class Display:
     """A live bar in a terminal; elsewhere, a line whenever the network was validated or a tenth is done. On stderr."""
 
-    def __init__(self, title: str) -> None:
-        self.console = Console(stderr=True, highlight=False)
+    def __init__(self, title: str, quiet: bool = False) -> None:
+        self.console = Console(stderr=True, highlight=False, quiet=quiet)
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=16),

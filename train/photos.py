@@ -1,5 +1,6 @@
 """Photos to learn on: from a folder tree or a zip, shuffled, cropped and flipped; a bad one never stops a run."""
 
+import copy
 import hashlib
 import io
 import itertools
@@ -9,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,8 +20,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from impasto.configs.errors import RequestError
 from impasto.configs.schema import DataConfig
-from impasto.models import pictures
+from impasto.models import headers, pictures
+from impasto.models.headers import Header
 from impasto.models.pictures import SUFFIXES, UnreadablePicture
+from impasto.train import skiplist
 
 MAX_BYTES = 1 << 28  # of one photo in a zip, so that a zip bomb cannot fill the memory
 
@@ -30,22 +34,41 @@ Batch = tuple[Tensor, list[str]]
 class PhotoSet:
     """The photos below a folder or in a zip, by name; pictures are recognised by their suffix."""
 
-    def __init__(self, root: Path, key: str) -> None:
+    def __init__(self, root: Path, key: str, skip: str | None = None) -> None:
         self.root = root
         self._zips: dict[int, zipfile.ZipFile] = {}
         if root.is_dir():
             self.names = [str(path.relative_to(root)) for path in pictures.find_pictures(root)]
-            sizes = [(root / name).stat().st_size for name in self.names]
+            sizes = {name: (root / name).stat().st_size for name in self.names}
         elif root.is_file() and zipfile.is_zipfile(root):
-            entries = {entry.filename: entry.file_size for entry in self._zip().infolist() if _is_photo(entry.filename)}
-            self.names = sorted(entries)
-            sizes = [entries[name] for name in self.names]
+            sizes = {entry.filename: entry.file_size for entry in self._zip().infolist() if _is_photo(entry.filename)}
+            self.names = sorted(sizes)
         else:
             kind = "is neither a folder nor a zip file" if root.exists() else "does not exist"
             raise RequestError(f"{key}={root} {kind}; name a folder of photos, or a zip of one")
         if not self.names:
             raise RequestError(f"{key}={root} holds no photos ({', '.join(SUFFIXES)}); name a folder that does")
-        self.sha256 = hashlib.sha256(repr(list(zip(self.names, sizes, strict=True))).encode()).hexdigest()
+        if skip is not None:
+            self._leave_out(skip, key)
+        listed = [(name, sizes[name]) for name in self.names]
+        self.sha256 = hashlib.sha256(repr(listed).encode(errors="surrogateescape")).hexdigest()
+
+    def _leave_out(self, skip: str, key: str) -> None:
+        listed = skiplist.read(Path(skip))
+        if listed and not listed & {*self.names}:
+            raise RequestError(f"data.skip={skip} names no photo of {key}={self.root}; make it with impasto-check")
+        self.names = [name for name in self.names if name not in listed]
+        if not self.names:
+            raise RequestError(f"data.skip={skip} names every photo of {key}={self.root}; leave some to train on")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_zips": {}}  # each process opens its own
+
+    def header(self, name: str) -> Header:
+        """What the file of one photo says of it; raises UnreadablePicture."""
+        if self.root.is_dir():
+            return headers.read(self.root / name)
+        return headers.read(self._unzip(name), name=f"{self.root}/{name}")
 
     def read(self, name: str, short_side: int) -> NDArray[np.uint8]:
         """One photo [H, W, 3], resized to a short side; raises UnreadablePicture."""
@@ -81,12 +104,12 @@ class PhotoSet:
 
 def split(config: DataConfig) -> tuple[PhotoSet, PhotoSet]:
     """The photos to train on, and to validate on: `val_root`, or some of `root`, by the hash of their names."""
-    train = PhotoSet(Path(config.root), "data.root")
+    train = PhotoSet(Path(config.root), "data.root", config.skip)
     if config.val_root is not None:
         held_out = PhotoSet(Path(config.val_root), "data.val_root")
         held_out.names = held_out.names[: config.val_photos]
         return train, held_out
-    held_out = PhotoSet(Path(config.root), "data.root")
+    held_out = copy.copy(train)
     count = min(config.val_photos, max(1, len(train.names) // 5))
     held_out.names = sorted(sorted(train.names, key=lambda name: hashlib.sha256(name.encode()).digest())[:count])
     train.names = [name for name in train.names if name not in set(held_out.names)] or train.names
@@ -127,19 +150,24 @@ class Crops(Dataset[tuple[NDArray[np.uint8], list[str]]]):
 
 
 class _Positions(Sampler[int]):
-    def __init__(self, start: int) -> None:
-        self.start = start
+    """The positions of one process of `size`, which take turns of `share`, from `start` on."""
+
+    def __init__(self, start: int, share: int, rank: int, size: int) -> None:
+        self.first, self.share, self.stride = start + rank * share, share, size * share
 
     def __iter__(self) -> Iterator[int]:
-        return itertools.count(self.start)
+        return (at + place for at in itertools.count(self.first, self.stride) for place in range(self.share))
 
 
-def loader(crops: Crops, batch: int, first_step: int, pin_memory: bool) -> DataLoader[Batch]:
-    """Batches without end, beginning with those of step `first_step`."""
+def loader(
+    crops: Crops, batch: int, first_step: int, pin_memory: bool, rank: int = 0, size: int = 1
+) -> DataLoader[Batch]:
+    """Batches without end, beginning with those of step `first_step`; of each, what process `rank` of `size` takes."""
+    share = batch // size
     return DataLoader(
         crops,  # type: ignore[arg-type]  # torch has no type for what collate_fn makes
-        batch_size=batch,
-        sampler=_Positions(first_step * batch),
+        batch_size=share,
+        sampler=_Positions(first_step * batch, share, rank, size),
         num_workers=crops.config.workers,
         collate_fn=_collate,
         worker_init_fn=_init_worker,
@@ -181,4 +209,5 @@ def _collate(items: list[tuple[NDArray[np.uint8], list[str]]]) -> Batch:
 
 
 def _init_worker(_: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the trainer, which saves and then stops its workers
+    for number in (signal.SIGINT, signal.SIGTERM):  # they are for the trainer, which saves and then stops its workers
+        signal.signal(number, signal.SIG_IGN)

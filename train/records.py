@@ -8,16 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impasto.configs.schema import ModelConfig
-from impasto.models import checkpoint
+from impasto.models import checkpoint, files
 from impasto.models.checkpoint import Card
 from impasto.models.networks import Transformer
-from impasto.train import sheets
+from impasto.train import resume, sheets
 
 MEASURES = ("total", "content", "style", "tv", "lattice", "stability")
 COLUMNS = ("step", "images", "seconds", "images_per_second", "lr", *MEASURES)
 VALIDATION_COLUMNS = tuple(f"val_{name}" for name in MEASURES)
-STATE = "resume.state"
-KEPT = 2  # checkpoints: the newest, and one before it
+KEPT = 2  # checkpoints and states: the newest, and one before it
 
 
 class Records:
@@ -29,20 +28,27 @@ class Records:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.rows = self._earlier(first_step)
-        self.skipped: set[str] = set()
-        self._file = (directory / "metrics.csv").open("w", newline="")
+        self.skipped = self._skipped_earlier(first_step)
+        path = directory / "metrics.csv"
+        with files.aside(path) as part, part.open("w", newline="") as file:
+            writer = csv.DictWriter(file, (*COLUMNS, *VALIDATION_COLUMNS))
+            writer.writeheader()
+            writer.writerows(self.rows)
+        self._file = path.open("a", newline="")
         self._csv = csv.DictWriter(self._file, (*COLUMNS, *VALIDATION_COLUMNS))
-        self._csv.writeheader()
-        self._csv.writerows(self.rows)
         self._events = SummaryWriter(str(directory), purge_step=first_step or None)
 
     def _earlier(self, first_step: int) -> list[dict[str, float]]:
         path = self.directory / "metrics.csv"
         if not first_step or not path.is_file():
             return []
-        with path.open(newline="") as file:
-            rows = [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
+        with path.open(newline="", errors="replace") as file:
+            rows = [row for values in csv.DictReader(file) if (row := _numbers(values))]
         return [row for row in rows if row["step"] <= first_step]
+
+    def _skipped_earlier(self, first_step: int) -> set[str]:
+        path = self.directory / "skipped.txt"
+        return set(path.read_text().splitlines()) if first_step and path.is_file() else set()
 
     def row(self, values: dict[str, float]) -> None:
         """Note the losses of a step, of training or of validation (val_*)."""
@@ -70,13 +76,18 @@ class Records:
         self._events.add_image("photo, network", pixels, step, dataformats="HWC")
         sheets.write_curves(self.directory / "curves.png", self.losses(), self.losses("val_"))
 
-    def checkpoint(self, step: int, network: Transformer, model: ModelConfig, card: Card) -> Path:
-        """Write the network of a step; older checkpoints than the newest KEPT go."""
-        path = self.directory / f"step_{step:08d}{checkpoint.SUFFIX}"
+    def checkpoint(self, step: int, network: Transformer, model: ModelConfig, card: Card) -> None:
+        """Write the network of a step, whose state is saved; only the newest KEPT of both stay.
+
+        Those of later steps go, too: the run fell back to an earlier state and is on another way now.
+        """
+        path = checkpoint.path(self.directory, step)
         checkpoint.save(path, network, model, card)
-        for old in sorted(self.directory.glob(f"step_*{checkpoint.SUFFIX}"))[:-KEPT]:
-            old.unlink()
-        return path
+        for suffix in (checkpoint.SUFFIX, resume.SUFFIX):
+            saved = sorted(self.directory.glob(f"step_*{suffix}"))
+            kept = [file for file in saved if file.stem <= path.stem][-KEPT:]
+            for old in set(saved) - set(kept):
+                old.unlink(missing_ok=True)
 
     def skip(self, lines: Iterable[str]) -> None:
         """Note photos that could not be read, each once, in skipped.txt."""
@@ -88,3 +99,12 @@ class Records:
         """Close the files."""
         self._file.close()
         self._events.close()
+
+
+def _numbers(values: dict[str, str]) -> dict[str, float]:
+    """A row of metrics.csv; empty where it was cut off."""
+    try:
+        row = {key: float(value) for key, value in values.items() if value}
+    except (TypeError, ValueError):
+        return {}
+    return row if "step" in row else {}

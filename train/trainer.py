@@ -1,28 +1,31 @@
 """The feed-forward trainer: Adam on the perceptual loss of photos, after Johnson et al. 2016."""
 
 import math
-import shlex
 import time
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from impasto.configs.errors import CheckError, RequestError
+from impasto.configs.errors import RequestError
 from impasto.configs.schema import TrainConfig
-from impasto.models import strength
+from impasto.models import checkpoint, strength
 from impasto.models.checkpoint import Card
 from impasto.models.losses import LatticeLoss, PerceptualLoss
 from impasto.models.networks import MULTIPLE, Transformer
 from impasto.models.stability import StabilityLoss
-from impasto.train import resume
+from impasto.train import guards, parallel, resume
 from impasto.train.display import Display
+from impasto.train.guards import USUAL, FaultError, give_up
 from impasto.train.hardware import Hardware
 from impasto.train.interrupt import Interrupt
+from impasto.train.parallel import Group, Nothing
 from impasto.train.photos import Crops, PhotoSet, loader, to_pixels, validation_crops
-from impasto.train.records import MEASURES, STATE, Records
+from impasto.train.records import MEASURES, Records
 from impasto.train.resume import Progress
 from impasto.train.sheets import to_bytes
 
@@ -44,11 +47,13 @@ class Trainer:
         loss: PerceptualLoss,
         photos: tuple[PhotoSet, PhotoSet],
         card: Card,
+        group: Group,
     ) -> None:
         self.config = config
         self.directory = directory
         self.hardware = hardware
         self.card = card
+        self.group = group
         self.network = network.train().to(hardware.device).to(memory_format=torch.channels_last)
         self.loss = loss.to(hardware.device).to(memory_format=torch.channels_last)
         self.lattice = LatticeLoss(MULTIPLE)
@@ -58,10 +63,10 @@ class Trainer:
         self.optimizer = torch.optim.Adam(self.network.parameters(), config.trainer.lr, fused=True)
         self.crops = Crops(photos[0], config.data, config.seed)
         self.held_out, _, self.skipped = validation_crops(photos[1], config.data.val_size)
-        self.progress = Progress()
+        self.progress, self.notes = Progress(), list[str]()
         if config.resume is not None:
-            self.progress = resume.load(directory / STATE, self._modules(), self.optimizer)
-            if self.fraction() >= 1:
+            self.progress, self.notes = self._go_back()
+            if group.leads and self.fraction() >= 1 and self._checkpoint_is_whole() and not self._validation_is_due():
                 raise RequestError(
                     f"resume={directory} is a run that has ended, after {self.progress.step} steps; give it a larger "
                     "budget with trainer.steps= or trainer.minutes="
@@ -73,44 +78,65 @@ class Trainer:
     def fit(self) -> Path:
         """Train until the budget ends; the last checkpoint's path.
 
-        Ctrl-C saves and raises KeyboardInterrupt with how to go on. Raises CheckError where the loss is no number.
+        Ctrl-C and SIGTERM save and raise KeyboardInterrupt with how to go on. A fault that the guards see goes back to
+        the last good state, with a lower learning rate; CheckError where that does not help.
         """
-        steps = self.config.trainer
-        records = Records(self.directory, self.progress.step)
-        records.skip(self.skipped)
-        batches = iter(loader(self.crops, steps.batch, self.progress.step, self.hardware.device.type == "cuda"))
-        started = time.monotonic() - self.progress.seconds
-        with Interrupt() as interrupt, Display(f"{self.config.model.name} on {self.config.style.name}") as display:
+        title = f"{self.config.model.name} on {self.config.style.name}"
+        with Interrupt() as interrupt, Display(title, quiet=not self.group.leads) as display:
             if self.config.loss.strength is not None:
                 display.say(strength.sentence(self.loss.config))
-            if self.progress.step == 0:
-                self._validate(records, display)
-            sums, since = self._zeros(), replace(self.progress)
-            ended = False
-            while not ended:
-                batch, skipped = next(batches)
-                sums = sums + self._step(batch)
-                records.skip(skipped)
+            for note in self.notes:
+                display.say(note)
+            while True:
+                try:
+                    self._run(interrupt, display)
+                    break
+                except FaultError as fault:
+                    display.say(self._roll_back(fault))
+        if self.fraction() < 1 or (interrupt.asked and self._validation_is_due()):
+            raise KeyboardInterrupt(f"saved at step {self.progress.step}; go on with: {parallel.go_on(self.directory)}")
+        return checkpoint.path(self.directory, self.progress.step)
+
+    def _run(self, interrupt: Interrupt, display: Display) -> None:
+        """Steps from where the run is to the end of the budget; FaultError where the guards see one."""
+        steps, group, started = self.config.trainer, self.group, time.monotonic() - self.progress.seconds
+        records: Any = Records(self.directory, self.progress.step) if group.leads else Nothing()
+        with closing(records):
+            records.skip(self.skipped)
+            pinned = self.hardware.device.type == "cuda"
+            batches = iter(loader(self.crops, steps.batch, self.progress.step, pinned, group.rank, group.size))
+            if due := self._validation_is_due():
+                self._validate(records, display, interrupt)
+            if due or not self._checkpoint_is_whole():
+                self._save(records)
+            _, asked = group.agree(0, interrupt.asked)
+            sums, since, skipped = self._zeros(), replace(self.progress), list[str]()
+            while not asked and self.fraction() < 1:
+                batch, lines = next(batches)
+                sums, skipped = sums + self._step(batch), skipped + lines
                 self.progress.step += 1
-                self.progress.seconds = time.monotonic() - started
-                ended = interrupt.asked or self.fraction() >= 1
-                if ended or self.progress.step % steps.log_every == 0:
-                    row = self._row(sums, since)
+                self.progress.seconds, asked = group.agree(time.monotonic() - started, interrupt.asked)
+                ended = self.fraction() >= 1
+                logs = asked or ended or self.progress.step % steps.log_every == 0
+                saves = asked or ended or self.progress.step % steps.checkpoint_every == 0
+                if logs or saves:
+                    row = self._row(sums, since)  # so that nothing is saved that the guards have not seen
+                if logs:
                     records.row(row)
+                    records.skip(group.gather(skipped))
                     display.trained(self.fraction(), row)
-                    sums, since = self._zeros(), replace(self.progress)
-                if ended or self.progress.step % steps.validate_every == 0:
-                    self._validate(records, display)
-                if ended or self.progress.step % steps.sample_every == 0:
+                    self.progress.usual = [*self.progress.usual, row["total"]][-USUAL:]
+                    sums, since, skipped = self._zeros(), replace(self.progress), []
+                if not asked and self._validation_is_due():
+                    self._validate(records, display, interrupt)
+                    _, asked = group.agree(0, interrupt.asked)
+                if group.leads and not asked and (ended or self.progress.step % steps.sample_every == 0):
                     photos = self.held_out[:SHOWN]
                     records.sample(self.progress.step, photos.numpy(), to_bytes(self.stylize(photos)))
-                if ended or self.progress.step % steps.checkpoint_every == 0:
-                    path = self._save(records)
-        records.close()
-        if self.fraction() < 1:
-            again = shlex.join(["impasto-train", f"resume={self.directory}"])
-            raise KeyboardInterrupt(f"saved at step {self.progress.step}; go on with: {again}")
-        return path
+                if asked or saves:
+                    if not (logs or saves):  # asked while it validated
+                        self._row(sums, since)
+                    self._save(records)
 
     def fraction(self) -> float:
         """How much of the budget is spent, 0..1."""
@@ -122,10 +148,13 @@ class Trainer:
             spent.append(self.progress.seconds / (60 * budget.minutes))
         return min(1.0, max(spent))
 
+    def _lr(self) -> float:
+        return self.config.trainer.lr * self.config.trainer.guard.lr_factor ** len(self.progress.rollbacks)
+
     def learning_rate(self) -> float:
         """Linear warm-up over the first steps, then a linear way to zero at the end of the budget."""
         warm = min(1.0, (self.progress.step + 1) / max(1, self.config.trainer.warmup_steps))
-        return self.config.trainer.lr * warm * (1 - self.fraction())
+        return self._lr() * warm * (1 - self.fraction())
 
     @torch.no_grad()
     def stylize(self, photos: Tensor) -> Tensor:
@@ -134,15 +163,17 @@ class Trainer:
         return torch.cat([self.average(to_pixels(photo, self.hardware.device)) for photo in photos.split(1)])
 
     @torch.no_grad()
-    def validate(self) -> dict[str, float]:
-        """Mean losses of the averaged network on the held-out photos."""
-        totals = self._zeros()
+    def validate(self, interrupt: Interrupt) -> dict[str, float] | None:
+        """Mean losses of the averaged network on the held-out photos; None if the run is to end."""
+        totals = torch.zeros(len(MEASURES), device=self.hardware.device)
         for photo in self.held_out.split(1):
+            if interrupt.asked:
+                return None
             pixels, stylized = to_pixels(photo, self.hardware.device), self.stylize(photo)
             losses = self.loss(stylized, self.loss.content_target(pixels))
             stability = self._unsteadiness(self.average, pixels, stylized, 0)
             totals += torch.stack([*losses, self.lattice(stylized), stability])
-        return {"step": float(self.progress.step)} | _means(totals, len(self.held_out))
+        return {"step": float(self.progress.step)} | _named(totals / len(self.held_out))
 
     def _weigh(self, held_out: PhotoSet) -> None:
         """Take the style_weight that the strength stands for: what the run has had so far, or measured on photos.
@@ -173,9 +204,10 @@ class Trainer:
         weights = self.config.trainer
         self.optimizer.zero_grad()
         (losses.total + weights.lattice_weight * lattice + weights.stability_weight * stability).backward()
+        self.group.average_gradients(self.network.parameters())
         self.optimizer.step()
         self.average.update_parameters(self.network)
-        return torch.stack([*losses, lattice, stability]).detach()
+        return torch.cat([torch.stack([*losses, lattice, stability]).detach(), guards.figures(stylized.detach())])
 
     def _unsteadiness(self, network: torch.nn.Module, photos: Tensor, stylized: Tensor, draw: int) -> Tensor:
         """The stability loss by the shift and noise of a step, which a resumed run draws again; 0 without a weight."""
@@ -185,10 +217,12 @@ class Trainer:
         return self.stability(network, photos, stylized, random)
 
     def _zeros(self) -> Tensor:
-        return torch.zeros(len(MEASURES), device=self.hardware.device)
+        return torch.zeros(len(MEASURES) + len(guards.FIGURES), device=self.hardware.device)
 
-    def _validate(self, records: Records, display: Display) -> None:
-        losses = self.validate()
+    def _validate(self, records: Records, display: Display, interrupt: Interrupt) -> None:
+        losses = self.group.from_first(lambda: self.validate(interrupt))
+        if losses is None:
+            return  # it is still due where the run goes on
         self.progress.validation.append(losses)
         row = {name if name == "step" else f"val_{name}": value for name, value in losses.items()}
         records.row(row)
@@ -196,12 +230,10 @@ class Trainer:
 
     def _row(self, sums: Tensor, since: Progress) -> dict[str, float]:
         steps = self.progress.step - since.step
-        losses = _means(sums, steps)
-        if not math.isfinite(losses["total"]):
-            raise CheckError(
-                f"the loss is no number any more at step {self.progress.step}; start again, or with init= from a "
-                f"checkpoint in {self.directory}, with a lower trainer.lr than {self.config.trainer.lr:g}"
-            )
+        means = self.group.mean(sums / steps)
+        losses, seen = _named(means[: len(MEASURES)]), means[len(MEASURES) :].tolist()
+        warm = self.progress.step > self.config.trainer.warmup_steps
+        guards.check(self.config.trainer.guard, losses["total"], seen, self.progress.usual, warm)
         batch = self.config.trainer.batch
         return {
             "step": self.progress.step,
@@ -211,8 +243,51 @@ class Trainer:
             "lr": self.learning_rate(),
         } | losses
 
-    def _save(self, records: Records) -> Path:
-        resume.save(self.directory / STATE, self._modules(), self.optimizer, self.progress)
+    def _roll_back(self, fault: FaultError) -> str:
+        """Go back to the last good state with a lower learning rate; what was done, or CheckError after too often."""
+        failed, guard = self.progress, self.config.trainer.guard
+        if len(failed.rollbacks) >= guard.rollbacks:
+            left = self.group.from_first(lambda: resume.states(self.directory)[0].stem + checkpoint.SUFFIX)
+            raise give_up(fault, failed.step, self._lr(), left)
+        self.progress, _ = self._go_back()
+        done = f"step {failed.step}: {fault}; back to step {self.progress.step}"
+        self.progress.seconds, self.progress.rollbacks = failed.seconds, [*failed.rollbacks, done]
+        return f"{done} with the learning rate at {self._lr():.3g} ({len(failed.rollbacks) + 1} of {guard.rollbacks})"
+
+    def _go_back(self) -> tuple[Progress, list[str]]:
+        """Bring every process to the newest state that is whole, as the first process reads it."""
+        modules = self._modules()
+
+        def read() -> tuple[Any, ...]:
+            found = resume.newest(self.directory, modules, self.optimizer)
+            states = {name: module.state_dict() for name, module in modules.items()}
+            return (found, states, self.optimizer.state_dict()) if self.group.size > 1 else (found,)
+
+        found, *states = self.group.from_first(read)
+        if not self.group.leads:
+            for name, module in modules.items():
+                module.load_state_dict(states[0][name])
+            self.optimizer.load_state_dict(states[1])
+        return found
+
+    def _validation_is_due(self) -> bool:
+        done = self.progress.validation[-1]["step"] if self.progress.validation else None
+        now = self.fraction() >= 1 or self.progress.step % self.config.trainer.validate_every == 0
+        return now and done != self.progress.step
+
+    def _checkpoint_is_whole(self) -> bool:
+        """Whether the state that the run goes on from has its checkpoint: a run can be killed between the two."""
+        try:
+            checkpoint.load(checkpoint.path(self.directory, self.progress.step))
+        except RequestError:
+            return False
+        return True
+
+    def _save(self, records: Records) -> None:
+        if not self.group.leads:
+            return
+        state = resume.path(self.directory, self.progress.step)
+        resume.save(state, self._modules(), self.optimizer, self.progress)
         card = self.card | {
             "training": asdict(self.config.trainer)
             | {
@@ -221,18 +296,19 @@ class Trainer:
                 "steps": self.progress.step,
                 "images": self.progress.step * self.config.trainer.batch,
                 "seconds": round(self.progress.seconds, 1),
+                "rollbacks": self.progress.rollbacks,
             },
             "validation": self.progress.validation,
         }
         average = self.average.module
         assert isinstance(average, Transformer)
-        return records.checkpoint(self.progress.step, average, self.config.model, card)
+        records.checkpoint(self.progress.step, average, self.config.model, card)
 
     def _modules(self) -> dict[str, torch.nn.Module]:
         return {"network": self.network, "average": self.average}
 
 
-def _means(sums: Tensor, count: int) -> dict[str, float]:
-    """Means of summed MEASURES: the losses; lattice and stability as their root mean squares, in levels of 255."""
-    means = dict(zip(MEASURES, (sums / count).tolist(), strict=True))
-    return means | {name: math.sqrt(means[name]) for name in ("lattice", "stability")}
+def _named(means: Tensor) -> dict[str, float]:
+    """Mean MEASURES by name: the losses; lattice and stability as their root mean squares, in levels of 255."""
+    named = dict(zip(MEASURES, means.tolist(), strict=True))
+    return named | {name: math.sqrt(named[name]) for name in ("lattice", "stability")}

@@ -1,6 +1,7 @@
 import json
 import math
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,20 @@ def test_json_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest
             files.write_json(path, {"loss": 2.5})
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_file_and_folder_are_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, synced, sync = tmp_path / "file", list[tuple[str, bool]](), os.fsync
+
+    def note(descriptor: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+        synced.append((kind, path.exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    with files.aside(path) as part:
+        part.write_text("new")
+    assert synced == [("file", False), ("folder", True)]
 
 
 def test_what_is_there_stays_until_the_new_file_is_complete(tmp_path: Path) -> None:

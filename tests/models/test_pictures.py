@@ -12,7 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from impasto.models import pictures
 from impasto.models.pictures import UnreadablePicture, read
+from tests.fuzz import corpus
 from tests.models.made_pictures import (
     BLUE,
     D50,
@@ -279,3 +281,27 @@ def test_pillow_says_nothing_on_stderr(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program, *paths], capture_output=True, text=True)
     assert done.returncode == 0 and done.stderr == ""
     assert done.stdout.splitlines()[:2] == ["(10, 15, 3)", "(8, 9, 3)"] and len(done.stdout.splitlines()) == 3
+
+
+def test_a_large_picture_is_read_strip_by_strip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the same pixels: of every kind of file, of every orientation."""
+    made = corpus.bases() | {f"turned_{turn}.png": turned(turn) for turn in range(1, 9)}
+    for name, data in made.items():
+        (tmp_path / name).write_bytes(data)
+    whole = {name: pictures.read(tmp_path / name) for name in made}
+    monkeypatch.setattr(pictures, "_STRIP", 5 * 48)  # five rows, and a rest
+    for name, expected in whole.items():
+        read = pictures.read(tmp_path / name)
+        np.testing.assert_array_equal(read.rgb, expected.rgb, err_msg=name)
+        assert (read.alpha is None) == (expected.alpha is None)
+        if read.alpha is not None and expected.alpha is not None:
+            np.testing.assert_array_equal(read.alpha, expected.alpha)
+        assert read.had_profile == expected.had_profile
+
+
+def turned(orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = encoded(Image.fromarray(corners()), "PNG", exif=exif)
+    file.seek(0)
+    return file.read()

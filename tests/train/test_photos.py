@@ -36,6 +36,7 @@ def config(root: Path, **changes: object) -> DataConfig:
     settings: dict[str, object] = {
         "root": str(root),
         "val_root": None,
+        "skip": None,
         "val_photos": 2,
         "val_size": 32,
         "size": 32,
