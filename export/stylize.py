@@ -10,7 +10,7 @@ from rich.text import Text
 from impasto.configs.app import run
 from impasto.configs.errors import RequestError
 from impasto.configs.shipping import StylizeConfig
-from impasto.models import exported
+from impasto.export import large
 from impasto.models.pictures import SUFFIXES, WRITABLE, check_writable, find_pictures, read, write
 
 
@@ -23,13 +23,13 @@ def task(config: StylizeConfig) -> None:
     """Stylize what `config.input` names. A photo that fails in a folder is skipped and listed on stderr at the end."""
     source, output = Path(config.input).expanduser(), Path(config.output).expanduser()
     jobs = plan(source, output)
-    session = exported.load(Path(config.model).expanduser(), config.threads)
+    model = large.Model(Path(config.model).expanduser(), config.threads, config.tiles)
     folder, failures, console = source.is_dir(), [], Console(stderr=True)
     columns = TextColumn("stylizing"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn()
     with Progress(*columns, console=console, disable=not (folder and console.is_terminal)) as progress:
         for photo, target in progress.track(jobs):
             try:
-                write(exported.stylize(session, read(photo), config.strength), target, config.quality)
+                write(model.stylize(read(photo), config.strength), target, config.quality)
             except RequestError as error:
                 message = str(error) if str(photo) in str(error) else f"{photo}: {error}"
                 if not folder:
