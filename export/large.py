@@ -81,7 +81,7 @@ class Model:
         scale = (max(self._tiles.above, 0.1) * 1e6 / (height * width)) ** 0.5
         size = round(height * scale), round(width * scale)
         small = exported.at_least(resize(picture.rgb, (max(1, size[0]), max(1, size[1]))))
-        session = exported.open_session(norms.measuring(model).SerializeToString(), self._threads)
+        session = exported.open_session(norms.measuring(model).SerializeToString(), self._threads, arena=False)
         rgba = np.dstack([small, np.full(small.shape[:2], 255, np.uint8)])
         (found,) = session.run(None, {INPUT: rgba[None]})
         return norms.unpacked(model, found)

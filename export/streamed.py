@@ -83,7 +83,8 @@ class Kept:
         half = np.empty((rows.stop - rows.start, columns.stop - columns.start, self._channels), np.float16)
         for row, line in enumerate(half, rows.start):
             self._file.seek(self._place(row, columns))
-            self._file.readinto(line.data)
+            if self._file.readinto(line.data) != line.nbytes:
+                raise NoRoom
         return np.ascontiguousarray(half.transpose(2, 0, 1)[None], np.float32)
 
     def _place(self, row: int, columns: slice) -> int:
@@ -156,7 +157,7 @@ class Stream:
         """Each tile, with its margin, and what a pass computes of it: the target, then what is to be kept."""
         graph = norms.part(norms.known(self.model, known), [step.target, *step.keep], step.sources)
         inputs = {value.name for value in graph.graph.input}
-        session = exported.open_session(graph.SerializeToString(), self.threads)
+        session = exported.open_session(graph.SerializeToString(), self.threads, arena=False)
         for name in [name for name in self.kept if name not in step.sources]:
             del self.kept[name]
         self.kept |= {name: Kept(self.width // int(self.steps[name])) for name in step.keep}

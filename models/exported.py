@@ -50,10 +50,14 @@ def load(path: Path, threads: int = 0) -> onnxruntime.InferenceSession:
     return session
 
 
-def open_session(model: Path | bytes, threads: int = 0) -> onnxruntime.InferenceSession:
-    """Any file, or its bytes, that ONNX Runtime loads; on the CPU. Its own exceptions pass."""
+def open_session(model: Path | bytes, threads: int = 0, arena: bool = True) -> onnxruntime.InferenceSession:
+    """Any file, or its bytes, that ONNX Runtime loads; on the CPU. Its own exceptions pass.
+
+    Without an `arena` it takes memory as it goes, and less of it: it neither rounds up nor keeps any.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.enable_cpu_mem_arena = arena
     # Weights stored in 8 bits are widened once, not on every run (at 384x384 73 ms instead of 83, on x86).
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     options.log_severity_level = 4  # what goes wrong is said once, in the caller's sentence
