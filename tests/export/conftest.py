@@ -18,7 +18,7 @@ from tests.conftest import Run
 TRAINED = Path(__file__).parents[1] / "assets" / "swirls.safetensors"
 SHAPES = (64, 96), (128, 128)  # of `packages`
 MODELS = {"mobile": ModelConfig("mobile", 0.25, 1), "johnson": ModelConfig("johnson", 0.25, 1)}
-SETTINGS = "coreml.sizes=[96x64]", "measure.sizes=[64x48]", "measure.threads=[1]", "measure.repeats=1"
+SETTINGS = "onnx.tile=128", "coreml.sizes=[96x64]", "measure.sizes=[64x48]", "measure.threads=[1]", "measure.repeats=1"
 CARD: dict[str, dict[str, Any]] = {
     "style": {
         **{"name": "swirls", "artist": "Ünal", "licence": "CC0-1.0"},
