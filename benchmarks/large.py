@@ -24,7 +24,7 @@ WAYS = {
     "whole": ["tiles.above=1e6"],
     "exact": ["tiles.above=0"],
     "exact, no file": ["tiles.above=0", "tiles.scratch=0"],
-    "thumbnail": ["tiles.statistics=thumbnail", "tiles.above=1"],
+    "thumbnail": ["tiles.above=0", "tiles.statistics=thumbnail"],
 }
 COMPARED = 4.0  # megapixels up to which results are compared, and so written as PNG
 

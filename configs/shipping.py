@@ -105,6 +105,7 @@ class TilesConfig:
     above: float = number(0)
     side: int = number(64, 4096)
     statistics: str = choice("exact", "thumbnail")
+    thumbnail: float = number(0.01)
     scratch: int = number(0)
 
 

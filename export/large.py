@@ -14,13 +14,10 @@ import numpy as np
 
 from impasto.configs.errors import RequestError
 from impasto.configs.shipping import TilesConfig
-from impasto.export.label import INPUT
 from impasto.models import exported
 from impasto.models.pictures import Picture, resize
 
 if TYPE_CHECKING:
-    import onnx
-
     from impasto.export.norms import Statistics
 
 Tell = Callable[[float], None]
@@ -36,25 +33,22 @@ class Model:
 
     def __init__(self, model: Path, threads: int, tiles: TilesConfig) -> None:
         self._path, self._threads, self._tiles = exported.find(model), threads, tiles
-        self._session: Any = exported.load(self._path, threads)
+        self._session = exported.load(self._path, threads, arena=False)
         self._one = Lock()
 
     def stylize(self, picture: Picture, strength: float = 1.0, tell: Tell = lambda done: None) -> Picture:
         """A stylized picture; size, alpha and profile stay. Raises RequestError."""
-        session = self._session or exported.load(self._path, self._threads)
         height, width = picture.rgb.shape[:2]
         if height * width <= self._tiles.above * 1e6:
-            self._session = session
-            return exported.stylize(session, picture, strength)
-        feeds = exported.strength_feed(session, strength)
-        with self._one:
-            session = self._session = None  # and gone is the memory that its last picture took
-            try:
+            return exported.stylize(self._session, picture, strength)
+        feeds = exported.strength_feed(self._session, strength)
+        try:
+            with self._one:
                 return self._in_tiles(picture, feeds, tell)
-            except RequestError:
-                raise
-            except Exception as error:  # ONNX Runtime's errors share no narrower base
-                raise exported.failure(error, height, width) from error
+        except RequestError:
+            raise
+        except Exception as error:  # ONNX Runtime's errors share no narrower base
+            raise exported.failure(error, height, width) from error
 
     def _in_tiles(self, picture: Picture, feeds: dict[str, Any], tell: Tell) -> Picture:
         if self._path.suffix == ".ort":
@@ -68,20 +62,11 @@ class Model:
 
         model = onnx.load(self._path)
         height, width = picture.rgb.shape[:2]
-        known = self._of_thumbnail(model, picture) if self._tiles.statistics == "thumbnail" else []
+        known: Statistics = []
+        scale = (self._tiles.thumbnail * 1e6 / (height * width)) ** 0.5
+        if self._tiles.statistics == "thumbnail" and scale < 1:
+            small = resize(picture.rgb, (max(1, round(height * scale)), max(1, round(width * scale))))
+            known = Stream(model, exported.at_least(small), self._threads, self._tiles).statistics()
         stream = Stream(model, exported.at_least(picture.rgb), self._threads, self._tiles, tell)
         rgb = stream.stylized(known, feeds)[:height, :width]
         return replace(picture, rgb=np.ascontiguousarray(rgb))
-
-    def _of_thumbnail(self, model: "onnx.ModelProto", picture: Picture) -> "Statistics":
-        """The statistics of a smaller copy, of as many pixels as are still worked on whole."""
-        from impasto.export import norms
-
-        height, width = picture.rgb.shape[:2]
-        scale = (max(self._tiles.above, 0.1) * 1e6 / (height * width)) ** 0.5
-        size = round(height * scale), round(width * scale)
-        small = exported.at_least(resize(picture.rgb, (max(1, size[0]), max(1, size[1]))))
-        session = exported.open_session(norms.measuring(model).SerializeToString(), self._threads, arena=False)
-        rgba = np.dstack([small, np.full(small.shape[:2], 255, np.uint8)])
-        (found,) = session.run(None, {INPUT: rgba[None]})
-        return norms.unpacked(model, found)

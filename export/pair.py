@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from impasto.configs.errors import CheckError, RequestError
 from impasto.export import fields, norms, variants
 from impasto.export.golden import Pixels
-from impasto.export.label import INPUT, OUTPUT, STATISTICS, pair_contract
+from impasto.export.label import INPUT, OUTPUT, STATISTICS, VARIANT, pair_contract
 from impasto.models.exported import CARD
 
 STATS, TILE = "android/stats.onnx", "android/tile.onnx"
@@ -51,7 +51,7 @@ def write(model: onnx.ModelProto, folder: Path, side: int) -> dict[str, Any]:
     properties = {item.key: item.value for item in model.metadata_props if item.key not in (CARD, "contract")}
     for name, part in ((STATS, norms.measuring(model)), (TILE, norms.given(model, side))):
         stored = variants.fp16_stored(part)
-        kept = {item.key: item.value for item in stored.metadata_props if item.key == variants.VARIANT}
+        kept = {item.key: item.value for item in stored.metadata_props if item.key == VARIANT}
         onnx.helper.set_model_props(stored, properties | kept | {MARGIN: str(margin), MULTIPLE: str(multiple)})
         (folder / name).write_bytes(stored.SerializeToString(deterministic=True))
     contract = pair_contract(side, sum(norms.channels(model)))

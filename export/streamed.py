@@ -57,14 +57,17 @@ class NoRoom(Exception):  # noqa: N818 - no error: the way without a file is lef
 
 
 class Kept:
-    """A value [C, H, W] of a whole picture in a temporary file, in 16 bits."""
+    """A value [C, H, W] of a whole picture in a temporary file, in 16 bits. Everything raises NoRoom."""
 
     def __init__(self, width: int) -> None:
         self._width, self._channels = width, 0
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - it goes with this object
+        try:
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - it goes with this object
+        except OSError as error:
+            raise NoRoom from error
 
     def write(self, rows: slice, columns: slice, values: Floats) -> None:
-        """Keep values [C, h, w], a part of the whole. Raises NoRoom."""
+        """Keep values [C, h, w], a part of the whole."""
         self._channels = len(values)
         with np.errstate(over="ignore"):
             half = np.ascontiguousarray(values.astype(np.float16).transpose(1, 2, 0))
@@ -109,7 +112,12 @@ class Stream:
     """An ONNX file of io `pixels` on one large picture [H, W, 3], both sides 16 px or more."""
 
     def __init__(
-        self, model: onnx.ModelProto, rgb: Pixels, threads: int, config: TilesConfig, tell: Callable[[float], None]
+        self,
+        model: onnx.ModelProto,
+        rgb: Pixels,
+        threads: int,
+        config: TilesConfig,
+        tell: Callable[[float], None] = lambda done: None,
     ) -> None:
         self.model, self.rgb, self.threads, self.config, self.tell = model, rgb, threads, config, tell
         self.multiple = fields.multiple(model)
@@ -118,38 +126,53 @@ class Stream:
         self.boxes = boxes(self.height, self.width, config.side, self.multiple)
         self.kept: dict[str, Kept] = {}
 
+    def statistics(self) -> norms.Statistics:
+        """Mean and variance of what each norm of the network normalises. What ONNX Runtime raises passes."""
+        known: list[tuple[Floats, Floats]] = []
+        self._run(known, {}, None)
+        return known
+
     def stylized(self, statistics: norms.Statistics, feeds: dict[str, Any]) -> Pixels:
         """The stylized picture [H, W, 3]. Norms without `statistics` are measured; `feeds` are further inputs.
 
         What ONNX Runtime raises passes.
         """
-        known = [*statistics]
-        try:
-            return self._passes(known, feeds, self._room())
-        except NoRoom:
-            self.kept.clear()
-            return self._passes(known, feeds, 0)
-
-    def _passes(self, known: list[tuple[Floats, Floats]], feeds: dict[str, Any], room: float) -> Pixels:
-        passes = self._plan(len(known), room)
-        total, done = sum(step.work for step in passes), 0.0
         result = np.empty_like(self.rgb)
+        self._run([*statistics], feeds, result)
+        return result
+
+    def _run(self, known: list[tuple[Floats, Floats]], feeds: dict[str, Any], result: Pixels | None) -> None:
+        """Measure the norms that are not yet known, adding to these, and fill in the result if there is one."""
+        try:
+            self._passes(known, feeds, result, self._room())
+        except NoRoom:
+            self._passes(known, feeds, result, 0)
+        finally:
+            self.kept.clear()
+
+    def _passes(
+        self, known: list[tuple[Floats, Floats]], feeds: dict[str, Any], result: Pixels | None, room: float
+    ) -> None:
+        passes = self._plan(len(known), room)[: None if result is not None else -1]
+        total, done = sum(step.work for step in passes), 0.0
         for step in passes:
             moments = Moments()
             for number, (box, outer, values) in enumerate(self._tiles(step, known, feeds)):
-                if step.target == OUTPUT:
+                if result is not None and step.target == OUTPUT:
                     tile = values[0][0][box.within(outer, 1)][..., :3]
                     result[box.top : box.bottom, box.left : box.right] = tile
                 else:
                     moments.add(self._inner(step.target, box, outer, values[0]))
-                    for name, value in zip(step.keep, values[1:], strict=True):
-                        whole = box.within(Box(0, 0, self.height, self.width), int(self.steps[name]))
-                        self.kept[name].write(*whole, self._inner(name, box, outer, value))
+                    self._keep(step, box, outer, values[1:])
                 self.tell((done + step.work * (number + 1) / len(self.boxes)) / total)
             done += step.work
             if step.target != OUTPUT:
                 known.append(moments.result())
-        return result
+
+    def _keep(self, step: Pass, box: Box, outer: Box, values: Sequence[Floats]) -> None:
+        for name, value in zip(step.keep, values, strict=True):
+            whole = box.within(Box(0, 0, self.height, self.width), int(self.steps[name]))
+            self.kept[name].write(*whole, self._inner(name, box, outer, value))
 
     def _tiles(
         self, step: Pass, known: norms.Statistics, feeds: dict[str, Any]
@@ -158,9 +181,9 @@ class Stream:
         graph = norms.part(norms.known(self.model, known), [step.target, *step.keep], step.sources)
         inputs = {value.name for value in graph.graph.input}
         session = exported.open_session(graph.SerializeToString(), self.threads, arena=False)
-        for name in [name for name in self.kept if name not in step.sources]:
-            del self.kept[name]
-        self.kept |= {name: Kept(self.width // int(self.steps[name])) for name in step.keep}
+        self.kept = {name: kept for name, kept in self.kept.items() if name in step.sources} | {
+            name: Kept(self.width // int(self.steps[name])) for name in step.keep
+        }
         for box in self.boxes:
             outer = box.grown(step.margin, self.height, self.width)
             given = {name: value for name, value in feeds.items() if name in inputs}
@@ -196,7 +219,7 @@ class Stream:
         steps = {name: self.steps[name] for name in sources}
         graph = norms.part(self.model, [target, *keep], sources)
         margin = fields.margin(fields.of(graph, steps), [target, *keep], max(steps.values(), default=1))
-        work = sum(
+        work = 1 + sum(
             math.prod(shapes[node.input[1]]) / int(self.steps[node.output[0]]) ** 2
             for node in graph.graph.node
             if node.op_type == "Conv"
@@ -205,7 +228,10 @@ class Stream:
 
     def _room(self) -> float:
         """Bytes that the temporary file may take: half of what is free, at most."""
-        return min(self.config.scratch * 1e6, shutil.disk_usage(tempfile.gettempdir()).free / 2)
+        try:
+            return min(self.config.scratch * 1e6, shutil.disk_usage(tempfile.gettempdir()).free / 2)
+        except OSError:
+            return 0
 
 
 def _shapes(model: onnx.ModelProto) -> dict[str, list[int]]:

@@ -36,14 +36,14 @@ def find(path: Path) -> Path:
     return path
 
 
-def load(path: Path, threads: int = 0) -> onnxruntime.InferenceSession:
+def load(path: Path, threads: int = 0, arena: bool = True) -> onnxruntime.InferenceSession:
     """Load an exported file, or the one in a bundle's folder, or raise RequestError; on the CPU.
 
-    `threads` 0 lets ONNX Runtime choose.
+    `threads` 0 lets ONNX Runtime choose; of `arena` see open_session.
     """
     path = find(path)
     try:
-        session = open_session(path, threads)
+        session = open_session(path, threads, arena)
     except Exception as error:  # ONNX Runtime's errors share no narrower base
         raise RequestError(f"{path} is no model that ONNX Runtime can load: {_reason(error)}") from error
     _check(session, path)
