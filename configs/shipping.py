@@ -16,9 +16,13 @@ _SIDES = range(32, 4097, 4)  # px of a Core ML package: networks halve a picture
 
 @dataclass
 class OnnxConfig:
-    """The Android file: RGBA bytes in and out (`pixels`), or float RGB 0..255 NCHW (`float`)."""
+    """The Android file: RGBA bytes in and out (`pixels`), or float RGB 0..255 NCHW (`float`).
+
+    `tile` is the side in px of the tiles of the pair for large pictures, which goes with `pixels`.
+    """
 
     io: str = choice("pixels", "float")
+    tile: int = number(32, 4096, 4)
 
 
 @dataclass
@@ -103,6 +107,17 @@ class ExportConfig:
 
 
 @dataclass
+class TilesConfig:
+    """How impasto-stylize works on pictures of more than `above` megapixels, and with how much memory and disk."""
+
+    above: float = number(0)
+    side: int = number(64, 4096)
+    statistics: str = choice("exact", "thumbnail")
+    thumbnail: float = number(0.01)
+    scratch: int = number(0)
+
+
+@dataclass
 class StylizeConfig:
     """impasto-stylize: run an exported ONNX file on a photo or a folder of photos."""
 
@@ -112,6 +127,7 @@ class StylizeConfig:
     strength: float = number(0, 1)
     threads: int = number(0, 1024)
     quality: int = number(1, 100)
+    tiles: TilesConfig = MISSING
 
 
 @dataclass

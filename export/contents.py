@@ -20,6 +20,7 @@ from impasto.export import (
     memory,
     onnx_file,
     operators,
+    pair,
     proof,
     sealed,
     variants,
@@ -67,12 +68,19 @@ def fill(network: networks.Transformer, folder: Path, config: ExportConfig, labe
     android = _android(network, folder, config, label)
     say("writing the Core ML packages")
     ios = _ios(network, folder, config, label, photos)
-    for caller in (guide.SWIFT, guide.KOTLIN)[: 2 if config.onnx.io == "pixels" else 1]:
+    for caller in guide.CALLERS if config.onnx.io == "pixels" else (guide.SWIFT,):
         shutil.copyfile(Path(__file__).parent / "callers" / Path(caller).name, folder / caller)
     if config.onnx.io == "pixels":
         web.copy_page(folder, tools)
     runtimes = at_hand(config.parity.runtimes, tools, config.onnx.io)
     rows, lacking = proof.onnx(folder, android, pictures, runtimes, say)
+    for_large: dict[str, Any] = {}
+    if config.onnx.io == "pixels":
+        say("writing the pair for large pictures")
+        bound = Bound(largest=config.parity.fp16).facts()
+        for_large = {"pair": pair.write(onnx.load(folder / IN_BUNDLE), folder, config.onnx.tile) | {"bound": bound}}
+        if "onnxruntime" in config.parity.runtimes:
+            rows += proof.pair(folder, for_large["pair"], stylize, "PyTorch", say)
     proof.hold(rows)  # before the slow part
     if "coreml" in config.parity.runtimes:
         proof.withstand(folder, ios, say)
@@ -84,7 +92,7 @@ def fill(network: networks.Transformer, folder: Path, config: ExportConfig, labe
         measured = measure.measure(folder, names, config.measure, say)
         sealed.write(folder / MEASURED, measured)
     say("counting operators")
-    return Contents(android, ios, rows, lacking, _facts(folder, config), measured)
+    return Contents(android, ios, rows, lacking, _facts(folder, config) | for_large, measured)
 
 
 def reference(network: networks.Transformer) -> golden.Stylize:

@@ -9,6 +9,8 @@ from typing import Any
 from impasto.export.label import Contract, Label, sentence
 
 KOTLIN, SWIFT = "android/StyleTransfer.kt", "ios/StyleTransfer.swift"
+KOTLIN_LARGE, SWIFT_LARGE = "android/StyleTransferLarge.kt", "ios/StyleTransferLarge.swift"
+CALLERS = KOTLIN, SWIFT, KOTLIN_LARGE, SWIFT_LARGE
 _ANDROID, _SMALLEST = "android/model.onnx", "android/model.int8.onnx"
 _LIBRARY = "com.microsoft.onnxruntime:onnxruntime-android:1.29.0"  # what tests/export/test_callers.py runs
 
@@ -68,10 +70,14 @@ _FILES = {
     "android/model.ort": "`model.onnx` in ONNX Runtime's own format, which a reduced build of the library asks for",
     r"android/.*\.config": "the operators that such a build must hold (`build.py --include_ops_by_config`)",
     KOTLIN: "runs the file on a `Bitmap`: copy it into the app",
+    "android/stats.onnx": "of the pair for large photos: measures a photo; weights kept in 16 bits",
+    "android/tile.onnx": "and this one paints a tile by what was measured",
+    KOTLIN_LARGE: "runs the pair on a `Bitmap` of any size",
     r"ios/Model_\d+x\d+\.mlpackage": "for Core ML on iOS 16 and later, of one fixed size, in 16-bit floats",
     r"ios/Model_\d+x\d+_int8\.mlpackage": "the same with weights kept in 8 bits",
     r"ios/Model_ios18\.mlpackage": "for iOS 18: every size in one package, as functions that share their weights",
     SWIFT: "runs a package on a `CGImage` or `CVPixelBuffer`: copy it into the app",
+    SWIFT_LARGE: "runs the pair of `android/` on a `CGImage` of any size, on ONNX Runtime",
     "golden/": "photos and what the network makes of them, as PNG: for your own tests",
     "preview/": "`index.html`: the style in a browser; `impasto-preview bundle=.` serves it",
 }
@@ -115,6 +121,17 @@ _PIXELS_ANDROID = """\
 
    Any size from 16 pixels a side works, any `Bitmap.Config` too, and transparency is kept. The class itself mixes by
    `strength`: the Java library of ONNX Runtime gives a file no optional input. It needs ONNX Runtime 1.17 or later.
+4. For photos of more than a few megapixels, copy `android/StyleTransferLarge.kt` and the pair `android/stats.onnx` and
+   `android/tile.onnx`, too. It paints tile by tile, without seams, in memory that does not grow with the photo:
+
+   ```kotlin
+   val large = impasto.StyleTransferLarge(context)
+   val painted = large.stylizeLarge(photo) { done -> show(done) }  // from 0 to 1
+   large.close()
+   ```
+
+   A tile is normalised by statistics of the whole photo. They are measured on a small copy, so the look comes out a
+   little different from `stylize`; `measured =` sets how many pixels the copy has.
 """
 _FLOATS_ANDROID = """\
 1. In `build.gradle.kts` add `implementation("%(library)s")` (or another from 1.14 on), and copy `android/%(model)s` to
@@ -143,12 +160,12 @@ _FLOATS_ANDROID = """\
    ```
 """
 _MEMORY = """\
-Time and memory grow with the number of pixels: scale a photo down first. Weights and the pictures inside the network
+Time and memory of `%(model)s` grow with the number of pixels. Weights and the pictures inside the network
 take this much, by calculation; ONNX Runtime needs more for its own work, on a computer about twice as much in all:
 
 | size | MB |
 | --- | ---: |
-%s
+%(rows)s
 """
 _IOS = """\
 1. Drag `%(package)s` and `ios/StyleTransfer.swift` into the Xcode project, and tick the app's target.
@@ -169,7 +186,12 @@ _IOS = """\
 
 A package works at a fixed size. `StyleTransfer` stretches the whole photo to that size, and the painted one back to the
 photo's own: take the package whose shape is nearest to your photos. Here are %(sizes)s; others come from a new export,
-with `coreml.sizes=`."""
+with `coreml.sizes=`.%(large)s"""
+_IOS_LARGE = """
+
+For large photos there is `ios/StyleTransferLarge.swift`, which paints tile by tile at the photo's own size. It runs
+`android/stats.onnx` and `android/tile.onnx` on ONNX Runtime's Swift package, not on Core ML; how tiles are cut is in
+`manifest.json`, under `android` and `pair`."""
 _CHECKED = """\
 Each file was run on a computer, on the pictures in `golden/` or others made like them, and compared with PyTorch, byte
 by byte. Colours go from 0 to 255; PSNR is over all bytes, and higher is nearer.
@@ -180,10 +202,10 @@ by byte. Colours go from 0 to 255; PSNR is over all bytes, and higher is nearer.
 
 - Run in %(runtimes)s.
 - A *reference interpreter* computes what a Core ML package says, in its own 16-bit floats; it is not Apple's runtime.
-  Core ML itself runs on Apple's systems alone and was **not** run; `StyleTransfer.swift` was parsed, **not** compiled.
+  Core ML itself runs on Apple's systems alone and was **not** run; the Swift callers were parsed, **not** compiled.
 %(kotlin)s- Nothing was run or timed on a phone."""
 _CHECKED_KOTLIN = """\
-- `StyleTransfer.kt` is compiled and run by impasto's tests, on a computer, with the Java library of ONNX Runtime
+- The Kotlin callers are compiled and run by impasto's tests, on a computer, with the Java library of ONNX Runtime
   1.29.0 and a stand-in for Android's `Bitmap`.
 """
 
@@ -199,7 +221,11 @@ def readme(facts: Facts) -> str:
         promise=_PIXELS_PROMISE if pixels else _FLOATS_PROMISE,
         android=(_PIXELS_ANDROID if pixels else _FLOATS_ANDROID)
         % {"model": model, "library": _LIBRARY, "manifest": _MANIFEST},
-        memory=_MEMORY % "\n".join(f"| {width}x{height} | {size:,.0f} |" for width, height, size in facts.memory),
+        memory=_MEMORY
+        % {
+            "model": model,
+            "rows": "\n".join(f"| {width}x{height} | {size:,.0f} |" for width, height, size in facts.memory),
+        },
         ios=_ios(facts),
         checked=_CHECKED
         % {
@@ -229,7 +255,8 @@ def _ios(facts: Facts) -> str:
     width, height = (512, 512) if (512, 512) in sizes else sizes[len(sizes) // 2]
     name = f"Model_{width}x{height}"
     listed = ", ".join(f"{width}x{height}" for width, height in sizes)
-    return _IOS % {"package": f"ios/{name}.mlpackage", "name": name, "sizes": listed}
+    large = _IOS_LARGE if facts.onnx["input"]["type"] == "uint8" else ""
+    return _IOS % {"package": f"ios/{name}.mlpackage", "name": name, "sizes": listed, "large": large}
 
 
 def _parity_rows(parity: Sequence[Mapping[str, Any]]) -> list[str]:

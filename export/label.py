@@ -9,6 +9,7 @@ from impasto.models.exported import MIN_SIDE, STRENGTH
 
 INPUT = "image"
 OUTPUT = "stylized"
+STATISTICS = "statistics"  # float32 [2, channels]: means, then variances, of each instance norm in turn
 OPSET = 18  # ONNX 1.13: what torch's exporter writes natively
 IR = 8  # of ONNX 1.13 too, so that ONNX Runtime 1.14 and later load the file
 SPECIFICATION = 7  # Core ML's number for iOS 16
@@ -66,6 +67,22 @@ def onnx_contract(io: str) -> Contract:
         "sides": f"any height and width from {MIN_SIDE} on; the output is as large as the input",
         "opset": OPSET,
         "ir_version": IR,
+    }
+
+
+def pair_contract(side: int, channels: int) -> dict[str, Contract]:
+    """The contracts of the two files for large pictures, whose instance norms have so many channels in all."""
+    whole = onnx_contract("pixels")
+    tile = {"shape": [1, side, side, 4]}
+    statistics = {
+        "name": STATISTICS,
+        "type": "float32",
+        "shape": [2, channels],
+        "values": "mean and variance of what each instance norm normalises, over the picture",
+    }
+    return {
+        "stats": {"inputs": [whole["input"]], "output": statistics},
+        "tile": {"inputs": [whole["input"] | tile, statistics], "output": whole["output"] | tile},
     }
 
 

@@ -57,7 +57,7 @@ def _child(path: Path, width: int, height: int, threads: int, repeats: int) -> R
     return figures
 
 
-def _peak() -> float:
+def peak() -> float:
     """The most memory that this process had, in MiB."""
     status = Path("/proc/self/status")
     if status.exists():  # Linux hands ru_maxrss on from the process before exec
@@ -70,7 +70,7 @@ def _main(path: str, *numbers: str) -> None:
     image = picture(height, width)
     rgba = np.dstack([image, np.full((height, width), 255, np.uint8)])[None]
     planes = np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32)
-    before = _peak()
+    before = peak()
     session = exported.open_session(Path(path), threads)
     feeds = {INPUT: rgba if session.get_inputs()[0].type == "tensor(uint8)" else planes}
     seconds = []
@@ -79,7 +79,7 @@ def _main(path: str, *numbers: str) -> None:
         session.run([OUTPUT], feeds)
         seconds.append(time.perf_counter() - started)
     ms = round(1000 * statistics.median(seconds[1:]), 1)
-    print(json.dumps({"ms": ms, "peak_mib": round(_peak() - before)}))
+    print(json.dumps({"ms": ms, "peak_mib": round(peak() - before)}))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from typing import Any
 from impasto.configs.errors import CheckError
 from impasto.export.golden import Golden, Stylize, extremes, make
 from impasto.export.parity import Bound, Row, compare
-from impasto.export.runtimes import Runtime
+from impasto.export.runtimes import OnnxRuntime, Runtime
+from impasto.models import exported
 
 Say = Callable[[str], None]
 
@@ -56,6 +57,25 @@ def onnx(
                 for golden, pixels in zip(pictures, found, strict=True)
             ]
     return rows, lacking
+
+
+def pair(folder: Path, facts: dict[str, Any], stylize: Stylize, reference: str, say: Say) -> list[Row]:
+    """The difference of the pair for large pictures, `facts` as in the manifest, on a picture of several tiles.
+
+    `stylize` makes what it is compared with, and `reference` says what that is.
+    """
+    from impasto.export import pair as files  # loads onnx
+
+    runtime, cut = OnnxRuntime(), files.cut_of(facts)
+    golden = make(stylize, *files.size(cut))
+    say(f"{runtime.name} runs {facts['tile']} at {golden.name}")
+    try:
+        stats, tile = (exported.open_session(folder / facts[name]) for name in ("stats", "tile"))
+        found = files.stylize(tile, golden.photo, files.measure(stats, golden.photo), cut)
+    except Exception as error:  # ONNX Runtime's errors share no narrower base
+        reason = " ".join(str(error).split(" : ")[-1].split())[:200]
+        raise CheckError(f"{facts['tile']} does not run in {runtime.name}: {reason}") from error
+    return [compare(golden, found, facts["tile"], runtime.name, Bound(**facts["bound"]), reference)]
 
 
 def coreml(

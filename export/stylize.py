@@ -1,16 +1,27 @@
 """impasto-stylize: an exported file on one photo, or on a folder of them."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from impasto.configs.app import run
 from impasto.configs.errors import RequestError
 from impasto.configs.shipping import StylizeConfig
-from impasto.models import exported, zoo
+from impasto.export import large
+from impasto.models import zoo
 from impasto.models.pictures import SUFFIXES, WRITABLE, check_writable, find_pictures, read, write
 
 
@@ -23,23 +34,32 @@ def task(config: StylizeConfig) -> None:
     """Stylize what `config.input` names. A photo that fails in a folder is skipped and listed on stderr at the end."""
     source, output = Path(config.input).expanduser(), Path(config.output).expanduser()
     jobs = plan(source, output)
-    session = exported.load(zoo.resolve(config.model, ".onnx"), config.threads)
+    model = large.Model(zoo.resolve(config.model, ".onnx"), config.threads, config.tiles)
     folder, failures, console = source.is_dir(), [], Console(stderr=True)
     columns = TextColumn("stylizing"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn()
-    with Progress(*columns, console=console, disable=not (folder and console.is_terminal)) as progress:
-        for photo, target in progress.track(jobs):
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("", total=len(jobs))
+        for number, (photo, target) in enumerate(jobs):
+            progress.update(bar, completed=number)
             try:
-                write(exported.stylize(session, read(photo), config.strength), target, config.quality)
+                tell = partial(_tell, progress, bar, number)
+                write(model.stylize(read(photo), config.strength, tell), target, config.quality)
             except RequestError as error:
                 message = str(error) if str(photo) in str(error) else f"{photo}: {error}"
                 if not folder:
                     raise RequestError(message) from error
                 failures.append(message)
+        progress.update(bar, completed=len(jobs))
     if failures:
         print(f"{_count(len(failures))} of {len(jobs)} skipped:", *failures, sep="\n  ", file=sys.stderr)
     if len(failures) == len(jobs):
         raise RequestError(f"none of the {len(jobs)} photos in {source} could be stylized")
     print(f"{_count(len(jobs) - len(failures))} written to {output if folder else jobs[0][1]}")
+
+
+def _tell(progress: Progress, bar: TaskID, before: int, done: float) -> None:
+    """A large photo counts bit by bit."""
+    progress.update(bar, completed=before + done)
 
 
 def plan(source: Path, output: Path) -> list[tuple[Path, Path]]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -12,7 +13,7 @@ from impasto.configs.app import run
 from impasto.configs.errors import CheckError, RequestError
 from impasto.configs.shipping import VerifyConfig
 from impasto.export import golden, manifest, proof, sealed, tables
-from impasto.export.label import INPUT, OUTPUT
+from impasto.export.label import Contract
 from impasto.export.manifest import MEASURED, Manifest
 from impasto.export.parity import Row
 from impasto.export.proof import Shipped
@@ -53,20 +54,30 @@ def check_contract(folder: Path, found: Manifest) -> None:
     """Raise CheckError unless each ONNX file takes and gives what the manifest promises."""
     contract = found["android"]["contract"]
     for shipped in found["android"]["models"]:
-        name = shipped["file"]
-        try:
-            session = exported.open_session(folder / name)
-        except Exception as error:  # ONNX Runtime's errors share no narrower base
-            raise CheckError(f"{name} cannot be opened by ONNX Runtime") from error
-        for end, values in ((INPUT, session.get_inputs()), (OUTPUT, session.get_outputs())):
-            promised = contract["input" if end == INPUT else "output"]
-            shape = [side if isinstance(side, int) else None for side in promised["shape"]]
-            kind = f"tensor({promised['type'].replace('float32', 'float')})"
-            given = [
-                (value.name, value.type, [s if isinstance(s, int) else None for s in value.shape]) for value in values
-            ]
-            if given != [(end, kind, shape)]:
-                raise CheckError(f"{name} has {given} where the manifest promises {end}, {kind}, {promised['shape']}")
+        _check_ends(folder, shipped["file"], [contract["input"]], contract["output"])
+    pair = found["android"].get("pair", {"contract": {}})  # files of io `float` have none
+    for name, ends in pair["contract"].items():
+        _check_ends(folder, pair[name], ends["inputs"], ends["output"])
+
+
+def _check_ends(folder: Path, name: str, inputs: list[Contract], output: Contract) -> None:
+    try:
+        session = exported.open_session(folder / name)
+    except Exception as error:  # ONNX Runtime's errors share no narrower base
+        raise CheckError(f"{name} cannot be opened by ONNX Runtime") from error
+    for promised, values in ((inputs, session.get_inputs()), ([output], session.get_outputs())):
+        given = [(value.name, value.type, _sides(value.shape)) for value in values]
+        wanted = [
+            (end["name"], f"tensor({end['type'].replace('float32', 'float')})", _sides(end["shape"]))
+            for end in promised
+        ]
+        if given != wanted:
+            raise CheckError(f"{name} has {given} where the manifest promises {wanted}")
+
+
+def _sides(shape: list[Any]) -> list[int | None]:
+    """A shape, with None for each side that is free."""
+    return [side if isinstance(side, int) else None for side in shape]
 
 
 def parity(
@@ -78,12 +89,15 @@ def parity(
     io = "pixels" if found["android"]["contract"]["input"]["type"] == "uint8" else "float"
     runtimes = at_hand(config.runtimes, Path(config.tools).expanduser(), io)
     rows, lacking = proof.onnx(folder, android, pictures, runtimes, say)
+    model = android[0].file
+    if "pair" in found["android"] and "onnxruntime" in config.runtimes:
+        rows += proof.pair(folder, found["android"]["pair"], partial(_run, folder / model), model, say)
     if "coreml" in config.runtimes:
         absent = [name for name in ("torch", "coremltools") if find_spec(name) is None]
         if absent:
             lacking["coreml"] = f"{' and '.join(absent)} is not installed, which reading Core ML packages needs"
         else:
-            ios, model = [Shipped.of(facts) for facts in found["ios"]["models"]], android[0].file
+            ios = [Shipped.of(facts) for facts in found["ios"]["models"]]
             rows += proof.coreml(folder, ios, pictures, partial(_run, folder / model), model, say)
     return rows, lacking
 

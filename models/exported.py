@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from impasto.configs.errors import RequestError
 from impasto.models.pictures import Picture
@@ -22,31 +23,41 @@ STRENGTH = "strength"
 CARD = "card"  # the key of the metadata that `card` reads
 
 
-def load(path: Path, threads: int = 0) -> onnxruntime.InferenceSession:
-    """Load an exported file, or the one in a bundle's folder, or raise RequestError; on the CPU.
-
-    `threads` 0 lets ONNX Runtime choose.
-    """
+def find(path: Path) -> Path:
+    """The exported file that a user names, by itself or by its bundle's folder, or RequestError where there is none."""
     if path.is_dir():
         if not (path / IN_BUNDLE).is_file():
             raise RequestError(
                 f"{path} is a folder but no bundle: it holds no {IN_BUNDLE}; name an exported .onnx or .ort file"
             )
-        path = path / IN_BUNDLE
+        return path / IN_BUNDLE
     if not path.is_file():
         raise RequestError(f"{path}: there is no such model; name an exported .onnx or .ort file, or a bundle's folder")
+    return path
+
+
+def load(path: Path, threads: int = 0, arena: bool = True) -> onnxruntime.InferenceSession:
+    """Load an exported file, or the one in a bundle's folder, or raise RequestError; on the CPU.
+
+    `threads` 0 lets ONNX Runtime choose; of `arena` see open_session.
+    """
+    path = find(path)
     try:
-        session = open_session(path, threads)
+        session = open_session(path, threads, arena)
     except Exception as error:  # ONNX Runtime's errors share no narrower base
         raise RequestError(f"{path} is no model that ONNX Runtime can load: {_reason(error)}") from error
     _check(session, path)
     return session
 
 
-def open_session(model: Path | bytes, threads: int = 0) -> onnxruntime.InferenceSession:
-    """Any file, or its bytes, that ONNX Runtime loads; on the CPU. Its own exceptions pass."""
+def open_session(model: Path | bytes, threads: int = 0, arena: bool = True) -> onnxruntime.InferenceSession:
+    """Any file, or its bytes, that ONNX Runtime loads; on the CPU. Its own exceptions pass.
+
+    Without an `arena` it takes memory as it goes, and less of it: it neither rounds up nor keeps any.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.enable_cpu_mem_arena = arena
     # Weights stored in 8 bits are widened once, not on every run (at 384x384 73 ms instead of 83, on x86).
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     options.log_severity_level = 4  # what goes wrong is said once, in the caller's sentence
@@ -59,23 +70,14 @@ def stylize(session: onnxruntime.InferenceSession, picture: Picture, strength: f
 
     `strength` mixes the stylized picture into the photo: 0 is the photo, 1 the stylized picture alone.
     """
-    feeds: dict[str, Any] = {}
-    if strength != 1:
-        if STRENGTH not in (value.name for value in session.get_overridable_initializers()):
-            raise RequestError(f"strength={strength:g} is more than this model can; export it again, or leave it at 1")
-        feeds[STRENGTH] = np.array(strength, np.float32)
+    feeds = strength_feed(session, strength)
     height, width = picture.rgb.shape[:2]
     alpha = np.full((height, width), 255, np.uint8) if picture.alpha is None else picture.alpha
-    rgba = np.dstack([picture.rgb, alpha])
-    below, right = max(0, MIN_SIDE - height), max(0, MIN_SIDE - width)
-    if below or right:
-        rgba = np.pad(rgba, ((0, below), (0, right), (0, 0)), mode="edge")
+    rgba = at_least(np.dstack([picture.rgb, alpha]))
     try:
         (stylized,) = session.run(["stylized"], {"image": rgba[None], **feeds})
     except Exception as error:  # as above
-        if any(words in str(error) for words in ("Failed to allocate", "bad_alloc", "bad allocation")):
-            raise RequestError(f"a picture of {width}x{height} needs more memory than there is; shrink it") from error
-        raise RequestError(f"a picture of {width}x{height} could not be stylized: {_reason(error)}") from error
+        raise failure(error, height, width) from error
     if stylized.shape != (1, *rgba.shape):
         raise RequestError(
             f"the model turns {rgba[None].shape} into {stylized.shape}; export it again with impasto-export"
@@ -83,6 +85,30 @@ def stylize(session: onnxruntime.InferenceSession, picture: Picture, strength: f
     stylized = np.ascontiguousarray(stylized[0, :height, :width])
     kept = None if picture.alpha is None else np.ascontiguousarray(stylized[..., 3])
     return Picture(np.ascontiguousarray(stylized[..., :3]), kept, picture.had_profile)
+
+
+def at_least(pixels: NDArray[np.uint8], side: int = MIN_SIDE) -> NDArray[np.uint8]:
+    """Pixels [H, W, C], continued below and to the right by those of the edge where a side is shorter than `side`."""
+    below, right = (max(0, side - length) for length in pixels.shape[:2])
+    if not (below or right):
+        return pixels
+    return np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="edge")
+
+
+def strength_feed(session: onnxruntime.InferenceSession, strength: float) -> dict[str, Any]:
+    """What a session is fed for a strength, nothing for 1. RequestError for a model that takes no other."""
+    if strength == 1:
+        return {}
+    if STRENGTH not in (value.name for value in session.get_overridable_initializers()):
+        raise RequestError(f"strength={strength:g} is more than this model can; export it again, or leave it at 1")
+    return {STRENGTH: np.array(strength, np.float32)}
+
+
+def failure(error: Exception, height: int, width: int) -> RequestError:
+    """The sentence for what ONNX Runtime raised on a picture of this size."""
+    if any(words in str(error) for words in ("Failed to allocate", "bad_alloc", "bad allocation")):
+        return RequestError(f"a picture of {width}x{height} needs more memory than there is; shrink it")
+    return RequestError(f"a picture of {width}x{height} could not be stylized: {_reason(error)}")
 
 
 def card(session: onnxruntime.InferenceSession) -> dict[str, Any]:

@@ -23,7 +23,7 @@ MAX_PIXELS = 178_956_970  # where Pillow itself refuses: 2 x 89 MP, half a gigab
 
 # Only formats that a photo comes in; Pillow also knows some that start programs (EPS) or have no magic number (TGA).
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000")
-_STRIP = 1 << 22  # pixels that are converted at once, so that a picture of MAX_PIXELS takes less than 2 GB
+_STRIP = 1 << 21  # pixels that are converted at once, so that a picture of MAX_PIXELS takes less than 2 GB
 _FLIPPED = {2: (1,), 3: (0, 1), 4: (0,), 5: (), 6: (1,), 7: (0, 1), 8: (0,)}  # by EXIF orientation, after the
 _SWAPPED = (5, 6, 7, 8)  # exchange of height and width: what brings a picture upright (EXIF 2.3, table 6)
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}  # of pictures, by the colour space of a profile
@@ -177,21 +177,23 @@ def opened(file: BinaryIO, name: str) -> Iterator[Image.Image]:
 def _picture(image: Image.Image) -> Picture:
     """The pixels, strip by strip: Pillow holds 4 bytes for each, and every step on the way makes a copy."""
     profile = image.info.get("icc_profile")
+    turn, size = _orientation(image), (image.height, image.width)
+    shape = size[::-1] if turn in _SWAPPED else size
+    rgb, alpha, managed = np.empty((*shape, 3), np.uint8), None, None
     white = _white(image) if _is_deep(image) else 0.0
-    rgb, alpha, managed = np.empty((image.height, image.width, 3), np.uint8), None, None
     rows = max(1, _STRIP // image.width)
     for top in range(0, image.height, rows):
         bottom = min(top + rows, image.height)
         whole = rows >= image.height
         base, clear = _split(image if whole else image.crop((0, top, image.width, bottom)), white)
         managed = _to_srgb(base, profile) if isinstance(profile, bytes) and profile else None
-        rgb[top:bottom] = np.asarray(managed or (base if base.mode == "RGB" else base.convert("RGB")))
+        strip = managed or (base if base.mode == "RGB" else base.convert("RGB"))
+        _lying(rgb, turn)[top:bottom] = np.asarray(strip)
         if clear is not None:
-            alpha = np.empty(rgb.shape[:2], np.uint8) if alpha is None else alpha
-            alpha[top:bottom] = np.asarray(clear)
+            alpha = np.empty(shape, np.uint8) if alpha is None else alpha
+            _lying(alpha, turn)[top:bottom] = np.asarray(clear)
     opaque = alpha is None or alpha.min() == 255
-    turn = _orientation(image)
-    return Picture(_upright(rgb, turn), None if alpha is None or opaque else _upright(alpha, turn), managed is not None)
+    return Picture(rgb, None if opaque else alpha, managed is not None)
 
 
 def _split(image: Image.Image, white: float) -> tuple[Image.Image, Image.Image | None]:
@@ -234,10 +236,10 @@ def _values(image: Image.Image) -> NDArray[np.float32]:
     return np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0, neginf=0)
 
 
-def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    if orientation in _SWAPPED:
-        pixels = pixels.swapaxes(0, 1)
-    return np.ascontiguousarray(np.flip(pixels, _FLIPPED.get(orientation, ())))
+def _lying(upright: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """A view of upright pixels as they lie in a file of that EXIF orientation."""
+    turned = np.flip(upright, _FLIPPED.get(orientation, ()))
+    return turned.swapaxes(0, 1) if orientation in _SWAPPED else turned
 
 
 def _orientation(image: Image.Image) -> int:

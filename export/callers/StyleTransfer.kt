@@ -12,6 +12,14 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import kotlin.math.roundToInt
 
+internal fun defaultThreads(): Int = Runtime.getRuntime().availableProcessors().coerceIn(1, 4)
+
+/** ONNX Runtime with its telemetry off, which works only before the library is first touched. */
+internal fun quietEnvironment(): OrtEnvironment {
+    Os.setenv("ORT_DISABLE_TELEMETRY", "1", true)
+    return OrtEnvironment.getEnvironment().apply { setTelemetry(false) }
+}
+
 /**
  * Paints photos in the style of this bundle. Needs ONNX Runtime 1.17 or newer and Android 7 (API 24) or newer.
  *
@@ -126,14 +134,6 @@ class StyleTransfer private constructor(
         const val MIN_SIDE = 16
         const val ONE = 1 shl 16 // strength 1 as an integer: 255 times it stays below 2^31
         const val BLOCK = 1 shl 14 // bytes that are worked on at a time: array access is far faster than a buffer's
-
-        fun defaultThreads(): Int = Runtime.getRuntime().availableProcessors().coerceIn(1, 4)
-
-        /** ONNX Runtime with its telemetry off, which works only before the library is first touched. */
-        fun quietEnvironment(): OrtEnvironment {
-            Os.setenv("ORT_DISABLE_TELEMETRY", "1", true)
-            return OrtEnvironment.getEnvironment().apply { setTelemetry(false) }
-        }
 
         fun bytes(count: Int): ByteBuffer = ByteBuffer.allocateDirect(count).order(ByteOrder.nativeOrder())
 

@@ -13,6 +13,7 @@ from impasto.configs.app import compose
 from impasto.configs.errors import CheckError, RequestError
 from impasto.export import bundle, contents, golden, proof, sealed
 from impasto.export.contents import Contents
+from impasto.export.guide import CALLERS
 from impasto.export.manifest import FORMAT, MEASURED, Manifest
 from impasto.export.parity import Bound, Row
 from impasto.export.proof import Shipped
@@ -80,6 +81,9 @@ def test_manifest(exported: tuple[Path, Run], saved: Path) -> None:
     assert (contract["input"]["type"], contract["input"]["shape"]) == ("uint8", [1, "height", "width", 4])
     assert manifest["android"]["operators"]["Conv"] > 0
     assert {"NNAPI", "XNNPACK"} <= {*manifest["android"]["execution_providers"]}
+    pair = manifest["android"]["pair"]
+    assert (pair["side"], pair["margin"], pair["multiple"]) == (128, 40, 4)
+    assert {pair["stats"], pair["tile"], *CALLERS} <= {*manifest["files"]}
     memory = [facts["bytes"] for facts in manifest["android"]["memory"]]
     assert memory == sorted(memory) and memory[0] > 1e6
     (row,) = [row for row in sealed.read(folder / MEASURED)["rows"] if row["file"] == "android/model.int8.onnx"]
@@ -106,6 +110,8 @@ def test_every_model_is_compared_and_within_its_bound(exported: tuple[Path, Run]
     sizes = {f"{width}x{height}" for height, width in golden.SIZES}
     for name in android:
         assert {row.picture for row in rows if row.file == name and row.runtime.startswith("ONNX Runtime 1")} == sizes
+    (row,) = [row for row in rows if row.file == "android/tile.onnx"]
+    assert row.bound == Bound(largest=2) and row.reference == "PyTorch"
     for name in ios:
         runtimes = {row.runtime.rsplit(", ", 1)[1] for row in rows if row.file == name and row.picture == "96x64"}
         assert {"fp32", "fp16"} <= runtimes

@@ -1,5 +1,6 @@
 """The callers that go into a bundle: StyleTransfer.kt is compiled and run, StyleTransfer.swift is parsed."""
 
+import math
 import os
 import platform
 import subprocess
@@ -8,27 +9,38 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import tree_sitter
 import tree_sitter_swift
 
+from impasto.export import pair
 from tests.export.conftest import Written
 from tests.heavy import missing, tool
 
 CALLERS = files("impasto.export") / "callers"
 ANDROID = Path(__file__).parents[1] / "assets" / "android"
+CUT = pair.Cut(side=96, margin=24, multiple=4)  # of the network that is run
 BINDINGS = "libonnxruntime4j_jni.so"
-# Case: width, height, config, has alpha, premultiplied, strength.
+# Case: width, height, config, has alpha, premultiplied, strength, pixels to measure (0: not in tiles).
 CASES = {
-    "opaque": (61, 40, "ARGB_8888", False, True, 1.0),
-    "larger": (130, 75, "ARGB_8888", False, True, 1.0),
-    "weaker": (61, 40, "ARGB_8888", False, True, 0.4),  # not 0.5, where ties are rounded up
-    "none": (61, 40, "ARGB_8888", False, True, 0.0),
-    "premultiplied": (61, 40, "ARGB_8888", True, True, 1.0),
-    "premultiplied_third": (40, 61, "ARGB_8888", True, True, 1 / 3),
-    "straight": (61, 40, "ARGB_8888", True, False, 1.0),
-    "converted": (16, 16, "RGB_565", False, True, 1.0),
+    "opaque": (61, 40, "ARGB_8888", False, True, 1.0, 0),
+    "larger": (130, 75, "ARGB_8888", False, True, 1.0, 0),
+    "weaker": (61, 40, "ARGB_8888", False, True, 0.4, 0),  # not 0.5, where ties are rounded up
+    "none": (61, 40, "ARGB_8888", False, True, 0.0, 0),
+    "premultiplied": (61, 40, "ARGB_8888", True, True, 1.0, 0),
+    "premultiplied_third": (40, 61, "ARGB_8888", True, True, 1 / 3, 0),
+    "straight": (61, 40, "ARGB_8888", True, False, 1.0, 0),
+    "converted": (16, 16, "RGB_565", False, True, 1.0, 0),
+    "large": (250, 150, "ARGB_8888", False, True, 1.0, 10**6),
+    "large_measured_small": (250, 150, "ARGB_8888", False, True, 1.0, 10**4),
+    "large_weaker": (97, 203, "RGB_565", False, True, 0.4, 10**6),
+    "large_none": (61, 40, "ARGB_8888", False, True, 0.0, 10**6),
+    "large_premultiplied": (170, 141, "ARGB_8888", True, True, 1.0, 10**6),
+    "large_straight": (170, 30, "ARGB_8888", True, False, 1.0, 10**6),
+    "large_in_graphics_memory": (99, 101, "HARDWARE", False, True, 1.0, 10**6),
+    "large_narrow": (16, 400, "ARGB_8888", False, True, 1.0, 10**6),
 }
 
 
@@ -41,7 +53,7 @@ def _run(*command: str | Path, **environment: str) -> str:
 
 def _stored(name: str) -> np.ndarray:
     """A photo [H,W,4] as Android keeps it."""
-    width, height, _, alpha, premultiplied, _ = CASES[name]
+    width, height, _, alpha, premultiplied, *_ = CASES[name]
     random = np.random.default_rng(len(name))
     pixels = random.integers(0, 256, (height // 4 + 1, width // 4 + 1, 4)).repeat(4, 0).repeat(4, 1)[:height, :width]
     if not alpha:
@@ -52,17 +64,34 @@ def _stored(name: str) -> np.ndarray:
     return pixels.astype(np.uint8)
 
 
-def _expected(name: str, session: onnxruntime.InferenceSession) -> np.ndarray:
+def _expected(name: str, folder: Path) -> np.ndarray:
     """What a caller must make of that photo, in floats, by ONNX Runtime in Python."""
-    *_, alpha, premultiplied, strength = CASES[name]
+    *_, alpha, premultiplied, strength, measured = CASES[name]
     stored = _stored(name)
     multiplied = alpha and premultiplied
     opacity = stored[..., 3:] / 255 if multiplied else np.ones((1, 1, 1))
     colours = stored[..., :3] / np.where(opacity == 0, 1, opacity)
     straight = np.concatenate([np.floor(colours + 0.5), stored[..., 3:]], axis=2).astype(np.uint8)
-    stylized = session.run(None, {"image": straight[None]})[0][0].astype(float)
+    stylized = (_in_tiles(straight, measured, folder) if measured else _whole(straight, folder)).astype(float)
     mixed = (stylized * strength + straight * (1 - strength))[..., :3] * opacity
     return np.concatenate([mixed, stored[..., 3:]], axis=2)
+
+
+def _session(folder: Path, name: str) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(folder / name)
+
+
+def _whole(photo: np.ndarray, folder: Path) -> np.ndarray:
+    return np.asarray(_session(folder, "model.onnx").run(None, {"image": photo[None]})[0][0])
+
+
+def _in_tiles(photo: np.ndarray, measured: int, folder: Path) -> np.ndarray:
+    step = math.ceil(math.sqrt(photo.shape[0] * photo.shape[1] / measured))
+    height, width = (side // step for side in photo.shape[:2])
+    squares = photo[: height * step, : width * step].reshape(height, step, width, step, 4)
+    small = np.floor(squares.mean((1, 3)) + 0.5).astype(np.uint8)
+    statistics = pair.measure(_session(folder, "stats.onnx"), small)
+    return pair.stylize(_session(folder, "tile.onnx"), photo, statistics, CUT)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +112,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory, written: Written) -> tuple
 
     _run(javac, "-d", folder / "stubs", *ANDROID.glob("android/**/*.java"))
     classes = f"{folder / 'stubs'}:{folder / 'classes.jar'}"
-    sources = ANDROID / "Main.kt", CALLERS / "StyleTransfer.kt"
+    sources = ANDROID / "Main.kt", CALLERS / "StyleTransfer.kt", CALLERS / "StyleTransferLarge.kt"
     _run(compiler, "-Werror", "-cp", classes, "-include-runtime", "-d", folder / "callers.jar", *map(str, sources))
 
     (folder / "libonnxruntime.so.1").symlink_to(library / "Linux" / "x64" / "libonnxruntime.so")
@@ -95,6 +124,8 @@ def printed(tmp_path_factory: pytest.TempPathFactory, written: Written) -> tuple
         _run(gcc, *flags, *named, "-o", folder / f"lib{name}.so", ANDROID / "bionic.c", *linked)
 
     (folder / "model.onnx").write_bytes(written("mobile", "pixels").read_bytes())
+    (folder / "android").symlink_to(folder)
+    assert pair.cut_of(pair.write(onnx.load(folder / "model.onnx"), folder, CUT.side)) == CUT
     lines = []
     for name, values in CASES.items():
         (folder / f"{name}.rgba").write_bytes(_stored(name).tobytes())
@@ -105,19 +136,12 @@ def printed(tmp_path_factory: pytest.TempPathFactory, written: Written) -> tuple
     return folder, dict(line.split(": ", 1) for line in text.splitlines())
 
 
-@pytest.fixture(scope="module")
-def session(written: Written) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(written("mobile", "pixels"))
-
-
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", CASES)
-def test_kotlin_paints_as_the_file_does(
-    name: str, printed: tuple[Path, dict[str, str]], session: onnxruntime.InferenceSession
-) -> None:
-    expected = _expected(name, session)
+def test_kotlin_paints_as_the_file_does(name: str, printed: tuple[Path, dict[str, str]]) -> None:
+    expected = _expected(name, printed[0])
     result = np.frombuffer((printed[0] / f"{name}.out").read_bytes(), np.uint8).reshape(expected.shape)
-    *_, alpha, premultiplied, strength = CASES[name]
+    *_, alpha, premultiplied, strength, _ = CASES[name]
     rounded = 0.5 if (alpha and premultiplied) or 0 < strength < 1 else 0  # by the caller, once more
     assert np.abs(result - expected).max() <= (0 if strength == 0 else 1 + rounded)
     assert abs((result - expected).mean()) < 0.05  # rounded, not cut off
@@ -133,6 +157,11 @@ def test_kotlin_paints_as_the_file_does(
         ("strength", "IllegalArgumentException: strength is NaN; it must be from 0 to 1"),
         ("threads", "IllegalArgumentException: threads is 0; it must be 1 or more"),
         ("model", "OrtException"),
+        ("large small", "IllegalArgumentException: The photo is 20x15 pixels; it must be 16 or more a side"),
+        ("large strength", "IllegalArgumentException: strength is 1.5; it must be from 0 to 1"),
+        ("large measured", "IllegalArgumentException: measured is 0; it must be 1 or more"),
+        ("large threads", "IllegalArgumentException: threads is 0; it must be 1 or more"),
+        ("large closed", "IllegalStateException: This StyleTransferLarge is closed; make a new one"),
         ("closed", "IllegalStateException: This StyleTransfer is closed; make a new one"),
         ("set", "ORT_DISABLE_TELEMETRY=1 in time"),
     ],
@@ -146,8 +175,9 @@ def _faults(node: tree_sitter.Node) -> list[str]:
     return here + [fault for child in node.children for fault in _faults(child)]
 
 
-def test_swift_has_no_syntax_error() -> None:
+@pytest.mark.parametrize("name", ["StyleTransfer.swift", "StyleTransferLarge.swift"])
+def test_swift_has_no_syntax_error(name: str) -> None:
     """Of Swift only the syntax is checked: no Swift compiler, and no Core ML, runs outside Apple's systems here."""
     parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_swift.language()))
-    tree = parser.parse((CALLERS / "StyleTransfer.swift").read_bytes())
+    tree = parser.parse((CALLERS / name).read_bytes())
     assert _faults(tree.root_node) == []

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 
+from impasto.configs.app import compose
 from impasto.configs.errors import RequestError
-from impasto.configs.shipping import StylizeConfig
 from impasto.export import stylize
 from impasto.models.pictures import read
 from tests.models.made_models import model
@@ -35,8 +35,8 @@ def save(path: Path, pixels: NDArray[np.uint8], **options: Any) -> Path:
 
 
 def ask(inverter: Path, source: Path, output: Path, strength: float = 1.0) -> None:
-    request = StylizeConfig(str(inverter), str(source), str(output), strength=strength, threads=1, quality=95)
-    stylize.task(request)
+    lines = f"model={inverter}", f"input={source}", f"output={output}", f"strength={strength}", "threads=1"
+    stylize.task(compose("stylize", lines))
 
 
 def test_one_photo(inverter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -129,12 +129,26 @@ def test_another_contract_fails(bundle: Path) -> None:
     found = sealed.read(bundle / "manifest.json")
     found["android"]["contract"]["input"]["type"] = "float32"
     sealed.write(bundle / "manifest.json", found)
-    with pytest.raises(CheckError, match=r"android/model\.onnx has .*uint8.* where the manifest promises image"):
+    with pytest.raises(CheckError, match=r"android/model\.onnx has .*uint8.* where the manifest promises .*float"):
         check(bundle)
     found["android"]["contract"]["input"]["type"] = "uint8"
     sealed.write(bundle / "manifest.json", found)
     rewrite(bundle, "android/model.fp16.onnx", b"no model")
     with pytest.raises(CheckError, match=r"android/model\.fp16\.onnx cannot be opened by ONNX Runtime"):
+        check(bundle)
+
+
+def test_another_pair_fails(bundle: Path) -> None:
+    tile = onnx.load(bundle / "android/tile.onnx")
+    for node in tile.graph.node:
+        if node.op_type == "BatchNormalization":
+            node.input[3], node.input[4] = node.input[4], node.input[3]
+            break
+    rewrite(bundle, "android/tile.onnx", tile.SerializeToString())
+    with pytest.raises(CheckError, match=r"android/tile\.onnx in .* differs from android/model\.onnx at .* than 2; "):
+        check(bundle)
+    rewrite(bundle, "android/tile.onnx", (bundle / "android/stats.onnx").read_bytes())
+    with pytest.raises(CheckError, match=r"android/tile\.onnx has .* where the manifest promises .*'statistics'"):
         check(bundle)
 
 

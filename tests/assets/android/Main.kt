@@ -3,23 +3,35 @@ import android.content.res.AssetManager
 import android.graphics.Bitmap
 import android.system.Os
 import impasto.StyleTransfer
+import impasto.StyleTransferLarge
 import java.io.File
 import java.nio.ByteBuffer
 import kotlin.concurrent.thread
 
-/** One photo: `name width height config alpha premultiplied strength`, its bytes in `name.rgba`. */
+/** One photo: `name width height config alpha premultiplied strength measured`, its bytes in `name.rgba`. */
 private class Case(line: String, val folder: File) {
     private val words = line.split(" ")
     private val width = words[1].toInt()
     private val height = words[2].toInt()
     private val name = words[0]
+    val isLarge = words[7] != "0"
     private val strength = words[6].toFloat()
+    private val measured = words[7].toInt()
 
-    fun stylize(painter: StyleTransfer): Bitmap {
+    fun stylize(painter: StyleTransfer): Bitmap = paint { painter.stylize(it, strength) }
+
+    fun stylize(painter: StyleTransferLarge): Bitmap {
+        val told = mutableListOf<Float>()
+        val result = paint { painter.stylizeLarge(it, strength, measured, told::add) }
+        check(told == told.sorted() && (strength == 0f || told.last() == 1f)) { "$name: progress $told" }
+        return result
+    }
+
+    private fun paint(painted: (Bitmap) -> Bitmap): Bitmap {
         val pixels = File(folder, "$name.rgba").readBytes()
         val config = Bitmap.Config.valueOf(words[3])
         val photo = Bitmap(pixels.clone(), width, height, config, words[4] == "true", words[5] == "true", false)
-        val result = painter.stylize(photo, strength)
+        val result = painted(photo)
         check(photo.stored().contentEquals(pixels)) { "$name: the photo was changed" }
         check(result.config == Bitmap.Config.ARGB_8888 && result.isMutable) { "$name: ${result.config}" }
         return result
@@ -41,7 +53,7 @@ private fun picture(width: Int, height: Int) =
 /** Runs StyleTransfer.kt on the cases of a folder that holds model.onnx too; prints what was refused and set. */
 fun main(arguments: Array<String>) {
     val folder = File(arguments[0])
-    val cases = File(folder, "cases.txt").readLines().map { Case(it, folder) }
+    val (largeCases, cases) = File(folder, "cases.txt").readLines().map { Case(it, folder) }.partition { it.isLarge }
     val context = object : Context() {
         override fun getAssets() = AssetManager(folder.toPath())
     }
@@ -69,6 +81,22 @@ fun main(arguments: Array<String>) {
     }
     threads.forEach { it.join() }
     println("threads right: $right of ${cases.size} right")
+
+    val large = StyleTransferLarge(context, threads = 1)
+    val files = StyleTransferLarge(File(folder, "stats.onnx"), File(folder, "tile.onnx"))
+    for (case in largeCases) {
+        val result = case.stylize(large)
+        case.write(result)
+        check(case.stylize(files).stored().contentEquals(result.stored())) { "the constructors differ" }
+    }
+    files.close()
+    println("large small: " + refusal { large.stylizeLarge(picture(20, 15)) })
+    println("large strength: " + refusal { large.stylizeLarge(picture(20, 20), 1.5f) })
+    println("large measured: " + refusal { large.stylizeLarge(picture(20, 20), measured = 0) })
+    println("large threads: " + refusal { StyleTransferLarge(context, threads = 0) })
+    large.close()
+    large.close()
+    println("large closed: " + refusal { large.stylizeLarge(picture(20, 20)) })
 
     println("small: " + refusal { painters[0].stylize(picture(15, 20)) })
     println("strength: " + refusal { painters[0].stylize(picture(20, 20), Float.NaN) })

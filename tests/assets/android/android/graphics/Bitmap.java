@@ -72,6 +72,51 @@ public final class Bitmap {
         ((ByteBuffer) src).get(pixels);
     }
 
+    public void getPixels(int[] pixels, int offset, int stride, int x, int y, int width, int height) {
+        check(pixels, offset, stride, x, y, width, height);
+        for (int row = 0; row < height; row++) {
+            for (int column = 0; column < width; column++) {
+                int at = ((y + row) * this.width + x + column) * 4;
+                int opacity = this.pixels[at + 3] & 255;
+                int colour = opacity << 24;
+                for (int c = 0; c < 3; c++) {
+                    int value = this.pixels[at + c] & 255;
+                    if (isPremultiplied() && opacity > 0) value = Math.min(255, (value * 255 + opacity / 2) / opacity);
+                    colour |= value << (16 - 8 * c);
+                }
+                pixels[offset + row * stride + column] = colour;
+            }
+        }
+    }
+
+    public void setPixels(int[] pixels, int offset, int stride, int x, int y, int width, int height) {
+        check(pixels, offset, stride, x, y, width, height);
+        if (!mutable) throw new IllegalStateException("an immutable bitmap is written to");
+        for (int row = 0; row < height; row++) {
+            for (int column = 0; column < width; column++) {
+                int at = ((y + row) * this.width + x + column) * 4;
+                int colour = pixels[offset + row * stride + column];
+                int opacity = colour >>> 24;
+                for (int c = 0; c < 3; c++) {
+                    int value = (colour >> (16 - 8 * c)) & 255;
+                    this.pixels[at + c] = (byte) (isPremultiplied() ? (value * opacity + 127) / 255 : value);
+                }
+                this.pixels[at + 3] = (byte) opacity;
+            }
+        }
+    }
+
+    private void check(int[] pixels, int offset, int stride, int x, int y, int width, int height) {
+        if (config == Config.HARDWARE) throw new IllegalStateException("graphics memory cannot be read");
+        if (x < 0 || y < 0 || x + width > this.width || y + height > this.height) {
+            throw new IllegalArgumentException("outside the bitmap");
+        }
+        if (Math.abs(stride) < width) throw new IllegalArgumentException("abs(stride) must be >= width");
+        if (offset < 0 || offset + (height - 1) * stride + width > pixels.length) {
+            throw new ArrayIndexOutOfBoundsException();
+        }
+    }
+
     private int bytes() {
         if (config != Config.ARGB_8888) throw new AssertionError("the bytes of " + config + " are not RGBA");
         return pixels.length;

@@ -1,0 +1,243 @@
+package impasto
+
+import ai.onnxruntime.OnnxJavaType
+import ai.onnxruntime.OnnxTensor
+import ai.onnxruntime.OrtEnvironment
+import ai.onnxruntime.OrtSession
+import ai.onnxruntime.TensorInfo
+import android.content.Context
+import android.graphics.Bitmap
+import java.io.File
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.nio.FloatBuffer
+import kotlin.math.ceil
+import kotlin.math.roundToInt
+import kotlin.math.sqrt
+
+/**
+ * Paints photos of any size in tiles: beside the photo and its painted copy it needs the same memory for every size.
+ * Needs StyleTransfer.kt beside it, and what that needs.
+ *
+ * First it measures a small copy of the photo with `stats.onnx`, then it paints tile after tile with `tile.onnx`, each
+ * with the statistics of the whole photo and with a margin around it, so that no seams show.
+ *
+ * A photo that is narrower than a tile is continued beyond its edge as in a mirror, and its edge comes out a little
+ * different: take [StyleTransfer.stylize] for small ones.
+ *
+ * Make one and keep it. Every function may be called from any thread, works on one photo at a time and takes its time,
+ * so call it outside the main thread.
+ *
+ * @param threads how many cores it may use; the default leaves the small cores of a usual phone alone.
+ */
+class StyleTransferLarge private constructor(
+    private val threads: Int,
+    private val open: (OrtEnvironment, OrtSession.SessionOptions, String) -> OrtSession,
+) : AutoCloseable {
+    private val environment = quietEnvironment()
+    private val tile = opened("tile.onnx")
+    private val side = (tile.inputInfo.getValue("image").info as TensorInfo).shape[1].toInt()
+    private val margin = tile.metadata.customMetadata.getValue("margin").toInt()
+    private val multiple = tile.metadata.customMetadata.getValue("multiple").toInt()
+    private val line = IntArray(side)
+    private val bytes = ByteArray(side * 4)
+    private var closed = false
+
+    /** Opens `src/main/assets/`[stats] and [tile]. */
+    constructor(
+        context: Context,
+        stats: String = "stats.onnx",
+        tile: String = "tile.onnx",
+        threads: Int = defaultThreads(),
+    ) : this(threads, { environment, options, name ->
+        val asset = if (name == "tile.onnx") tile else stats
+        environment.createSession(context.assets.open(asset).use { it.readBytes() }, options)
+    })
+
+    /** Opens the two models from their files, such as ones that the app has downloaded. */
+    constructor(stats: File, tile: File, threads: Int = defaultThreads()) : this(threads, { environment, options, name ->
+        environment.createSession((if (name == "tile.onnx") tile else stats).path, options)
+    })
+
+    /**
+     * A painted copy of [photo], as large, ARGB_8888, mutable, with the same transparency. [photo] stays as it is.
+     *
+     * @param photo any configuration, 16 pixels a side or more.
+     * @param strength from 0, the photo itself, to 1, the full style.
+     * @param measured pixels of the small copy that is measured, at most about so many: more come nearer to painting the
+     *   photo whole, and take more memory.
+     * @param progress is told, after each tile, how much is done, from 0 to 1.
+     * @throws IllegalArgumentException for a smaller photo, or another strength.
+     * @throws IllegalStateException after [close].
+     */
+    @Synchronized
+    fun stylizeLarge(
+        photo: Bitmap,
+        strength: Float = 1f,
+        measured: Int = 1 shl 19,
+        progress: (Float) -> Unit = {},
+    ): Bitmap {
+        check(!closed) { "This StyleTransferLarge is closed; make a new one" }
+        require(photo.width >= MIN_SIDE && photo.height >= MIN_SIDE) {
+            "The photo is ${photo.width}x${photo.height} pixels; it must be $MIN_SIDE or more a side"
+        }
+        require(strength in 0f..1f) { "strength is $strength; it must be from 0 to 1" }
+        require(measured >= 1) { "measured is $measured; it must be 1 or more" }
+        val result = copy(photo, true)
+        if (strength == 0f) return result
+        // A tile needs its surroundings unpainted, so it is read from the photo; one in graphics memory cannot be read.
+        val source = if (photo.config == Bitmap.Config.HARDWARE) copy(photo, false) else photo
+        val weight = (strength * ONE).roundToInt()
+
+        val statistics = measure(source, measured)
+        val pixels = buffer(side * side * 4)
+        val stylized = buffer(side * side * 4)
+        val shape = longArrayOf(1, side.toLong(), side.toLong(), 4)
+        val rows = spans(source.height)
+        val columns = spans(source.width)
+        OnnxTensor.createTensor(environment, statistics, longArrayOf(2, statistics.capacity() / 2L)).use { known ->
+            OnnxTensor.createTensor(environment, pixels, shape, OnnxJavaType.UINT8).use { input ->
+                OnnxTensor.createTensor(environment, stylized, shape, OnnxJavaType.UINT8).use { output ->
+                    var done = 0
+                    for (row in rows) {
+                        for (column in columns) {
+                            read(source, row.start, column.start, pixels)
+                            tile.run(mapOf("image" to input, "statistics" to known), mapOf("stylized" to output)).close()
+                            write(stylized, source, result, row, column, weight)
+                            progress(++done / (rows.size * columns.size).toFloat())
+                        }
+                    }
+                }
+            }
+        }
+        return result
+    }
+
+    /** Gives all memory back; a second call does nothing. */
+    @Synchronized
+    override fun close() {
+        if (closed) return
+        closed = true
+        tile.close()
+    }
+
+    private fun opened(name: String): OrtSession = OrtSession.SessionOptions().use { options ->
+        require(threads >= 1) { "threads is $threads; it must be 1 or more" }
+        options.setIntraOpNumThreads(threads)
+        open(environment, options, name)
+    }
+
+    /** What the norms of the network are to know of the photo; the model is closed after it, for its memory. */
+    private fun measure(photo: Bitmap, pixels: Int): FloatBuffer {
+        val step = ceil(sqrt(photo.width.toDouble() * photo.height / pixels)).toInt()
+            .coerceIn(1, minOf(photo.width, photo.height) / MIN_SIDE)
+        val shape = longArrayOf(1, (photo.height / step).toLong(), (photo.width / step).toLong(), 4)
+        return opened("stats.onnx").use { stats ->
+            OnnxTensor.createTensor(environment, reduced(photo, step), shape, OnnxJavaType.UINT8).use { image ->
+                stats.run(mapOf("image" to image)).use { result -> (result.get(0) as OnnxTensor).floatBuffer }
+            }
+        }
+    }
+
+    /** The photo, opaque, with each square of [step] pixels a side as one, their mean. */
+    private fun reduced(photo: Bitmap, step: Int): ByteBuffer {
+        val across = photo.width / step
+        val down = photo.height / step
+        val row = IntArray(photo.width)
+        val sums = IntArray(across * 3)
+        val result = buffer(across * down * 4)
+        for (y in 0 until down) {
+            sums.fill(0)
+            for (inner in 0 until step) {
+                photo.getPixels(row, 0, photo.width, 0, y * step + inner, photo.width, 1)
+                for (x in 0 until across * step) {
+                    val at = x / step * 3
+                    sums[at] += row[x] shr 16 and 255
+                    sums[at + 1] += row[x] shr 8 and 255
+                    sums[at + 2] += row[x] and 255
+                }
+            }
+            for (x in 0 until across) {
+                for (c in 0 until 3) result.put(((sums[x * 3 + c] + step * step / 2) / (step * step)).toByte())
+                result.put(-1)
+            }
+        }
+        result.rewind()
+        return result
+    }
+
+    /** Fills [pixels] with the tile whose corner is at [top], [left]. */
+    private fun read(photo: Bitmap, top: Int, left: Int, pixels: ByteBuffer) {
+        val taken = minOf(side, photo.width - left)
+        pixels.rewind()
+        for (y in 0 until side) {
+            photo.getPixels(line, 0, side, left, place(top + y, photo.height), taken, 1)
+            for (x in 0 until side) {
+                val colour = line[if (x < taken) x else place(left + x, photo.width) - left]
+                bytes[4 * x] = (colour shr 16).toByte()
+                bytes[4 * x + 1] = (colour shr 8).toByte()
+                bytes[4 * x + 2] = colour.toByte()
+                bytes[4 * x + 3] = (colour ushr 24).toByte()
+            }
+            pixels.put(bytes)
+        }
+        pixels.rewind()
+    }
+
+    /** Writes what is used of a stylized tile, [weight] of [ONE] of it, the rest being the photo. */
+    private fun write(stylized: ByteBuffer, photo: Bitmap, result: Bitmap, row: Span, column: Span, weight: Int) {
+        val count = column.end - column.first
+        for (y in row.first until row.end) {
+            stylized.position(((y - row.start) * side + column.first - column.start) * 4)
+            stylized.get(bytes, 0, count * 4)
+            photo.getPixels(line, 0, side, column.first, y, count, 1)
+            for (x in 0 until count) {
+                var colour = line[x] and (255 shl 24)
+                for (c in 0 until 3) {
+                    val shift = 16 - 8 * c
+                    val from = line[x] shr shift and 255
+                    val to = bytes[4 * x + c].toInt() and 255
+                    colour = colour or ((to * weight + from * (ONE - weight) + ONE / 2 shr 16) shl shift)
+                }
+                line[x] = colour
+            }
+            result.setPixels(line, 0, side, column.first, y, count, 1)
+        }
+    }
+
+    /** Along one side of a photo: where a tile starts, and from where to where, exclusive, it is used. */
+    private class Span(val start: Int, val first: Int, val end: Int)
+
+    private fun spans(length: Int): List<Span> {
+        val last = maxOf(0, padded(length) - side)
+        val found = mutableListOf<Span>()
+        var start = 0
+        var used = 0
+        while (used < length) {
+            val end = if (start == last) length else start + side - margin
+            found += Span(start, used, end)
+            used = end
+            start = minOf(start + side - 2 * margin, last)
+        }
+        return found
+    }
+
+    /** The row or column of the photo that a tile takes: beyond the photo's edge the edge itself, then a mirror. */
+    private fun place(at: Int, length: Int): Int {
+        val padded = padded(length)
+        val turn = at % (2 * padded - 2)
+        return minOf(if (turn < padded) turn else 2 * padded - 2 - turn, length - 1)
+    }
+
+    private fun padded(length: Int): Int = (length + multiple - 1) / multiple * multiple
+
+    private companion object {
+        const val MIN_SIDE = 16
+        const val ONE = 1 shl 16 // strength 1 as an integer: 255 times it stays below 2^31
+
+        fun buffer(count: Int): ByteBuffer = ByteBuffer.allocateDirect(count).order(ByteOrder.nativeOrder())
+
+        fun copy(photo: Bitmap, mutable: Boolean): Bitmap =
+            checkNotNull(photo.copy(Bitmap.Config.ARGB_8888, mutable)) { "No memory for a copy of the photo" }
+    }
+}

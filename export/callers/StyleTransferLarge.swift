@@ -1,0 +1,242 @@
+#if canImport(OnnxRuntimeBindings)
+import CoreGraphics
+import Foundation
+import OnnxRuntimeBindings
+
+/// Paints photos of any size in tiles: beside the photo and its painted copy it needs the same memory for every size.
+///
+/// Core ML's packages have fixed sizes, so this runs `stats.onnx` and `tile.onnx` of the bundle's folder `android` on ONNX
+/// Runtime: add the Swift package `https://github.com/microsoft/onnxruntime-swift-package-manager` to the app.
+///
+/// First it measures a small copy of the photo with `stats.onnx`, then it paints tile after tile with `tile.onnx`, each
+/// with the statistics of the whole photo and with a margin around it, so that no seams show. A photo that is narrower
+/// than a tile is continued beyond its edge as in a mirror, and its edge comes out a little different.
+///
+/// It works on one photo at a time, from any thread, and waits for the result, so call it outside the main thread.
+public final class StyleTransferLarge: @unchecked Sendable {
+    /// What can be wrong, each in one sentence.
+    public enum Failure: LocalizedError {
+        case size(Int, Int)
+        case strength(Double)
+        case measured(Int)
+        case noMemory
+        case otherModel
+
+        public var errorDescription: String? {
+            switch self {
+            case .size(let width, let height):
+                return "The photo is \(width)x\(height) pixels; it must be 16 or more a side."
+            case .strength(let value):
+                return "strength is \(value); it must be from 0 to 1."
+            case .measured(let value):
+                return "measured is \(value); it must be 1 or more."
+            case .noMemory:
+                return "There is no memory for a picture of this size."
+            case .otherModel:
+                return "These are no stats.onnx and tile.onnx of impasto."
+            }
+        }
+    }
+
+    /// How tiles are cut: `side` pixels, of which `margin` pixels at each inner edge go unused; `multiple` divides both.
+    public struct Cut {
+        public let side: Int
+        public let margin: Int
+        public let multiple: Int
+
+        /// The three numbers stand under `android`, `pair` in the bundle's manifest.json.
+        public init(side: Int, margin: Int, multiple: Int) {
+            self.side = side
+            self.margin = margin
+            self.multiple = multiple
+        }
+    }
+
+    private let cut: Cut
+    private let stats: String
+    private let threads: Int32
+    private let environment: ORTEnv
+    private let tile: ORTSession
+    private let lock = NSLock()
+    private let colours = CGColorSpace(name: CGColorSpace.sRGB)!
+
+    /// Loads the two models from their files.
+    ///
+    /// - Parameter threads: how many cores it may use.
+    public init(statsAt stats: URL, tileAt tile: URL, cut: Cut, threads: Int = 2) throws {
+        setenv("ORT_DISABLE_TELEMETRY", "1", 1)  // before the library is first touched
+        self.cut = cut
+        self.stats = stats.path
+        self.threads = Int32(threads)
+        environment = try ORTEnv(loggingLevel: .warning)
+        let options = try ORTSessionOptions()
+        try options.setIntraOpNumThreads(self.threads)
+        self.tile = try ORTSession(env: environment, modelPath: tile.path, sessionOptions: options)
+    }
+
+    /// A painted copy of `photo`, as large and as transparent, in sRGB.
+    ///
+    /// - Parameters:
+    ///   - strength: from 0, the photo itself, to 1, the full style.
+    ///   - measured: pixels of the small copy that is measured, at most about so many: more come nearer to painting the
+    ///     photo whole, and take more memory.
+    ///   - progress: is told, after each tile, how much is done, from 0 to 1.
+    public func stylizeLarge(
+        _ photo: CGImage,
+        strength: Double = 1,
+        measured: Int = 1 << 19,
+        progress: (Double) -> Void = { _ in }
+    ) throws -> CGImage {
+        let (width, height) = (photo.width, photo.height)
+        guard width >= 16, height >= 16 else { throw Failure.size(width, height) }
+        guard (0...1).contains(strength) else { throw Failure.strength(strength) }
+        guard measured >= 1 else { throw Failure.measured(measured) }
+        let source = try drawn(photo, width: width, height: height)
+        if strength == 0 { return try image(source) }
+        let result = try drawn(photo, width: width, height: height)
+        let statistics = try lock.withLock { try measure(photo, pixels: measured) }
+        let (rows, columns) = (spans(height), spans(width))
+        var done = 0
+        for row in rows {
+            for column in columns {
+                let taken = read(source, top: row.start, left: column.start)
+                let stylized = try lock.withLock { try painted(taken, statistics) }
+                try write(stylized, from: source, to: result, row: row, column: column, strength: strength)
+                done += 1
+                progress(Double(done) / Double(rows.count * columns.count))
+            }
+        }
+        return try image(result)
+    }
+
+    // MARK: The network
+
+    private func tensor(_ data: NSMutableData, _ type: ORTTensorElementDataType, _ shape: [Int]) throws -> ORTValue {
+        try ORTValue(tensorData: data, elementType: type, shape: shape.map { NSNumber(value: $0) })
+    }
+
+    /// What the norms of the network are to know of the photo; the model is closed after it, for its memory.
+    private func measure(_ photo: CGImage, pixels: Int) throws -> ORTValue {
+        let (width, height) = (Double(photo.width), Double(photo.height))
+        let least = 16 / min(width, height)
+        let scale = min(1, max(least, (Double(pixels) / (width * height)).squareRoot()))
+        let small = try drawn(
+            photo, width: max(16, Int((width * scale).rounded())), height: max(16, Int((height * scale).rounded())))
+        let bytes = NSMutableData(length: small.width * small.height * 4)!
+        let to = bytes.mutableBytes.assumingMemoryBound(to: UInt8.self)
+        for y in 0..<small.height {
+            for x in 0..<small.width { straight(small, x, y, to + (y * small.width + x) * 4) }
+        }
+        let options = try ORTSessionOptions()
+        try options.setIntraOpNumThreads(threads)
+        let session = try ORTSession(env: environment, modelPath: stats, sessionOptions: options)
+        let input = try tensor(bytes, .uInt8, [1, small.height, small.width, 4])
+        let found = try session.run(withInputs: ["image": input], outputNames: ["statistics"], runOptions: nil)
+        guard let statistics = found["statistics"] else { throw Failure.otherModel }
+        // A copy, since the tensor's memory belongs to the session.
+        let kept = NSMutableData(data: try statistics.tensorData() as Data)
+        return try tensor(kept, .float, [2, kept.length / 8])
+    }
+
+    private func painted(_ taken: NSMutableData, _ statistics: ORTValue) throws -> NSMutableData {
+        let input = try tensor(taken, .uInt8, [1, cut.side, cut.side, 4])
+        let found = try tile.run(
+            withInputs: ["image": input, "statistics": statistics], outputNames: ["stylized"], runOptions: nil)
+        guard let stylized = found["stylized"] else { throw Failure.otherModel }
+        return NSMutableData(data: try stylized.tensorData() as Data)
+    }
+
+    // MARK: Tiles
+
+    /// Along one side of a photo: where a tile starts, and from where to where, exclusive, it is used.
+    private struct Span {
+        let start: Int
+        let first: Int
+        let end: Int
+    }
+
+    private func spans(_ length: Int) -> [Span] {
+        let last = max(0, padded(length) - cut.side)
+        var (found, start, used) = ([Span](), 0, 0)
+        while used < length {
+            let end = start == last ? length : start + cut.side - cut.margin
+            found.append(Span(start: start, first: used, end: end))
+            used = end
+            start = min(start + cut.side - 2 * cut.margin, last)
+        }
+        return found
+    }
+
+    /// The row or column of the photo that a tile takes: beyond the photo's edge the edge itself, then a mirror.
+    private func place(_ at: Int, _ length: Int) -> Int {
+        let turn = at % (2 * padded(length) - 2)
+        return min(turn < padded(length) ? turn : 2 * padded(length) - 2 - turn, length - 1)
+    }
+
+    private func padded(_ length: Int) -> Int { (length + cut.multiple - 1) / cut.multiple * cut.multiple }
+
+    // MARK: Pixels, RGBA and premultiplied in a CGContext, straight for the network
+
+    private func drawn(_ photo: CGImage, width: Int, height: Int) throws -> CGContext {
+        guard
+            let context = CGContext(
+                data: nil, width: width, height: height, bitsPerComponent: 8, bytesPerRow: width * 4, space: colours,
+                bitmapInfo: CGImageAlphaInfo.premultipliedLast.rawValue)
+        else { throw Failure.noMemory }
+        context.interpolationQuality = .high
+        context.setBlendMode(.copy)
+        context.draw(photo, in: CGRect(x: 0, y: 0, width: width, height: height))
+        return context
+    }
+
+    private func image(_ context: CGContext) throws -> CGImage {
+        guard let image = context.makeImage() else { throw Failure.noMemory }
+        return image
+    }
+
+    private func bytes(_ context: CGContext, _ x: Int, _ y: Int) -> UnsafeMutablePointer<UInt8> {
+        context.data!.assumingMemoryBound(to: UInt8.self) + y * context.bytesPerRow + x * 4
+    }
+
+    /// Writes the straight colour of a pixel to four bytes.
+    private func straight(_ context: CGContext, _ x: Int, _ y: Int, _ to: UnsafeMutablePointer<UInt8>) {
+        let from = bytes(context, x, y)
+        let alpha = Int(from[3])
+        for c in 0..<3 {
+            to[c] = alpha == 0 ? 0 : UInt8(min(255, (Int(from[c]) * 255 + alpha / 2) / alpha))
+        }
+        to[3] = from[3]
+    }
+
+    private func read(_ photo: CGContext, top: Int, left: Int) -> NSMutableData {
+        let data = NSMutableData(length: cut.side * cut.side * 4)!
+        let to = data.mutableBytes.assumingMemoryBound(to: UInt8.self)
+        for y in 0..<cut.side {
+            let row = place(top + y, photo.height)
+            for x in 0..<cut.side {
+                straight(photo, place(left + x, photo.width), row, to + (y * cut.side + x) * 4)
+            }
+        }
+        return data
+    }
+
+    private func write(
+        _ stylized: NSMutableData, from photo: CGContext, to result: CGContext, row: Span, column: Span, strength: Double
+    ) throws {
+        guard stylized.length == cut.side * cut.side * 4 else { throw Failure.otherModel }
+        let from = stylized.bytes.assumingMemoryBound(to: UInt8.self)
+        var own: [UInt8] = [0, 0, 0, 0]
+        for y in row.first..<row.end {
+            for x in column.first..<column.end {
+                let painted = from + ((y - row.start) * cut.side + x - column.start) * 4
+                let to = bytes(result, x, y)
+                own.withUnsafeMutableBufferPointer { straight(photo, x, y, $0.baseAddress!) }
+                for c in 0..<3 {
+                    let mixed = Double(painted[c]) * strength + Double(own[c]) * (1 - strength)
+                    to[c] = UInt8((mixed * Double(own[3]) / 255).rounded())
+                }
+            }
+        }
+    }
+}
+#endif
