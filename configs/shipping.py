@@ -102,8 +102,11 @@ class StylizeConfig:
     input: str = path("PATH")
     output: str = path("PATH")
     strength: float = number(0, 1)
-    threads: int = number(0, 1024)
+    overwrite: bool = text()
+    format: str | None = choice("jpg", "png", "webp", "tif")
     quality: int = number(1, 100)
+    workers: int = number(0, 256)
+    threads: int = number(0, 1024)
 
 
 @dataclass
