@@ -102,11 +102,20 @@ class StylizeConfig:
     input: str = path("PATH")
     output: str = path("PATH")
     strength: float = number(0, 1)
+    keep_colors: bool = text()
+    mask: str | None = path("PATH")
+    invert_mask: bool = text()
     overwrite: bool = text()
     format: str | None = choice("jpg", "png", "webp", "tif")
     quality: int = number(1, 100)
     workers: int = number(0, 256)
     threads: int = number(0, 1024)
+
+    def conflict(self) -> str | None:
+        """What does not go together, if anything."""
+        if self.invert_mask and self.mask is None:
+            return "invert_mask=true has no mask to invert; give mask=FILE"
+        return None
 
 
 @dataclass

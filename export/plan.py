@@ -17,7 +17,9 @@ class Job:
     target: Path
 
 
-def plan(source: Path, output: Path, format: str | None = None, overwrite: bool = False) -> tuple[list[Job], int]:
+def plan(
+    source: Path, output: Path, mask: Path | None = None, format: str | None = None, overwrite: bool = False
+) -> tuple[list[Job], int]:
     """What is to be done, and how many photos of a folder are done already; RequestError where that cannot be.
 
     Nothing is read or written. Results are renamed into place when they are whole, so that one that exists is whole,
@@ -25,8 +27,8 @@ def plan(source: Path, output: Path, format: str | None = None, overwrite: bool 
     """
     if not source.exists():
         raise RequestError(f"input={source} does not exist; name a photo or a folder of photos")
-    jobs = _folder(source, output, format) if source.is_dir() else [_photo(source, output, format)]
-    _spare_photos(jobs, output)
+    jobs = _folder(source, output, mask, format) if source.is_dir() else [_photo(source, output, format)]
+    _spare(jobs, output, mask)
     if overwrite:
         return jobs, 0
     missing = [job for job in jobs if not job.target.exists()]
@@ -45,14 +47,15 @@ def _photo(source: Path, output: Path, format: str | None) -> Job:
     return Job(source, name, output)
 
 
-def _folder(source: Path, output: Path, format: str | None) -> list[Job]:
+def _folder(source: Path, output: Path, mask: Path | None, format: str | None) -> list[Job]:
     if output.exists() and not output.is_dir():
         raise RequestError(f"output={output} is a file, but input={source} is a folder; name a folder")
     if output.is_dir() and output.samefile(source):
         raise RequestError(f"output={output} is the input; name another folder")
     photos = find_pictures(source)
-    if output.resolve().is_relative_to(source.resolve()):  # what an earlier run left inside the input is no photo
-        photos = [photo for photo in photos if not photo.resolve().is_relative_to(output.resolve())]
+    for other in (output, mask):  # a mask is no photo, nor is what an earlier run left inside the input
+        if other is not None and other.resolve().is_relative_to(source.resolve()) and not _same(other, source):
+            photos = [photo for photo in photos if not photo.resolve().is_relative_to(other.resolve())]
     if not photos:
         raise RequestError(f"input={source} holds no pictures ({', '.join(SUFFIXES)})")
     names = [photo.relative_to(source) for photo in photos]
@@ -73,11 +76,18 @@ def _counts(jobs: list[Job]) -> list[int]:
     return [targets[job.target] for job in jobs]
 
 
-def _spare_photos(jobs: list[Job], output: Path) -> None:
+def _spare(jobs: list[Job], output: Path, mask: Path | None) -> None:
+    """RequestError where a result would take the place of a photo or a mask."""
     inputs = {job.photo.resolve() for job in jobs}
     for job in jobs:
         if job.target.resolve() in inputs or (job.target.exists() and job.target.samefile(job.photo)):
             raise RequestError(f"output={output} would overwrite the photo {job.target}; name another place")
+        if mask is not None and job.target.exists() and job.target.resolve().is_relative_to(mask.resolve()):
+            raise RequestError(f"output={output} would overwrite the mask {job.target}; name another place")
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and one.samefile(other)
 
 
 def _named(name: Path, format: str | None) -> Path:

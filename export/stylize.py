@@ -10,6 +10,7 @@ from impasto.configs.errors import RequestError
 from impasto.configs.shipping import StylizeConfig
 from impasto.export import folder
 from impasto.export.folder import count
+from impasto.export.masks import Masks
 from impasto.export.painter import Painter
 from impasto.export.plan import Job, plan
 from impasto.models.pictures import read, write
@@ -23,22 +24,24 @@ def main() -> None:
 def task(config: StylizeConfig) -> None:
     """Stylize what `config.input` names. A photo that fails in a folder is skipped and listed on stderr at the end."""
     source, output = Path(config.input).expanduser(), Path(config.output).expanduser()
-    jobs, done = plan(source, output, config.format, config.overwrite)
+    mask = Path(config.mask).expanduser() if config.mask else None
+    jobs, done = plan(source, output, mask, config.format, config.overwrite)
+    masks = Masks(mask, config.invert_mask) if mask else None
     if source.is_dir():
-        _folder(config, jobs, done)
+        _folder(config, jobs, done, masks)
         return
     painter = Painter(config, config.threads)
     try:
-        _paint(painter, jobs[0])
+        _paint(painter, jobs[0], masks)
     except (RequestError, MemoryError) as error:
         raise RequestError(folder.sentence(jobs[0], error)) from error
     print(f"{count(1)} written to {jobs[0].target}")
 
 
-def _folder(config: StylizeConfig, jobs: list[Job], done: int) -> None:
+def _folder(config: StylizeConfig, jobs: list[Job], done: int, masks: Masks | None) -> None:
     workers, threads = folder.division(config.workers, config.threads)
     painter = Painter(config, threads)
-    failures = folder.run(jobs, lambda job: _paint(painter, job), workers, Console(stderr=True))
+    failures = folder.run(jobs, lambda job: _paint(painter, job, masks), workers, Console(stderr=True))
     total = len(jobs) + done
     if failures:
         print(f"{count(len(failures))} of {total} skipped:", *failures, sep="\n  ", file=sys.stderr)
@@ -48,5 +51,7 @@ def _folder(config: StylizeConfig, jobs: list[Job], done: int) -> None:
     print(f"{count(len(jobs) - len(failures))} written to {config.output}{kept}")
 
 
-def _paint(painter: Painter, job: Job) -> None:
-    write(painter(read(job.photo)), job.target, painter.config.quality)
+def _paint(painter: Painter, job: Job, masks: Masks | None) -> None:
+    photo = read(job.photo)
+    mask = masks.of(job.name, photo.rgb.shape[:2]) if masks else None
+    write(painter(photo, mask), job.target, painter.config.quality)

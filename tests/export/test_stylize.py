@@ -4,40 +4,18 @@ import io
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 
-from impasto.configs.app import compose
 from impasto.configs.errors import RequestError
 from impasto.export import stylize
 from impasto.models.pictures import read
+from tests.export.conftest import ask, noise, save
 from tests.models.made_models import model
 from tests.models.made_pictures import SRGB
-
-
-@pytest.fixture(scope="module")
-def inverter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return model(tmp_path_factory.mktemp("model") / "model.onnx")
-
-
-def noise(height: int, width: int, channels: int = 3) -> NDArray[np.uint8]:
-    return np.random.default_rng(height * width).integers(0, 255, (height, width, channels), np.uint8)
-
-
-def save(path: Path, pixels: NDArray[np.uint8], **options: Any) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path, **options)
-    return path
-
-
-def ask(inverter: Path, source: Path, output: Path, *settings: str) -> None:
-    lines = f"model={inverter}", f"input={source}", f"output={output}", "threads=1", *settings
-    stylize.task(compose("stylize", lines))
 
 
 def test_one_photo(inverter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
