@@ -96,10 +96,10 @@ class ExportConfig:
 
 @dataclass
 class StylizeConfig:
-    """impasto-stylize: run an exported ONNX file on a photo or a folder of photos."""
+    """impasto-stylize: run an exported ONNX file on a photo, a folder of photos or a video."""
 
     model: str = path("FILE")
-    input: str = path("PATH")
+    input: str = path("PATH", "camera")
     output: str = path("PATH")
     strength: float = number(0, 1)
     keep_colors: bool = text()
@@ -108,6 +108,8 @@ class StylizeConfig:
     overwrite: bool = text()
     format: str | None = choice("jpg", "png", "webp", "tif")
     quality: int = number(1, 100)
+    stabilize: float = number(0, 0.95)
+    crf: int = number(0, 51)
     workers: int = number(0, 256)
     threads: int = number(0, 1024)
 

@@ -1,4 +1,4 @@
-"""impasto-stylize: an exported file on one photo, or on a folder of them."""
+"""impasto-stylize: an exported file on one photo, on a folder of them, or on a video."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ from rich.console import Console
 from impasto.configs.app import run
 from impasto.configs.errors import RequestError
 from impasto.configs.shipping import StylizeConfig
-from impasto.export import folder
+from impasto.export import containers, folder
 from impasto.export.folder import count
 from impasto.export.masks import Masks
 from impasto.export.painter import Painter
@@ -25,6 +25,9 @@ def task(config: StylizeConfig) -> None:
     """Stylize what `config.input` names. A photo that fails in a folder is skipped and listed on stderr at the end."""
     source, output = Path(config.input).expanduser(), Path(config.output).expanduser()
     mask = Path(config.mask).expanduser() if config.mask else None
+    if not source.is_dir() and containers.is_video(source, output):
+        _video(config, source, containers.target(source, output, config.overwrite), mask)
+        return
     jobs, done = plan(source, output, mask, config.format, config.overwrite)
     masks = Masks(mask, config.invert_mask) if mask else None
     if source.is_dir():
@@ -49,6 +52,16 @@ def _folder(config: StylizeConfig, jobs: list[Job], done: int, masks: Masks | No
         raise RequestError(f"none of the {total} photos in {config.input} could be stylized")
     kept = f"; {done} were there already (overwrite=true makes them again)" if done else ""
     print(f"{count(len(jobs) - len(failures))} written to {config.output}{kept}")
+
+
+def _video(config: StylizeConfig, source: Path, target: Path, mask: Path | None) -> None:
+    try:
+        from impasto.export import video
+    except ModuleNotFoundError as error:  # av or cv2
+        fault = f"input={source} is a video, and {error.name} is not installed"
+        raise RequestError(f"{fault}; run: pip install 'impasto[video]'") from error
+    masks = Masks(mask, config.invert_mask) if mask else None
+    print(video.stylize(config, None if str(source) == containers.CAMERA else source, target, masks))
 
 
 def _paint(painter: Painter, job: Job, masks: Masks | None) -> None:
