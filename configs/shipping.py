@@ -119,15 +119,29 @@ class TilesConfig:
 
 @dataclass
 class StylizeConfig:
-    """impasto-stylize: run an exported ONNX file on a photo or a folder of photos."""
+    """impasto-stylize: run an exported ONNX file on a photo, a folder of photos or a video."""
 
     model: str = path("FILE", "zoo/*")
-    input: str = path("PATH")
+    input: str = path("PATH", "camera")
     output: str = path("PATH")
     strength: float = number(0, 1)
-    threads: int = number(0, 1024)
+    keep_colors: bool = text()
+    mask: str | None = path("PATH")
+    invert_mask: bool = text()
+    overwrite: bool = text()
+    format: str | None = choice("jpg", "png", "webp", "tif")
     quality: int = number(1, 100)
+    stabilize: float = number(0, 0.95)
+    crf: int = number(0, 51)
+    workers: int = number(0, 256)
+    threads: int = number(0, 1024)
     tiles: TilesConfig = MISSING
+
+    def conflict(self) -> str | None:
+        """What does not go together, if anything."""
+        if self.invert_mask and self.mask is None:
+            return "invert_mask=true has no mask to invert; give mask=FILE"
+        return None
 
 
 @dataclass

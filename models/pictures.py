@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from impasto.configs.errors import RequestError
+from impasto.models import metadata
 from impasto.models.files import aside
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm")
@@ -43,11 +44,15 @@ class UnreadablePicture(RequestError):  # noqa: N818 - named for what it is, as 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as it is seen: `rgb` [H, W, 3] sRGB and upright, `alpha` [H, W] or None where all is opaque."""
+    """A picture as it is seen: `rgb` [H, W, 3] sRGB and upright, `alpha` [H, W] or None where all is opaque.
+
+    `exif` are the data of its file, as they were there: of them `write` takes what is still true.
+    """
 
     rgb: NDArray[np.uint8]
     alpha: NDArray[np.uint8] | None = None
     had_profile: bool = False
+    exif: bytes | None = None
 
 
 def read(source: Path | BinaryIO, name: str | None = None, short_side: int | None = None) -> Picture:
@@ -86,16 +91,20 @@ def write(picture: Picture, path: Path, quality: int) -> None:
     if picture.had_profile:
         options["icc_profile"] = _srgb_profile()
     image = Image.fromarray(picture.rgb)
+    if picture.exif:  # libtiff, which compresses TIFF files, writes no IFD of details
+        options["exif"] = metadata.carried(picture.exif, *image.size, picture.had_profile, details=kind != "TIFF")
     if picture.alpha is not None:
         alpha = Image.fromarray(picture.alpha)
         if kind == "JPEG":
             image = Image.composite(image, Image.new("RGB", image.size, "white"), alpha)
         else:
             image.putalpha(alpha)
+    encoded = io.BytesIO()  # Pillow itself takes a file for whole of which a full disk took only the beginning
     try:
+        image.save(encoded, kind, **options)
         path.parent.mkdir(parents=True, exist_ok=True)
         with aside(path) as part:  # hidden: find_pictures never sees it
-            image.save(part, kind, **options)
+            part.write_bytes(encoded.getbuffer())
     except (OSError, ValueError) as error:  # ValueError: WebP's 16383 px
         reason = str(getattr(error, "strerror", None) or error).lower()
         raise RequestError(f"{path} cannot be written as {image.width}x{image.height} {kind}: {reason}") from error
@@ -105,6 +114,11 @@ def check_writable(path: Path) -> None:
     """Raise RequestError unless `path` ends in a suffix that `write` knows."""
     if path.suffix.lower() not in _WRITTEN:
         raise RequestError(f"{path} does not end in a suffix that we write; choose one of {', '.join(WRITABLE)}")
+
+
+def format_of(path: Path) -> str | None:
+    """The format that a file of this suffix is written in; None where we write none."""
+    return _WRITTEN.get(path.suffix.lower())
 
 
 def resize(pixels: NDArray[np.uint8], size: int | tuple[int, int]) -> NDArray[np.uint8]:
@@ -193,7 +207,7 @@ def _picture(image: Image.Image) -> Picture:
             alpha = np.empty(shape, np.uint8) if alpha is None else alpha
             _lying(alpha, turn)[top:bottom] = np.asarray(clear)
     opaque = alpha is None or alpha.min() == 255
-    return Picture(rgb, None if opaque else alpha, managed is not None)
+    return Picture(rgb, None if opaque else alpha, managed is not None, metadata.of(image))
 
 
 def _split(image: Image.Image, white: float) -> tuple[Image.Image, Image.Image | None]:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from impasto.configs.errors import RequestError
 from impasto.configs.schema import MIN_SIDE, OptimizeConfig, StyleConfig
-from impasto.models import pictures
+from impasto.models import colors, pictures
 from impasto.models.pictures import Picture
 from impasto.train import style
 from impasto.train.optimizer import noise
@@ -20,7 +20,6 @@ from impasto.train.sheets import to_bytes
 
 MAX_PIXELS = 16 << 20  # of the result; L-BFGS takes 2 GB on top of 12 bytes for each of a dozen copies
 STARTS = ("content", "noise", "style")
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, the Y of YIQ
 
 
 class Sources:
@@ -78,24 +77,16 @@ class Sources:
     def picture(self, pixels: Tensor) -> Picture:
         """What is written for pixels [1, 3, H, W]: clamped, of the photo's colours if asked, its alpha put back."""
         shape = (pixels.shape[2], pixels.shape[3])
+        rgb = to_bytes(pixels)[0]
         if self.config.keep_colours:
-            pixels = keep_colours(pixels, _pixels(pictures.resize(self.photo.rgb, shape)).to(pixels.device))
+            rgb = colors.keep_colors(rgb, pictures.resize(self.photo.rgb, shape))
         alpha = None if self.photo.alpha is None else pictures.resize(self.photo.alpha, shape)
-        return Picture(to_bytes(pixels)[0], alpha, self.photo.had_profile)
+        return replace(self.photo, rgb=rgb, alpha=alpha)
 
     def _painting(self, config: StyleConfig, size: int) -> Tensor:
         side = max(MIN_SIDE, round(config.size * size / self.config.size))
         pixels = style.load(replace(config, size=side)).pixels
         return _pixels(pictures.resize(to_bytes(pixels)[0], (side, side))) if self.config.square else pixels
-
-
-def keep_colours(pixels: Tensor, photo: Tensor) -> Tensor:
-    """The luminance of `pixels` with the colours of `photo`, both [1, 3, H, W] (Gatys et al. 2016b, luminance-only).
-
-    In YIQ the photo's I and Q with the other's Y: the same difference of Y added to red, green and blue.
-    """
-    weights = torch.tensor(LUMA, device=photo.device).view(1, 3, 1, 1)
-    return photo + ((pixels.clamp(0, 255) - photo) * weights).sum(1, keepdim=True)
 
 
 def _pixels(rgb: NDArray[np.uint8]) -> Tensor:

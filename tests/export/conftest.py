@@ -5,15 +5,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 
+from impasto.configs.app import compose
 from impasto.configs.schema import ModelConfig
-from impasto.export import coreml_file, onnx_file
+from impasto.export import coreml_file, onnx_file, stylize
 from impasto.export.label import Label
 from impasto.models import checkpoint, networks
 from tests.conftest import Run
+from tests.models.made_models import model
 
 TRAINED = Path(__file__).parents[1] / "assets" / "swirls.safetensors"
 SHAPES = (64, 96), (128, 128)  # of `packages`
@@ -34,6 +39,30 @@ CARD: dict[str, dict[str, Any]] = {
 
 Build = Callable[[str], networks.Transformer]
 Written = Callable[[str, str], Path]
+
+
+def noise(height: int, width: int, channels: int = 3) -> NDArray[np.uint8]:
+    """A picture of noise, the same for the same size."""
+    return np.random.default_rng(height * width).integers(0, 255, (height, width, channels), np.uint8)
+
+
+def save(path: Path, pixels: NDArray[np.uint8], **options: Any) -> Path:
+    """Save a picture, and make its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+def ask(inverter: Path, source: Path, output: Path, *settings: str) -> None:
+    """Call impasto-stylize."""
+    lines = f"model={inverter}", f"input={source}", f"output={output}", "threads=1", *settings
+    stylize.task(compose("stylize", lines))
+
+
+@pytest.fixture(scope="session")
+def inverter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that honours the contract, inverts colours and passes alpha."""
+    return model(tmp_path_factory.mktemp("model") / "model.onnx")
 
 
 @pytest.fixture(scope="session")

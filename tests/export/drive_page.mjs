@@ -1,5 +1,5 @@
 // Uses a bundle's page as a person does: `node drive_page.mjs PLAYWRIGHT BROWSER URL FOLDER`.
-// In FOLDER lie photo.png, large.png, small.png, text.jpg; there come others, and seen.json.
+// In FOLDER lie photo.png, mask.png, large.png, small.png, text.jpg; there come others, and seen.json.
 import { createRequire } from 'node:module'
 import { writeFile } from 'node:fs/promises'
 
@@ -36,6 +36,20 @@ try {
   await page.waitForTimeout(100)
   await save('half.png')
   await page.screenshot({ path: `${folder}/phone.png` })
+  await page.fill('#strength', '100')
+  await page.check('#colors')
+  await save('colors.png')
+  await page.uncheck('#colors')
+  await page.setInputFiles('#mask', `${folder}/large.png`)
+  await page.waitForSelector('#error:visible')
+  seen.errors.mask = await page.textContent('#error')
+  await page.setInputFiles('#mask', `${folder}/mask.png`)
+  await page.waitForFunction(() => document.querySelector('#where').value === 'white')
+  await save('subject.png')
+  await page.selectOption('#where', 'black')
+  await save('background.png')
+  await page.screenshot({ path: `${folder}/controls.png` })
+  await page.selectOption('#where', 'all')
 
   const box = await page.locator('#before').boundingBox()
   await page.mouse.move(box.x + box.width / 2, box.y + 10)

@@ -20,6 +20,7 @@ from PIL import Image
 
 from impasto.configs.errors import RequestError
 from impasto.export import preview, web
+from impasto.models import colors
 from impasto.models.exported import load, stylize
 from impasto.models.pictures import Picture, read
 from tests.export.conftest import Written
@@ -153,6 +154,8 @@ def test_the_page_in_a_browser(bundle: Path, written: Written, tmp_path: Path) -
     folder.mkdir()
     for name, pixels in ("photo.png", rgb), ("large.png", noise(400, 700)), ("small.png", rgb[:9, :9]):
         Image.fromarray(pixels).save(folder / name)
+    mask = noise(66, 91)[..., 0]
+    Image.fromarray(mask).save(folder / "mask.png")
     (folder / "text.jpg").write_text("no picture")
     script = Path(__file__).with_name("drive_page.mjs")
     programs = [tool(name) for name in ("node", "playwright-core", "chromium-headless-shell")]
@@ -170,6 +173,7 @@ def test_the_page_in_a_browser(bundle: Path, written: Written, tmp_path: Path) -
     )
     assert (seen["dragged"], seen["pressed"], seen["size"]) == ("25%", "24%", [512, 293])
     assert re.match("The photo has 9 . 9 pixels; choose", seen["errors"]["small.png"])
+    assert re.match("The mask has 700 . 400 pixels, but the photo has 91 . 66; choose", seen["errors"]["mask"])
     assert seen["errors"]["text.jpg"].startswith("text.jpg is no picture")
 
     painted = stylize(load(written("mobile", "pixels")), Picture(rgb)).rgb
@@ -179,6 +183,9 @@ def test_the_page_in_a_browser(bundle: Path, written: Written, tmp_path: Path) -
     for name, expected in ("painted.png", painted), ("other.png", other):
         assert differs(folder / name, expected).max() <= 1 and differs(folder / name, expected).mean() < 0.01
     assert differs(folder / "half.png", (painted.astype(float) + rgb) / 2).max() <= 1
+    assert differs(folder / "colors.png", colors.keep_colors(painted, rgb)).max() <= 1
+    assert differs(folder / "subject.png", colors.blend(painted, rgb, mask)).max() <= 1
+    assert differs(folder / "background.png", colors.blend(painted, rgb, 255 - mask)).max() <= 1
     assert not differs(folder / "hasty.png", read(folder / "calm.png").rgb).any()
     assert np.abs(other - painted).max() > 9
 

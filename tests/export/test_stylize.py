@@ -4,39 +4,18 @@ import io
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 
-from impasto.configs.app import compose
 from impasto.configs.errors import RequestError
 from impasto.export import stylize
 from impasto.models.pictures import read
+from tests.export.conftest import ask, noise, save
 from tests.models.made_models import model
-
-
-@pytest.fixture(scope="module")
-def inverter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return model(tmp_path_factory.mktemp("model") / "model.onnx")
-
-
-def noise(height: int, width: int, channels: int = 3) -> NDArray[np.uint8]:
-    return np.random.default_rng(height * width).integers(0, 255, (height, width, channels), np.uint8)
-
-
-def save(path: Path, pixels: NDArray[np.uint8], **options: Any) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path, **options)
-    return path
-
-
-def ask(inverter: Path, source: Path, output: Path, strength: float = 1.0) -> None:
-    lines = f"model={inverter}", f"input={source}", f"output={output}", f"strength={strength}", "threads=1"
-    stylize.task(compose("stylize", lines))
+from tests.models.made_pictures import SRGB
 
 
 def test_one_photo(inverter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,18 +31,19 @@ def test_one_photo(inverter: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_strength(inverter: Path, tmp_path: Path) -> None:
     photo, target = save(tmp_path / "a.png", noise(20, 30)), tmp_path / "b.png"
-    ask(model(tmp_path / "model.onnx", strength=True), photo, target, 0)
+    ask(model(tmp_path / "model.onnx", strength=True), photo, target, "strength=0")
     np.testing.assert_array_equal(read(target).rgb, noise(20, 30))
     with pytest.raises(RequestError, match=r"a\.png: strength=0\.5 is more than this model can"):
-        ask(inverter, photo, target, 0.5)
+        ask(inverter, photo, target.with_name("c.png"), "strength=0.5")
 
 
-def test_orientation_as_seen_and_no_tag(inverter: Path, tmp_path: Path) -> None:
+def test_orientation_as_seen_and_metadata_without_it(inverter: Path, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112], exif[0x0131] = 6, "Camera"
-    ask(inverter, save(tmp_path / "a.png", noise(20, 30), exif=exif), tmp_path / "b.jpg")
+    ask(inverter, save(tmp_path / "a.png", noise(20, 30), exif=exif, icc_profile=SRGB), tmp_path / "b.jpg")
     with Image.open(tmp_path / "b.jpg") as image:
-        assert image.size == (20, 30) and not image.getexif()
+        assert image.size == (20, 30) and dict(image.getexif()) == {0x0131: "Camera"}
+    assert read(tmp_path / "b.jpg").had_profile
     ask(inverter, tmp_path / "a.png", tmp_path / "b.png")
     np.testing.assert_array_equal(read(tmp_path / "b.png").rgb, np.rot90(255 - noise(20, 30), -1))
 
@@ -73,6 +53,15 @@ def test_into_an_existing_folder(inverter: Path, tmp_path: Path) -> None:
     ask(inverter, save(tmp_path / "a.png", noise(20, 30)), tmp_path / "out")
     ask(inverter, save(tmp_path / "a.gif", noise(20, 30)[..., 0]), tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.gif.png", "a.png"]
+
+
+def test_what_is_there_is_kept_unless_told(inverter: Path, tmp_path: Path) -> None:
+    photo, target = save(tmp_path / "a.png", noise(20, 30)), save(tmp_path / "b.png", noise(9, 9))
+    with pytest.raises(RequestError, match=r"output=.*b\.png exists already; .* overwrite=true"):
+        ask(inverter, photo, target)
+    np.testing.assert_array_equal(read(target).rgb, noise(9, 9))
+    ask(inverter, photo, target, "overwrite=true")
+    np.testing.assert_array_equal(read(target).rgb, 255 - noise(20, 30))
 
 
 def photos(folder: Path) -> Path:
@@ -100,13 +89,40 @@ def test_a_folder_keeps_its_tree_and_survives_bad_photos(
     assert str(source / "deep" / "torn.jpg") in lines[1] and str(source / "text.jpg") in lines[2]
 
 
+def test_a_folder_goes_on_where_it_stopped(inverter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, output = tmp_path / "in", tmp_path / "out"
+    for name in "abc":
+        save(source / f"{name}.png", noise(20, 30))
+    kept = save(output / "b.png", noise(9, 9)).read_bytes()
+    ask(inverter, source, output)
+    assert capsys.readouterr().out.startswith(f"2 photos written to {output}; 1 were there already")
+    assert (output / "b.png").read_bytes() == kept
+    ask(model(tmp_path / "other.onnx", strength=True), source, output, "strength=0", "overwrite=true")
+    for name in "abc":
+        np.testing.assert_array_equal(read(output / f"{name}.png").rgb, noise(20, 30))
+
+
+def test_a_folder_in_another_format(inverter: Path, tmp_path: Path) -> None:
+    source, output = photos(tmp_path / "in"), tmp_path / "out"
+    save(source / "a.png", noise(9, 9))
+    ask(inverter, source, output, "format=webp")
+    ask(inverter, source, output, "format=png")
+    written = sorted(path.relative_to(output).as_posix() for path in output.rglob("*") if path.is_file())
+    assert written == [
+        *("a.jpg.png", "a.jpg.webp", "a.png", "a.png.webp", "deep/c.png", "deep/c.webp"),
+        *("deep/er/b.PNG", "deep/er/b.webp"),
+    ]
+    with Image.open(output / "deep/c.webp") as image:
+        assert image.format == "WEBP"
+
+
 def test_an_output_inside_the_input_is_not_read_again(
     inverter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save(tmp_path / "a.png", noise(20, 30))
-    for _ in range(2):
+    for count in ("1 photo ", "0 photos "):
         ask(inverter, tmp_path, tmp_path / "out")
-        assert capsys.readouterr().out.startswith("1 photo ")
+        assert capsys.readouterr().out.startswith(count)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
 
 
@@ -157,6 +173,16 @@ def test_wrong_requests_get_one_sentence_and_change_nothing(
         ask(inverter, tmp_path / source, tmp_path / output)
     assert "\n" not in str(caught.value)
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_two_photos_never_share_a_result(inverter: Path, tmp_path: Path) -> None:
+    for name in ("a.gif", "a.gif.png"):
+        save(tmp_path / "in" / name, noise(9, 9))
+    with pytest.raises(RequestError, match=r"two photos that would both become .*a\.gif\.png; rename one"):
+        ask(inverter, tmp_path / "in", tmp_path / "out")
+    with pytest.raises(RequestError, match=r"out\.png does not end as format=jpg does"):
+        ask(inverter, tmp_path / "in" / "a.gif", tmp_path / "out.png", "format=jpg")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_wrong_output_is_said_before_the_model_is_loaded(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -63,14 +65,32 @@ def test_written_whole_or_not_at_all(
     write(Picture(corners()), path, 95)
     before = path.read_bytes()
 
-    def fail(image: Image.Image, target: Path, *_: object, **__: object) -> None:
-        target.write_bytes(b"half a pict")
+    def fail(target: Path, data: bytes) -> None:
+        with target.open("wb") as file:
+            file.write(data[:10])
         raise fault
 
-    monkeypatch.setattr(Image.Image, "save", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(raised):
         write(Picture(corners()), path, 95)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_a_file_that_cannot_grow_is_not_taken_for_whole(tmp_path: Path, suffix: str) -> None:
+    # As on a disk that is nearly full, the system takes the first part of what is written, and no more.
+    program = (
+        "import resource, sys; from pathlib import Path; import numpy as np\n"
+        "from impasto.models.pictures import Picture, RequestError, write\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))\n"
+        "noise = np.random.default_rng(0).integers(0, 256, (150, 150, 3), np.uint8)\n"
+        "try: write(Picture(noise), Path(sys.argv[1]), 95)\n"
+        "except RequestError as error: print(error)"
+    )
+    path = tmp_path / f"p{suffix}"
+    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True)
+    assert done.stdout.startswith(f"{path} cannot be written as 150x150") and done.stdout.endswith("file too large\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_cannot_be_written_gets_one_sentence(tmp_path: Path) -> None:

@@ -1,0 +1,34 @@
+"""A loaded model and what is asked of it: from one picture to another."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impasto.configs.shipping import StylizeConfig
+from impasto.export import large
+from impasto.export.large import Tell
+from impasto.models import colors, zoo
+from impasto.models.pictures import Picture
+
+
+class Painter:
+    """Paints pictures as a request says; may be called from several threads at once. Raises RequestError."""
+
+    def __init__(self, config: StylizeConfig, threads: int, whole: bool = False) -> None:
+        """With `whole` no picture is cut into tiles: with frames of a video that would take several times as long."""
+        self.config = config
+        tiles = replace(config.tiles, above=math.inf) if whole else config.tiles
+        self.model = large.Model(zoo.resolve(config.model, ".onnx"), threads, tiles)
+
+    def __call__(
+        self, photo: Picture, mask: NDArray[np.uint8] | None = None, tell: Tell = lambda done: None
+    ) -> Picture:
+        """The painted picture: as large, the photo's alpha and metadata; a mask [H, W] is 255 where it is painted."""
+        rgb = self.model.stylize(photo, self.config.strength, tell).rgb
+        if self.config.keep_colors:
+            rgb = colors.keep_colors(rgb, photo.rgb)
+        if mask is not None:
+            rgb = colors.blend(rgb, photo.rgb, mask)
+        return replace(photo, rgb=rgb)

@@ -1,0 +1,116 @@
+"""EXIF data: what stays true is carried over, what no longer is, is not."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import IFDRational
+
+from impasto.models.pictures import Picture, read, write
+from tests.models.made_pictures import SRGB, swapped_profile
+
+TAGS, IFD = ExifTags.Base, ExifTags.IFD
+BEFORE = {
+    TAGS.Make: "Phone",
+    TAGS.DateTime: "2024:05:06 07:08:09",
+    TAGS.XResolution: IFDRational(72),
+    TAGS.Orientation: 6,
+    TAGS.StripOffsets: 5,
+}
+CAMERA = {
+    TAGS.ExposureTime: IFDRational(1, 125),
+    TAGS.LensSpecification: (IFDRational(3, 2), IFDRational(6), IFDRational(0, 0), IFDRational(0, 0)),
+    TAGS.UserComment: b"ASCII\0\0\0hello",
+    TAGS.MakerNote: b"offsets" * 9,
+    TAGS.ColorSpace: 65535,
+    TAGS.ExifImageWidth: 30,
+    TAGS.ExifImageHeight: 20,
+}
+PLACE = {1: "N", 2: (IFDRational(47), IFDRational(3), IFDRational(1234, 100))}
+
+
+def exif() -> bytes:
+    made = Image.Exif()
+    for tag, value in BEFORE.items():
+        made[tag] = value
+    made[IFD.Exif], made[IFD.GPSInfo] = CAMERA, PLACE
+    return made.tobytes()
+
+
+def with_thumbnail() -> bytes:
+    """The same data with a second IFD, that of a thumbnail."""
+    data = bytearray(exif())
+    start = len(b"Exif\0\0")
+    order = "big" if data[start : start + 2] == b"MM" else "little"
+
+    def number(value: int, size: int) -> bytes:
+        return value.to_bytes(size, order)  # type: ignore[arg-type]
+
+    first = start + int.from_bytes(data[start + 4 : start + 8], order)  # type: ignore[arg-type]
+    entries = int.from_bytes(data[first : first + 2], order)  # type: ignore[arg-type]
+    link, end = first + 2 + 12 * entries, len(data) - start
+    data[link : link + 4] = number(end, 4)
+    fields = (0x0103, 6), (0x0201, end + 42), (0x0202, 4)
+    body = b"".join(number(tag, 2) + number(4, 2) + number(1, 4) + number(value, 4) for tag, value in fields)
+    return bytes(data) + number(len(fields), 2) + body + number(0, 4) + b"\xff\xd8\xff\xd9"
+
+
+def written(tmp_path: Path, suffix: str, data: bytes, profile: bytes | None = None) -> Image.Exif:
+    source = tmp_path / f"photo{suffix}"
+    options: dict[str, Any] = {"icc_profile": profile} if profile else {}
+    Image.fromarray(np.full((20, 30, 3), 90, np.uint8)).save(source, exif=data, **options)
+    write(read(source), tmp_path / f"made{suffix}", 95)
+    with Image.open(tmp_path / f"made{suffix}") as image:
+        assert image.size == (20, 30)
+        return image.getexif()
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_a_phones_data_are_carried_over(tmp_path: Path, suffix: str) -> None:
+    found = written(tmp_path, suffix, with_thumbnail())
+    assert {*found} == {TAGS.Make, TAGS.DateTime, TAGS.XResolution, IFD.Exif, IFD.GPSInfo}
+    assert found[TAGS.Make] == "Phone"
+    camera = found.get_ifd(IFD.Exif)
+    assert {*camera} == {*CAMERA} - {TAGS.MakerNote} and camera[TAGS.ExposureTime] == 1 / 125
+    assert (camera[TAGS.ExifImageWidth], camera[TAGS.ExifImageHeight]) == (20, 30)  # it stands upright now
+    assert found.get_ifd(IFD.GPSInfo) == PLACE
+    with Image.open(tmp_path / f"photo{suffix}") as image:
+        assert image.getexif().get_ifd(IFD.IFD1)
+    assert not found.get_ifd(IFD.IFD1)
+
+
+@pytest.mark.parametrize(("profile", "space"), [(None, 65535), (SRGB, 1), (swapped_profile(), 1)])
+def test_the_colour_space_is_that_of_the_pixels(tmp_path: Path, profile: bytes | None, space: int) -> None:
+    assert written(tmp_path, ".jpg", exif(), profile).get_ifd(IFD.Exif)[TAGS.ColorSpace] == space
+
+
+def test_tiff_is_read_whole_and_written_without_details(tmp_path: Path) -> None:
+    Image.fromarray(np.full((20, 30, 3), 90, np.uint8)).save(tmp_path / "photo.tif", exif=exif())
+    for suffix, details in ((".jpg", True), (".tif", False)):
+        write(read(tmp_path / "photo.tif"), tmp_path / f"made{suffix}", 95)
+        with Image.open(tmp_path / f"made{suffix}") as image:
+            found = image.getexif()
+            assert found[TAGS.Make] == "Phone" and (IFD.Exif in found) == details
+            assert image.size == (20, 30) and np.asarray(image).std() == 0
+
+
+def broken(tag: int, value: object) -> bytes:
+    made = Image.Exif()
+    made[tag] = value
+    return made.tobytes()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"nonsense", b"Exif\0\0II*\0\xff\xff\xff\xff", exif()[:60], broken(TAGS.ImageDescription, "x" * 65_400)],
+    ids=["words", "header", "torn", "long"],
+)
+@pytest.mark.filterwarnings("ignore")  # pytest sets the filters of pictures.py aside
+def test_broken_or_endless_data_are_left_out(tmp_path: Path, data: bytes) -> None:
+    picture = Picture(np.zeros((20, 30, 3), np.uint8), exif=data)
+    write(picture, tmp_path / "made.jpg", 95)
+    with Image.open(io.BytesIO((tmp_path / "made.jpg").read_bytes())) as image:
+        assert len(image.info.get("exif", b"")) < 100
