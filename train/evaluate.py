@@ -85,7 +85,16 @@ def _show_artefacts(rows: list[dict[str, Any]], painting: dict[str, float]) -> N
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("size", "pictures", "lattice", "blobs a megapixel", "border", "flicker, levels: pan", "noise")
+    table = Table(
+        "size",
+        "pictures",
+        "lattice",
+        "blobs a megapixel",
+        "border",
+        "pan",
+        "noise",
+        title="artefacts; flicker by pan and noise",
+    )
     flicker = {(f"{row['size']}", "network"): row["flicker"] for row in rows}
     lines = {(f"{row['size']}", of): row["artefacts"][of] for row in rows for of in ("network", "photo")}
     for (size, of), figures in (lines | {("", "painting"): painting}).items():

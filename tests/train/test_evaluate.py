@@ -34,7 +34,7 @@ def trajectory(*totals: float) -> Trajectory:
 def limits(**changes: object) -> EvaluationConfig:
     settings: dict[str, object] = {
         **{"sizes": [64], "starts": ["noise"], "iterations": 9, "count": 2, "min_worth": None, "max_ratio": None},
-        **{"max_lattice": None, "max_blobs": None, "max_border": None},
+        **{"max_lattice": None, "max_blobs": None, "max_border": None, "max_flicker": None},
     }
     return EvaluationConfig(**(settings | changes))  # type: ignore[arg-type]
 
@@ -61,6 +61,7 @@ ROW = {
     "content": 1.0,
     "style": 0.0,
     "artefacts": {"excess": {"lattice": 1.5, "blobs": 10.0, "border": 0.2}},
+    "flicker": {"pan": 6.0, "noise": 8.0, "both": 7.0},
 }
 
 
@@ -82,6 +83,12 @@ def test_the_gates_on_artefacts() -> None:
     }.items():
         with pytest.raises(CheckError, match=rf"{words}.*than their photos at 256 px.*more than evaluate.max_{name}=0"):
             evaluation.gate([ROW], limits(**{f"max_{name}": 0.1}))
+
+
+def test_the_gate_on_flicker() -> None:
+    evaluation.gate([ROW], limits(max_flicker=7))
+    with pytest.raises(CheckError, match=r"flickers by 7.00 levels .* at 256 px.*more than evaluate.max_flicker=6.5"):
+        evaluation.gate([ROW], limits(max_flicker=6.5))
 
 
 def test_the_command(tiny_run: Path, photo_folder: Path, tmp_path: Path, impasto: Impasto) -> None:
@@ -106,6 +113,7 @@ def test_the_command(tiny_run: Path, photo_folder: Path, tmp_path: Path, impasto
     for row in facts["photos"]:
         assert row["losses"]["total"] == pytest.approx(row["losses"]["content"] + row["losses"]["style"], rel=1e-4)
         assert row["ratio"]["noise"] == pytest.approx(row["losses"]["total"] / row["best"]["noise"])
+        assert row["flicker"]["pan"] > 0 and row["flicker"]["noise"] > 0
         assert 1 <= row["worth"]["noise"] <= 25
     for row in facts["medians"]:
         for name in ("lattice", "blobs", "border"):
