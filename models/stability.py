@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -37,6 +38,13 @@ class StabilityLoss(nn.Module):
         again = network((moved + NOISE * noise).to(memory_format=torch.channels_last))
         height, width = photos.shape[2] - down, photos.shape[3] - right
         return (_inner(stylized[..., down:, right:]) - _inner(again[..., :height, :width])).square().mean()
+
+
+def draw(seed: int, step: int, device: torch.device) -> torch.Generator:
+    """What a step of a run draws its shift and noise from: the same again where the run is resumed."""
+    # torch's own seeds are 32 bits long where they are the CPU's: more would be cut off unseen.
+    mixed = np.random.SeedSequence((seed, 2, step)).generate_state(1)[0]
+    return torch.Generator(device).manual_seed(int(mixed))
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from impasto.configs.errors import RequestError
 from impasto.configs.schema import TrainConfig
-from impasto.models import checkpoint, strength
+from impasto.models import checkpoint, stability, strength
 from impasto.models.checkpoint import Card
 from impasto.models.losses import LatticeLoss, PerceptualLoss
 from impasto.models.networks import MULTIPLE, Transformer
@@ -171,8 +171,8 @@ class Trainer:
                 return None
             pixels, stylized = to_pixels(photo, self.hardware.device), self.stylize(photo)
             losses = self.loss(stylized, self.loss.content_target(pixels))
-            stability = self._unsteadiness(self.average, pixels, stylized, 0)
-            totals += torch.stack([*losses, self.lattice(stylized), stability])
+            unsteady = self._unsteadiness(self.average, pixels, stylized, 0)
+            totals += torch.stack([*losses, self.lattice(stylized), unsteady])
         return {"step": float(self.progress.step)} | _named(totals / len(self.held_out))
 
     def _weigh(self, held_out: PhotoSet) -> None:
@@ -200,20 +200,20 @@ class Trainer:
         losses = self.loss(stylized, self.loss.content_target(photos))
         lattice = self.lattice(stylized)
         with self.hardware.autocast():
-            stability = self._unsteadiness(self.network, photos, stylized, 1 + self.progress.step)
+            unsteady = self._unsteadiness(self.network, photos, stylized, 1 + self.progress.step)
         weights = self.config.trainer
         self.optimizer.zero_grad()
-        (losses.total + weights.lattice_weight * lattice + weights.stability_weight * stability).backward()
+        (losses.total + weights.lattice_weight * lattice + weights.stability_weight * unsteady).backward()
         self.group.average_gradients(self.network.parameters())
         self.optimizer.step()
         self.average.update_parameters(self.network)
-        return torch.cat([torch.stack([*losses, lattice, stability]).detach(), guards.figures(stylized.detach())])
+        return torch.cat([torch.stack([*losses, lattice, unsteady]).detach(), guards.figures(stylized.detach())])
 
-    def _unsteadiness(self, network: torch.nn.Module, photos: Tensor, stylized: Tensor, draw: int) -> Tensor:
+    def _unsteadiness(self, network: torch.nn.Module, photos: Tensor, stylized: Tensor, step: int) -> Tensor:
         """The stability loss by the shift and noise of a step, which a resumed run draws again; 0 without a weight."""
         if not self.config.trainer.stability_weight:
             return torch.zeros((), device=self.hardware.device)
-        random = torch.Generator(self.hardware.device).manual_seed(self.config.seed + (draw << 32))
+        random = stability.draw(self.config.seed, step, self.hardware.device)
         return self.stability(network, photos, stylized, random)
 
     def _zeros(self) -> Tensor:

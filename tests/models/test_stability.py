@@ -70,6 +70,17 @@ def test_the_loss_is_what_a_shift_and_noise_change(photo: Tensor, monkeypatch: p
     assert moving.item() > 1
 
 
+def test_each_step_draws_another_shift_and_noise_and_draws_it_again() -> None:
+    drawn = {
+        (seed, step): torch.randn(3, generator=stability.draw(seed, step, torch.device("cpu"))).tolist()
+        for seed in (0, 1, 2**32 - 1)
+        for step in (0, 1, 2, 2**33)
+    }
+    assert len({tuple(values) for values in drawn.values()}) == len(drawn)
+    again = torch.randn(3, generator=stability.draw(1, 2, torch.device("cpu"))).tolist()
+    assert again == drawn[1, 2]
+
+
 def test_the_loss_is_drawn_from_its_generator_and_teaches_both_passes(photo: Tensor) -> None:
     loss = StabilityLoss()
     gain = torch.tensor(1.0, requires_grad=True)
