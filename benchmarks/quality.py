@@ -53,7 +53,8 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", help="further settings of impasto-train")
     options = parser.parse_args()
     overrides = [
-        *("experiment=short", f"model={options.model}", f"style={options.style}", f"data.root={options.photos}"),
+        *("experiment=short", "init=null", f"model={options.model}", f"style={options.style}"),
+        f"data.root={options.photos}",
         *(f"trainer.minutes={options.minutes}", *options.overrides),
     ]
     if options.run is None:
