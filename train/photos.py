@@ -8,7 +8,6 @@ import os
 import signal
 import zipfile
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -123,10 +122,14 @@ class Crops(Dataset[tuple[NDArray[np.uint8], list[str]]]):
         self.photos = photos
         self.config = config
         self.seed = seed
-        self.order = lru_cache(maxsize=2)(self._order)
+        self._orders: dict[int, NDArray[np.int64]] = {}
 
-    def _order(self, epoch: int) -> NDArray[np.int64]:
-        return np.random.default_rng((self.seed, 0, epoch)).permutation(len(self.photos.names))
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """The photos' numbers in the order of an epoch."""
+        if epoch not in self._orders:
+            made = np.random.default_rng((self.seed, 0, epoch)).permutation(len(self.photos.names))
+            self._orders = {**dict([*self._orders.items()][-1:]), epoch: made}  # a batch may reach into the next one
+        return self._orders[epoch]
 
     def __getitem__(self, position: int) -> tuple[NDArray[np.uint8], list[str]]:
         """A crop [size, size, 3] and the photos skipped before it was found."""

@@ -47,6 +47,7 @@ def _train(words: Sequence[str], said: Path) -> None:
     with said.open("w") as file:
         for stream in (sys.stdout, sys.stderr):
             os.dup2(file.fileno(), stream.fileno())
+        multiprocessing.set_start_method("fork", force=True)  # of its workers, as where nobody asks for another
         sys.argv = [str(SCRIPT), *words]
         command.main()
 

@@ -9,10 +9,11 @@ from impasto.train.interrupt import Interrupt
 def test_the_first_signal_asks_and_its_echo_does_no_more(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with Interrupt() as interrupt:
-        assert not interrupt.asked
-        signal.raise_signal(number)
-        signal.raise_signal(number)
-        assert interrupt.asked
+        asked = [interrupt.asked]
+        for _ in range(2):
+            signal.raise_signal(number)
+            asked.append(interrupt.asked)
+    assert asked == [False, True, True]
     assert signal.getsignal(number) == before
 
 

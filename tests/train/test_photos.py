@@ -1,4 +1,5 @@
 import io
+import pickle
 import zipfile
 from itertools import islice
 from pathlib import Path
@@ -196,3 +197,12 @@ def test_a_zip_bomb_is_a_bad_photo(folder: Path, tmp_path: Path, monkeypatch: py
     skipped = [line for position in range(4) for line in crops[position][1]]
     assert skipped
     assert all("bomb.jpg is over" in line for line in skipped)
+
+
+def test_workers_can_be_spawned(folder: Path, tmp_path: Path) -> None:
+    """What they are given is pickled then, as on a Mac, and by Python 3.14 on Linux: an open zip and an order, too."""
+    packed = pack(folder, tmp_path / "photos.zip")
+    crops = Crops(PhotoSet(packed, "data.root"), config(packed), seed=0)
+    expected = crops[7][0]
+    again: Crops = pickle.loads(pickle.dumps(crops))
+    np.testing.assert_array_equal(again[7][0], expected)
