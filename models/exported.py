@@ -87,9 +87,9 @@ def stylize(session: onnxruntime.InferenceSession, picture: Picture, strength: f
     return Picture(np.ascontiguousarray(stylized[..., :3]), kept, picture.had_profile)
 
 
-def at_least(pixels: NDArray[np.uint8], side: int = MIN_SIDE) -> NDArray[np.uint8]:
-    """Pixels [H, W, C], continued below and to the right by those of the edge where a side is shorter than `side`."""
-    below, right = (max(0, side - length) for length in pixels.shape[:2])
+def at_least(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pixels [H, W, C], continued below and to the right by those of the edge where a side is below MIN_SIDE."""
+    below, right = (max(0, MIN_SIDE - length) for length in pixels.shape[:2])
     if not (below or right):
         return pixels
     return np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="edge")
