@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impasto.configs.shipping import StylizeConfig
-from impasto.models import colors, exported
-from impasto.models.pictures import Picture
+from impasto.models import colors, exported, texture
+from impasto.models.pictures import Picture, resize
 
 
 class Painter:
@@ -20,9 +20,21 @@ class Painter:
 
     def __call__(self, photo: Picture, mask: NDArray[np.uint8] | None = None) -> Picture:
         """The painted picture: as large, the photo's alpha and metadata; a mask [H, W] is 255 where it is painted."""
-        rgb = exported.stylize(self.session, photo, self.config.strength).rgb
+        rgb = self._stylized(photo)
         if self.config.keep_colors:
             rgb = colors.keep_colors(rgb, photo.rgb)
         if mask is not None:
             rgb = colors.blend(rgb, photo.rgb, mask)
         return replace(photo, rgb=rgb)
+
+    def _stylized(self, photo: Picture) -> NDArray[np.uint8]:
+        """What the model makes of a photo: of the whole, or of a small one where the strokes are to be large."""
+        size, strength = self.config.texture, self.config.strength
+        if size is None or size >= min(photo.rgb.shape[:2]):
+            return exported.stylize(self.session, photo, strength).rgb
+        small = resize(photo.rgb, size)
+        rgb = texture.enlarge(exported.stylize(self.session, Picture(small)).rgb, small, photo.rgb)
+        if strength == 1:
+            return rgb
+        part = np.broadcast_to(np.uint8(round(255 * strength)), rgb.shape[:2])
+        return colors.blend(rgb, photo.rgb, part)
