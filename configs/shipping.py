@@ -125,6 +125,7 @@ class StylizeConfig:
     input: str = path("PATH", "camera")
     output: str = path("PATH")
     strength: float = number(0, 1)
+    texture: int | None = number(32, 8192)
     keep_colors: bool = text()
     mask: str | None = path("PATH")
     invert_mask: bool = text()

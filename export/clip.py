@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, cast
 
 import av
 import cv2
@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 from impasto.configs.errors import RequestError
 from impasto.export.containers import CONTAINERS
 
-AudioPacket = av.Packet
-
 _UNKNOWN = 2  # of a frame's colour space: not said in the file
 _HD = 720  # px of height from which on BT.709 is meant where nothing is said, as players have it
 _MATRICES = {1: Colorspace.ITU709, 4: Colorspace.FCC, 5: Colorspace.ITU601, 6: Colorspace.ITU601}
@@ -33,6 +31,13 @@ _CAMERA = 0  # the first one
 _MILLISECONDS = Fraction(1, 1000)
 
 Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A packet of sound, as it lies in the file."""
+
+    packet: Any
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Clip:
         self.aspect = self.stream.sample_aspect_ratio
         self._parts = self._read()
         self._ahead: list[Any] = []  # what lies before the first frame, and that frame
-        while not self._ahead or isinstance(self._ahead[-1], AudioPacket):
+        while not self._ahead or isinstance(self._ahead[-1], Sound):
             if (part := next(self._parts, None)) is None:
                 self.container.close()
                 raise RequestError(f"{path} holds no frame that can be read{self.broken and f': it {self.broken}'}")
@@ -87,10 +92,10 @@ class Clip:
     ) -> None:
         self.container.close()
 
-    def __iter__(self) -> Iterator[AudioPacket | Frame]:
+    def __iter__(self) -> Iterator[Sound | Frame]:
         last: int | None = None
         for part in chain(self._ahead, self._parts):
-            if isinstance(part, AudioPacket):
+            if isinstance(part, Sound):
                 yield part
                 continue
             pts = part.pts if part.pts is not None else (last or 0)
@@ -104,9 +109,9 @@ class Clip:
                 if packet.stream is self.stream:
                     parts = self._decoded(packet)
                 else:
-                    parts = [packet] if packet.dts is not None else []
+                    parts = [Sound(packet)] if packet.dts is not None else []
                 for part in parts:
-                    self._reach(part)
+                    self._reach(part.packet if isinstance(part, Sound) else part)
                     yield part
         except (FFmpegError, OSError) as error:
             self.broken = f"is damaged ({_reason(error)})"
@@ -115,7 +120,7 @@ class Clip:
         if promised and self._ended - start < promised - _MISSING:
             self.broken = f"breaks off after {self._ended - start:.1f} of {promised:.1f} seconds"
 
-    def _decoded(self, packet: AudioPacket) -> list[Any]:
+    def _decoded(self, packet: Any) -> list[Any]:
         try:
             return packet.decode()
         except FFmpegError as error:
@@ -162,7 +167,7 @@ class Camera:
         signal.signal(signal.SIGINT, self._before)
         self._camera.release()
 
-    def __iter__(self) -> Iterator[AudioPacket | Frame]:
+    def __iter__(self) -> Iterator[Sound | Frame]:
         started, last = time.monotonic(), -1
         while not self._stopped:
             there, frame = self._camera.read()
@@ -197,7 +202,7 @@ class Writer:
     def _open(self, crf: int) -> None:
         clip = self.clip
         self.container.metadata.update(clip.metadata)
-        self.stream: Any = self.container.add_stream(self.kind.codec, rate=clip.rate)
+        self.stream = cast(Any, self.container.add_stream(self.kind.codec, rate=clip.rate))
         height, width = _turned(np.empty(clip.shape), -clip.rotation).shape
         self.stream.width, self.stream.height = width + width % 2, height + height % 2  # 4:2:0 has no odd sides
         self.stream.pix_fmt = "yuv420p"
@@ -252,8 +257,9 @@ class Writer:
             for packet in self.stream.encode(made):
                 self.container.mux(packet)
 
-    def sound(self, packet: AudioPacket) -> None:
+    def sound(self, sound: Sound) -> None:
         """Write a packet of sound as it is."""
+        packet = sound.packet
         packet.stream = self.sounds[packet.stream.index]
         with self._writing():
             self.container.mux(packet)

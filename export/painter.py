@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from impasto.configs.shipping import StylizeConfig
 from impasto.export import large
 from impasto.export.large import Tell
-from impasto.models import colors, zoo
-from impasto.models.pictures import Picture
+from impasto.models import colors, texture, zoo
+from impasto.models.pictures import Picture, resize
 
 
 class Painter:
@@ -26,9 +26,21 @@ class Painter:
         self, photo: Picture, mask: NDArray[np.uint8] | None = None, tell: Tell = lambda done: None
     ) -> Picture:
         """The painted picture: as large, the photo's alpha and metadata; a mask [H, W] is 255 where it is painted."""
-        rgb = self.model.stylize(photo, self.config.strength, tell).rgb
+        rgb = self._stylized(photo, tell)
         if self.config.keep_colors:
             rgb = colors.keep_colors(rgb, photo.rgb)
         if mask is not None:
             rgb = colors.blend(rgb, photo.rgb, mask)
         return replace(photo, rgb=rgb)
+
+    def _stylized(self, photo: Picture, tell: Tell) -> NDArray[np.uint8]:
+        """What the model makes of a photo: of the whole, or of a small one where the strokes are to be large."""
+        size, strength = self.config.texture, self.config.strength
+        if size is None or size >= min(photo.rgb.shape[:2]):
+            return self.model.stylize(photo, strength, tell).rgb
+        small = resize(photo.rgb, size)
+        rgb = texture.enlarge(self.model.stylize(Picture(small), tell=tell).rgb, small, photo.rgb)
+        if strength == 1:
+            return rgb
+        part = np.broadcast_to(np.uint8(round(255 * strength)), rgb.shape[:2])
+        return colors.blend(rgb, photo.rgb, part)

@@ -22,7 +22,7 @@ class Steady:
 
     def __init__(self, amount: float) -> None:
         self.amount = amount
-        self._search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._before: tuple[Pixels, Pixels, Pixels] | None = None  # small, painted, mixed
         self._sums = np.zeros(3)
         cv2.setNumThreads(1)  # the cores paint
@@ -61,7 +61,8 @@ class Steady:
         sure = np.exp(-np.square(cv2.blur(change, (5, 5)) / _NOISE)) * (astray < _ASTRAY)
         across, down = places
         sure *= (across >= 0) & (across <= width - 1) & (down >= 0) & (down <= height - 1)
-        return flow, cv2.blur(cv2.erode(sure.astype(np.float32), np.ones((3, 3))), (3, 3))
+        sure = cv2.blur(cv2.erode(sure.astype(np.float32), np.ones((3, 3))), (3, 3))
+        return flow, np.asarray(sure, np.float32)
 
     def _count(self, same: NDArray[np.bool_], painted: Pixels, last: Pixels, mixed: Pixels, moved: Floats) -> None:
         if not same.any():
@@ -75,7 +76,7 @@ def _small(photo: Pixels) -> Pixels:
     height, width = photo.shape[:2]
     scale = min(1.0, _SIDE / min(height, width))
     size = max(16, round(width * scale)), max(16, round(height * scale))
-    return cv2.GaussianBlur(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), (0, 0), 1.0)
+    return np.asarray(cv2.GaussianBlur(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), (0, 0), 1.0), np.uint8)
 
 
 def _places(flow: Floats, height: int, width: int) -> tuple[Floats, Floats]:
@@ -87,4 +88,5 @@ def _places(flow: Floats, height: int, width: int) -> tuple[Floats, Floats]:
 
 
 def _moved(picture: Pixels, places: tuple[Floats, Floats]) -> Pixels:
-    return cv2.remap(picture, *places, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.remap(picture, *places, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.uint8)

@@ -13,7 +13,7 @@ from rich.console import Console
 from impasto.configs.errors import CheckError, RequestError
 from impasto.configs.shipping import StylizeConfig
 from impasto.export import folder
-from impasto.export.clip import AudioPacket, Camera, Clip, Frame, Writer
+from impasto.export.clip import Camera, Clip, Frame, Sound, Writer
 from impasto.export.masks import Masks
 from impasto.export.painter import Painter
 from impasto.export.progress import bar
@@ -47,7 +47,7 @@ def stylize(config: StylizeConfig, source: Path | None, target: Path, masks: Mas
             task = progress.add_task("stylizing", total=clip.frames)
             count = 0
             for item in _painted(clip, lambda photo: painter(Picture(photo)).rgb, workers):
-                if isinstance(item, AudioPacket):
+                if isinstance(item, Sound):
                     writer.sound(item)
                     continue
                 frame, rgb = item
@@ -68,14 +68,14 @@ def stylize(config: StylizeConfig, source: Path | None, target: Path, masks: Mas
 
 
 def _painted(
-    items: Iterable[AudioPacket | Frame], paint: Callable[[Pixels], Pixels], workers: int
-) -> Iterator[AudioPacket | tuple[Frame, Pixels]]:
+    items: Iterable[Sound | Frame], paint: Callable[[Pixels], Pixels], workers: int
+) -> Iterator[Sound | tuple[Frame, Pixels]]:
     """Frames with their paintings, in order, several in work at a time; packets of sound as they come."""
     waiting: deque[tuple[Frame, Future[Pixels]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
             for item in items:
-                if isinstance(item, AudioPacket):
+                if isinstance(item, Sound):
                     yield item
                     continue
                 waiting.append((item, pool.submit(paint, item.rgb)))

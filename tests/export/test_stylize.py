@@ -204,7 +204,7 @@ def test_no_torch_and_no_telemetry(inverter: Path, tmp_path: Path) -> None:
         "import impasto.export.stylize, impasto.models.exported\n"
         "assert os.environ['ORT_DISABLE_TELEMETRY'] == '1'\n"
         "impasto.export.stylize.main()\n"
-        "assert not {'torch', 'onnx', 'coremltools'} & set(sys.modules)\n"
+        "assert not {'torch', 'onnx', 'coremltools', 'av', 'cv2', 'scipy'} & set(sys.modules)\n"
     )
     request = f"model={inverter}", f"input={photos(tmp_path / 'in')}", f"output={tmp_path / 'out'}", "threads=1"
     command = [sys.executable, "-c", program, *request]

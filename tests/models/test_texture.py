@@ -1,0 +1,41 @@
+"""Strokes of one scale at any size, with the photo's detail."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from impasto.models import texture
+from impasto.models.pictures import resize
+
+ROWS, COLUMNS = np.indices((240, 360))
+WAVES = 90 * np.sin(ROWS / 14) + np.where(COLUMNS % 3, 10, -20)  # with lines that a third of its size has not
+LINES = np.clip(128 + WAVES, 0, 255).astype(np.uint8)[..., None].repeat(3, 2)
+SMALL = resize(LINES, 80)
+
+
+def enlarged(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    planes = [Image.fromarray(plane) for plane in pixels.astype(np.float32).transpose(2, 0, 1)]
+    large = np.dstack([np.asarray(plane.resize((360, 240), Image.Resampling.BICUBIC)) for plane in planes])
+    return np.rint(large.clip(0, 255)).astype(np.uint8)
+
+
+def test_a_painting_like_its_photo_gets_all_of_its_detail() -> None:
+    made = texture.enlarge(SMALL, SMALL, LINES).astype(int)
+    plain = enlarged(SMALL).astype(int)
+    assert np.abs(made - LINES).mean() < 0.35 * np.abs(plain - LINES).mean()
+    negative = texture.enlarge(255 - SMALL, SMALL, LINES).astype(int)
+    assert np.abs(negative - (255 - LINES.astype(int))).mean() < 0.35 * np.abs(plain - LINES).mean()
+
+
+def test_strokes_that_have_nothing_to_do_with_the_photo_stay_as_they_are() -> None:
+    strokes = np.random.default_rng(0).integers(0, 256, (80, 120, 3), np.uint8)
+    flat, flat_small = np.full((240, 360, 3), 120, np.uint8), np.full((80, 120, 3), 120, np.uint8)
+    np.testing.assert_array_equal(texture.enlarge(strokes, flat_small, flat), enlarged(strokes))
+
+
+def test_bands_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
+    painted = resize(np.random.default_rng(0).integers(0, 256, (100, 150, 3), np.uint8), 80)
+    whole = texture.enlarge(painted, SMALL, LINES)
+    monkeypatch.setattr(texture, "_BAND", 360 * 7)
+    assert np.abs(texture.enlarge(painted, SMALL, LINES).astype(int) - whole).max() <= 1
