@@ -149,6 +149,7 @@ def test_a_finished_run_says_so(tiny_run: Path, tmp_path: Path, impasto: Impasto
     assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     longer = impasto("train", f"resume={run}", "trainer.steps=8")
     assert longer.returncode == 0, longer.stderr
+    assert "trainer.steps=8" in (run / ".hydra/overrides.yaml").read_text()  # what the next resume= goes on with
     assert max(run.glob("*.safetensors")).name == "step_00000008.safetensors"
     assert min(run.glob("*.safetensors")).name == "step_00000006.safetensors"
 
