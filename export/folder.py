@@ -35,17 +35,17 @@ def run(jobs: Sequence[Job], work: Callable[[Job], None], workers: int, console:
     pool = ThreadPoolExecutor(workers)
     with bar("photos", console) as progress:
         task = progress.add_task("stylizing", total=len(jobs))
-        written = 0
         try:
             futures: dict[Future[None], int] = {pool.submit(work, job): number for number, job in enumerate(jobs)}
             for future in as_completed(futures):
                 number = futures[future]
                 try:
                     future.result()
-                    written += 1
                 except (RequestError, MemoryError) as error:
                     failures[number] = sentence(jobs[number], error)
                     if getattr(error.__cause__, "errno", None) in _NO_MORE:
+                        pool.shutdown(cancel_futures=True)
+                        written = sum(not one.cancelled() and one.exception() is None for one in futures)
                         rest = f"{count(written)} of {len(jobs)} written, the same command does the rest"
                         raise RequestError(f"{failures[number]}; {rest}") from error
                 progress.update(task, advance=1)
