@@ -11,7 +11,7 @@ from impasto.configs.errors import RequestError
 from impasto.export.plan import Job
 from impasto.export.progress import bar
 
-# Two cores, shared with others, 2 megapixels, `mobile` (two runs of benchmarks/folder.py's ways): one photo at a time on
+# Two cores, shared with others, 2 megapixels, `mobile`, two runs: one photo at a time on
 # two threads 0.5 photos/s, two on a thread each 0.7 and 0.9, two processes 0.9 and 1.0. Threads share one model and one
 # progress bar. From four on, memory weighs more.
 MOST = 4
