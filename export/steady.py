@@ -1,5 +1,7 @@
 """Less flicker: each painted frame is mixed with the one before, moved along with what moved in the video."""
 
+from typing import Any, cast
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,7 @@ class Steady:
 
     def __init__(self, amount: float) -> None:
         self.amount = amount
-        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._search = cast(Any, cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST))  # it takes None for a flow
         self._before: tuple[Pixels, Pixels, Pixels] | None = None  # small, painted, mixed
         self._sums = np.zeros(3)
         cv2.setNumThreads(1)  # the cores paint

@@ -1,5 +1,7 @@
 """Steadying of painted frames: less flicker, and no ghost of what has moved on."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -7,7 +9,6 @@ from PIL import Image
 
 from impasto.models import exported
 from impasto.models.pictures import Picture
-from tests.export.conftest import Path
 
 pytest.importorskip("cv2")
 from impasto.export.steady import Steady
@@ -52,7 +53,7 @@ def test_what_was_hidden_is_not_mixed_with_what_hid_it() -> None:
     steady, rows, columns = Steady(0.9), *np.indices((150, 200))
     for number in range(6):
         disc = ((rows - 75) ** 2 + (columns - 40 - 15 * number) ** 2 < 30**2)[..., None]
-        scene = np.where(disc, np.uint8([255, 0, 255]), SCENE[:150, :200])
+        scene = np.where(disc, np.array([255, 0, 255], np.uint8), SCENE[:150, :200])
         mixed = steady(scene, scene)
     assert distance(mixed, scene) < 1
 

@@ -191,6 +191,42 @@ def test_a_wrong_output_is_said_before_the_model_is_loaded(tmp_path: Path) -> No
         ask(tmp_path / "gone.onnx", photo, tmp_path / "b.xyz")
 
 
+@pytest.mark.parametrize("size", [(1, 1), (200, 30_000), (30_000, 200)])
+def test_pictures_of_odd_sizes(inverter: Path, tmp_path: Path, size: tuple[int, int]) -> None:
+    pixels = np.full((*size, 3), 40, np.uint8)
+    pixels[-1, -1] = 90
+    ask(inverter, save(tmp_path / "a.png", pixels, compress_level=1), tmp_path / "b.png")
+    np.testing.assert_array_equal(read(tmp_path / "b.png").rgb, 255 - pixels)
+    ask(inverter, tmp_path / "a.png", tmp_path / "c.png", "texture=64")
+    assert read(tmp_path / "c.png").rgb.shape == pixels.shape
+    if max(size) > 16_383:
+        with pytest.raises(RequestError, match=r"a\.png: .*b\.webp cannot be written as .* WEBP") as caught:
+            ask(inverter, tmp_path / "a.png", tmp_path / "b.webp")
+        assert "\n" not in str(caught.value) and not (tmp_path / "b.webp").exists()
+
+
+def test_a_full_disk(inverter: Path, tmp_path: Path) -> None:
+    source, disk = tmp_path / "in", tmp_path / "disk"
+    disk.mkdir()
+    for name in "abcd":
+        save(source / f"{name}.png", noise(120, 160))
+    mount = ["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", str(disk)]
+    if sys.platform != "linux" or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        with pytest.raises(RequestError, match=r"no space left on device; \d photos? of 4 written, the same command"):
+            ask(inverter, source, disk / "out", "workers=1")
+        written = [path for path in disk.rglob("*") if path.is_file()]
+        assert len(written) == 2 and all(path.name[0] != "." for path in written)
+        for path in written:
+            np.testing.assert_array_equal(read(path).rgb, 255 - noise(120, 160))
+        subprocess.run(["mount", "-o", "remount,size=9m", str(disk)], check=True)
+        ask(inverter, source, disk / "out")
+        assert len([*(disk / "out").iterdir()]) == 4
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
 def test_progress_on_a_terminal(inverter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
     monkeypatch.setattr(stylize, "Console", lambda **_: Console(file=screen, force_terminal=True, width=100))

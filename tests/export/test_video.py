@@ -52,7 +52,7 @@ def clip(path: Path, turn: int = 0, sound: bool = True, frames: list[NDArray[np.
     return path
 
 
-def seen(path: Path) -> tuple[list[float], list[NDArray[np.uint8]], list[bytes], int]:
+def seen(path: Path) -> tuple[list[int], list[Any], list[bytes], Any]:
     """Times in ms, frames as they are stored, packets of sound, rotation."""
     with av.open(str(path)) as file:
         frames = [*file.decode(video=0)]
@@ -187,12 +187,14 @@ def test_a_camera_is_painted_until_ctrl_c(inverter: Path, tmp_path: Path, monkey
 
 
 def test_few_frames_wait_and_all_come_in_order() -> None:
+    from impasto.export.clip import Frame
+
     made = []
 
     def frames() -> Any:
         for number in range(50):
             made.append(number)
-            yield video.Frame(np.full((2, 2, 3), number, np.uint8), number)
+            yield Frame(np.full((2, 2, 3), number, np.uint8), number)
 
     for number, item in enumerate(video._painted(frames(), lambda rgb: rgb + 1, 3)):
         assert isinstance(item, tuple)
