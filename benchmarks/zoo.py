@@ -34,7 +34,7 @@ HEAD = (
     *("painting", "artist", "network", "parameters", "images seen", "int8 ONNX", "loss 256 px", "loss 512 px"),
     *("worth", "of the best", "flicker"),
 )
-SIDE = 256  # px, of a picture on the sheet
+SIDE = 200  # px, of a picture on the sheet
 
 
 def train(options: argparse.Namespace) -> None:
