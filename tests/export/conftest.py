@@ -27,7 +27,7 @@ MODELS = {
     "johnson": ModelConfig("johnson", 0.25, 1),
     "tiny": ModelConfig("tiny", 1.0, 3),
 }
-SETTINGS = "onnx.tile=128", "coreml.sizes=[96x64]", "measure.sizes=[64x48]", "measure.threads=[1]", "measure.repeats=1"
+SETTINGS = "onnx.tile=160", "coreml.sizes=[96x64]", "measure.sizes=[64x48]", "measure.threads=[1]", "measure.repeats=1"
 CARD: dict[str, dict[str, Any]] = {
     "style": {
         **{"name": "swirls", "artist": "Ünal", "licence": "CC0-1.0"},

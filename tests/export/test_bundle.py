@@ -82,7 +82,7 @@ def test_manifest(exported: tuple[Path, Run], saved: Path) -> None:
     assert manifest["android"]["operators"]["Conv"] > 0
     assert {"NNAPI", "XNNPACK"} <= {*manifest["android"]["execution_providers"]}
     pair = manifest["android"]["pair"]
-    assert (pair["side"], pair["margin"], pair["multiple"]) == (128, 40, 4)
+    assert (pair["side"], pair["margin"], pair["multiple"]) == (160, 48, 4)
     assert {pair["stats"], pair["tile"], *CALLERS} <= {*manifest["files"]}
     memory = [facts["bytes"] for facts in manifest["android"]["memory"]]
     assert memory == sorted(memory) and memory[0] > 1e6
