@@ -21,6 +21,7 @@ import numpy as np
 import onnx
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from benchmarks import runs
@@ -144,9 +145,11 @@ def plot(rows: list[Row], path: Path) -> None:
         ylabel=f"total loss at 256 px, of {REFERENCE}'s",
         title="loss against latency; area: bytes of the int8-stored file",
     )
-    axes.margins(x=0.25, y=0.15)
+    axes.margins(x=0.35, y=0.15)
     axes.grid(alpha=0.3, which="both")
-    axes.legend(fontsize=8, loc="upper right")
+    for handle in axes.legend(fontsize=8).legend_handles:
+        if isinstance(handle, PathCollection):
+            handle.set_sizes([40])
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     write(Picture(np.asarray(canvas.buffer_rgba())[..., :3].copy()), path, quality=92)

@@ -70,7 +70,8 @@ def table(options: argparse.Namespace) -> None:
             cells = [
                 *(painting.title, painting.artist, f"`{painting.name}/{model}`"),
                 f"{sum(weight.numel() for weight in network.parameters()):,}",
-                f"{card['training']['images']:,}",
+                f"{card['training']['images']:,}"
+                + (f" after {origin['name']}" if (origin := card.get("init")) else ""),
                 f"{path.with_suffix('.onnx').stat().st_size:,}",
                 *(f"{found['total_256']:,.0f}", f"{found['total_512']:,.0f}", f"{found['worth']:g}"),
                 *(f"{found['ratio']:.2f}", f"{found['flicker']['both']:.1f}"),

@@ -8,6 +8,7 @@ import os
 import signal
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from impasto.configs.errors import RequestError
 from impasto.configs.schema import DataConfig
@@ -177,6 +179,19 @@ def loader(
         pin_memory=pin_memory,
         persistent_workers=crops.config.workers > 0,
     )
+
+
+@contextmanager
+def batches(
+    crops: Crops, batch: int, first_step: int, pin_memory: bool, rank: int, size: int
+) -> Iterator[Iterator[Batch]]:
+    """The batches of `loader`, whose workers end with the block: they ignore the signal that torch ends them with."""
+    made = iter(loader(crops, batch, first_step, pin_memory, rank, size))
+    try:
+        yield made
+    finally:
+        if isinstance(made, _MultiProcessingDataLoaderIter):
+            made._shutdown_workers()  # at the end of the process it would come too late
 
 
 def validation_crops(photos: PhotoSet, size: int) -> tuple[Tensor, list[str], list[str]]:

@@ -24,7 +24,7 @@ from impasto.train.guards import USUAL, FaultError, give_up
 from impasto.train.hardware import Hardware
 from impasto.train.interrupt import Interrupt
 from impasto.train.parallel import Group, Nothing
-from impasto.train.photos import Crops, PhotoSet, loader, to_pixels, validation_crops
+from impasto.train.photos import Crops, PhotoSet, batches, to_pixels, validation_crops
 from impasto.train.records import MEASURES, Records
 from impasto.train.resume import Progress
 from impasto.train.sheets import to_bytes
@@ -101,10 +101,10 @@ class Trainer:
         """Steps from where the run is to the end of the budget; FaultError where the guards see one."""
         steps, group, started = self.config.trainer, self.group, time.monotonic() - self.progress.seconds
         records: Any = Records(self.directory, self.progress.step) if group.leads else Nothing()
-        with closing(records):
+        pinned = self.hardware.device.type == "cuda"
+        share = steps.batch, self.progress.step, pinned, group.rank, group.size
+        with closing(records), batches(self.crops, *share) as following:
             records.skip(self.skipped)
-            pinned = self.hardware.device.type == "cuda"
-            batches = iter(loader(self.crops, steps.batch, self.progress.step, pinned, group.rank, group.size))
             if due := self._validation_is_due():
                 self._validate(records, display, interrupt)
             if due or not self._checkpoint_is_whole():
@@ -112,7 +112,7 @@ class Trainer:
             _, asked = group.agree(0, interrupt.asked)
             sums, since, skipped = self._zeros(), replace(self.progress), list[str]()
             while not asked and self.fraction() < 1:
-                batch, lines = next(batches)
+                batch, lines = next(following)
                 sums, skipped = sums + self._step(batch), skipped + lines
                 self.progress.step += 1
                 self.progress.seconds, asked = group.agree(time.monotonic() - started, interrupt.asked)
