@@ -25,9 +25,10 @@ ABOUT = """\
 # The zoo
 
 Paintings in the public domain, and networks that impasto trained on them: `zoo/PAINTING` wherever a command takes a
-checkpoint or a model. Made by `python -m benchmarks.zoo train`, measured by `python -m benchmarks.zoo table`: total
-loss, median of {photos} photos that were not trained on; worth, in iterations of the optimizer from noise at 256 px
-({judged} photos, {iterations} iterations); flicker in levels (models/stability.py).
+checkpoint or a model. Trained by the functions of `python -m benchmarks.zoo train`, with `--steps 800`, or with
+`--steps 300 init=zoo/starry_night` where the table says so; measured by `python -m benchmarks.zoo table`: total loss,
+median of {photos} photos that were not trained on; worth, in iterations of the optimizer from noise at 256 px (photos:
+{judged}, iterations: {iterations}); flicker in levels (models/stability.py).
 
 """
 HEAD = (
