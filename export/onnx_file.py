@@ -1,5 +1,6 @@
 """The ONNX file for Android: pixels in, pixels out, plain operators, and nothing of the machine that wrote it."""
 
+import copy
 import importlib.metadata
 from collections import Counter
 from collections.abc import Iterable
@@ -19,34 +20,64 @@ from impasto.models.exported import CARD, STRENGTH
 _WEIGHTS = {"Conv": ("conv", "weight", "bias"), "InstanceNormalization": ("norm", "scale", "bias")}
 
 
-class Pixels(nn.Module):
-    """A network on RGBA bytes [1, H, W, 4], any H and W from 16 on; alpha is passed through."""
+class Lean(nn.Module):
+    """A network without the passes over whole pictures that its convolutions and the mix with the photo can take over.
 
-    def __init__(self, network: nn.Module) -> None:
+    The scale of the pixels moves into the weights of the first convolution; their offset goes, since an instance norm
+    takes the mean away in any case. Pictures come out as 0..1.
+    """
+
+    def __init__(self, network: networks.Transformer) -> None:
+        super().__init__()
+        self.body = copy.deepcopy(network.body)
+        first, norm = (
+            next(module for module in self.body.modules() if isinstance(module, kind))
+            for kind in (nn.Conv2d, nn.InstanceNorm2d)
+        )
+        assert first.bias is None and norm.num_features == first.out_channels
+        with torch.no_grad():
+            first.weight.div_(networks.GREY)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.body(pixels).float().sigmoid()
+
+
+class Pixels(nn.Module):
+    """A lean network on RGBA bytes [1, H, W, 4], any H and W from 16 on; alpha is passed through."""
+
+    def __init__(self, network: Lean) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, image: Tensor, strength: Tensor) -> Tensor:
-        rgb = image[..., :3].permute(0, 3, 1, 2).float()
-        stylized = blend(networks.stylize(self.network, rgb), rgb, strength).round().clamp(0, 255).to(torch.uint8)
-        return torch.cat([stylized.permute(0, 2, 3, 1), image[..., 3:]], dim=-1)
+        height, width = image.shape[1:3]
+        planes = image.permute(0, 3, 1, 2)  # first and last of all, since runtimes take channels apart fastest there
+        rgb = networks.pad(planes[:, :3].float())
+        # A mix of what lies in 0..255 needs no clamp, and bytes are cut in a quarter of the time of floats.
+        stylized = blend(self.network(rgb), rgb, strength).round().to(torch.uint8)[..., :height, :width]
+        return torch.cat([stylized, planes[:, 3:]], dim=1).permute(0, 2, 3, 1)
 
 
 class Floats(nn.Module):
-    """A network on float RGB [1, 3, H, W], 0..255, any H and W from 16 on."""
+    """A lean network on float RGB [1, 3, H, W], 0..255, any H and W from 16 on."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Lean) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, image: Tensor, strength: Tensor) -> Tensor:
-        return blend(networks.stylize(self.network, image), image, strength)
+        height, width = image.shape[2:]
+        rgb = networks.pad(image)
+        return blend(self.network(rgb), rgb, strength)[:, :, :height, :width]
 
 
 def blend(stylized: Tensor, photo: Tensor, strength: Tensor) -> Tensor:
-    """A stylized picture and its photo [1, 3, H, W], mixed by `strength` [], 0..1: at 0 and 1 exactly one of them."""
+    """A stylized picture, 0..1, and its photo, 0..255, both [1, 3, H, W], mixed by `strength` [], 0..1.
+
+    At 0 and 1 it is exactly one of them; 0..255.
+    """
     strength = strength.clamp(0, 1)
-    return stylized * strength + photo * (1 - strength)
+    return stylized * (255 * strength) + photo * (1 - strength)
 
 
 def write(network: networks.Transformer, path: Path, io: str, label: Label) -> None:
@@ -85,10 +116,10 @@ def write(network: networks.Transformer, path: Path, io: str, label: Label) -> N
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def _exported(network: nn.Module, io: str) -> onnx.ModelProto:
+def _exported(network: networks.Transformer, io: str) -> onnx.ModelProto:
     shape = (1, 34, 45, 4) if io == "pixels" else (1, 3, 34, 45)
     sides = (1, 2) if io == "pixels" else (2, 3)
-    module = Pixels(network) if io == "pixels" else Floats(network)
+    module = Pixels(Lean(network)) if io == "pixels" else Floats(Lean(network))
     with quiet():
         program = torch.onnx.export(
             module.eval(),

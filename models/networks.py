@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from impasto.configs.schema import ModelConfig
 
 MULTIPLE = 4  # two strides of 2: sides that a network takes are multiples of this
+GREY = 127.5  # networks see pixels as (pixels - GREY) / GREY
 EPSILON = 1e-4  # instance norm; 1e-5 is subnormal in fp16, and a flat photo would become 0/0 on a phone
 
 
@@ -128,7 +129,7 @@ class Transformer(nn.Module):
         self.body = body
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return 255 * torch.sigmoid(self.body(pixels / 127.5 - 1).float())
+        return 255 * torch.sigmoid(self.body(pixels / GREY - 1).float())
 
 
 def johnson(config: ModelConfig) -> Transformer:
@@ -171,8 +172,13 @@ def build(config: ModelConfig) -> Transformer:
 def stylize(network: nn.Module, pixels: Tensor) -> Tensor:
     """Run a network on pixels [N, 3, H, W] of any size >= 16: pad by edge pixels to a multiple, crop back."""
     height, width = pixels.shape[2:]
-    padded = F.pad(pixels, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
-    return network(padded)[:, :, :height, :width]
+    return network(pad(pixels))[:, :, :height, :width]
+
+
+def pad(pixels: Tensor) -> Tensor:
+    """Pixels [N, C, H, W] with their edge repeated below and on the right, to sides that are multiples of MULTIPLE."""
+    height, width = pixels.shape[2:]
+    return F.pad(pixels, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
 
 
 def _channels(width: int, factor: float) -> int:
