@@ -187,7 +187,7 @@ class OptimizeConfig:
     styles: list[str] = path("FILE")
     blend: list[float] | None = number(0)
     masks: list[str] = path("FILE")
-    keep_colours: bool = text()
+    keep_colors: bool = text()
     loss: LossConfig = MISSING
     optimizer: OptimizerConfig = MISSING
     iterations: int = number(1)

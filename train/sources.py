@@ -78,7 +78,7 @@ class Sources:
         """What is written for pixels [1, 3, H, W]: clamped, of the photo's colours if asked, its alpha put back."""
         shape = (pixels.shape[2], pixels.shape[3])
         rgb = to_bytes(pixels)[0]
-        if self.config.keep_colours:
+        if self.config.keep_colors:
             rgb = colors.keep_colors(rgb, pictures.resize(self.photo.rgb, shape))
         alpha = None if self.photo.alpha is None else pictures.resize(self.photo.alpha, shape)
         return replace(self.photo, rgb=rgb, alpha=alpha)

@@ -147,7 +147,7 @@ def test_scales(call: Call) -> None:
 def test_colours_are_kept(call: Call) -> None:
     line = ["content=photo.jpg", "style=painting.png", *FAST, "iterations=12"]
     for keep in ("true", "false"):
-        assert call(*line, f"keep_colours={keep}", f"output={keep}.png") == 0
+        assert call(*line, f"keep_colors={keep}", f"output={keep}.png") == 0
     given = Sources(app.compose("optimize", ["content=photo.jpg", "style=painting.png", "size=32"]))
     content = given.content(32)[0].permute(1, 2, 0).numpy()
 
