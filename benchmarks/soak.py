@@ -1,0 +1,143 @@
+"""A soak: a long impasto-train, watched from outside: memory, file handles, processes, threads must stay flat.
+
+What belongs to the run and its children is summed at even intervals, from /proc (Linux): resident memory in which pages
+that several share count once (PSS). The first part of the run, in which buffers and caches fill, does not count; what
+is left is laid on a straight line by least squares. Exit code 1 where that rises by more than the limits.
+
+Run: python -m benchmarks.soak [--minutes 60] [--every 5] [--output DIR] key=value ... (settings of impasto-train)
+"""
+
+import argparse
+import csv
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from impasto.models.pictures import Picture, write
+
+PROC = Path("/proc")
+WARM = 0.1  # of the time, which does not count
+LIMITS = {"MiB": 50.0, "handles": 2.0, "processes": 0.5, "threads": 2.0}  # that an hour may add
+
+Row = dict[str, float]
+
+
+def family(pid: int) -> list[Path]:
+    """A process and all that came from it, as folders of /proc."""
+    found, parents = [pid], {}
+    for path in PROC.glob("[0-9]*/stat"):
+        try:
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+        except OSError:  # it has ended
+            continue
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return [PROC / str(one) for one in found]
+
+
+def sample(pid: int) -> Row:
+    """What a process and its children take now."""
+    row = dict.fromkeys(LIMITS, 0.0)
+    for process in family(pid):
+        try:
+            rollup = (process / "smaps_rollup").read_text()
+            row["MiB"] += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
+            row["handles"] += len([*(process / "fd").iterdir()])
+            row["threads"] += len([*(process / "task").iterdir()])
+            row["processes"] += 1
+        except (OSError, StopIteration):  # it has ended
+            continue
+    return row
+
+
+def images(run: Path) -> int:
+    """Images that the run has seen, by its metrics.csv."""
+    path = run / "metrics.csv"
+    if not path.exists():
+        return 0
+    with path.open(newline="") as file:
+        return max((int(row["images"]) for row in csv.DictReader(file) if row["images"]), default=0)
+
+
+def watch(run: Path, minutes: float, every: float, settings: list[str]) -> list[Row]:
+    """Run impasto-train and sample it."""
+    command = [str(Path(sys.executable).with_name("impasto-train")), f"hydra.run.dir={run}", *settings]
+    command += ["trainer.steps=null", f"trainer.minutes={minutes}"]
+    rows: list[Row] = []
+    run.mkdir(parents=True)
+    with (run / "terminal.txt").open("w") as terminal, Progress() as progress:
+        process = subprocess.Popen(command, stdout=terminal, stderr=terminal)
+        started, task = time.monotonic(), progress.add_task("training", total=60 * minutes)
+        while process.poll() is None:
+            time.sleep(every)
+            seconds = time.monotonic() - started
+            row = {"seconds": round(seconds, 1), "images": float(images(run))} | sample(process.pid)
+            if row["processes"]:
+                rows.append(row)
+                progress.update(
+                    task, completed=seconds, description=f"{row['images']:,.0f} images, {row['MiB']:,.0f} MiB"
+                )
+    if process.returncode:
+        sys.exit(f"impasto-train ended with {process.returncode}; see {run / 'terminal.txt'}")
+    return rows[:-1]  # the last may be of a run that is ending
+
+
+def slope(rows: list[Row], name: str) -> float:
+    """What an hour adds, by least squares."""
+    hours = [row["seconds"] / 3600 for row in rows]
+    return float(np.polyfit(hours, [row[name] for row in rows], 1)[0])
+
+
+def plot(rows: list[Row], path: Path) -> None:
+    """Each figure over the time."""
+    figure = Figure(figsize=(8, 7), layout="constrained")
+    for axes, name in zip(figure.subplots(len(LIMITS), sharex=True), LIMITS, strict=True):
+        axes.plot([row["seconds"] / 60 for row in rows], [row[name] for row in rows], linewidth=1)
+        axes.set(ylabel=name, ylim=(0, None))
+    axes.set(xlabel="minutes")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    write(Picture(np.asarray(canvas.buffer_rgba())[..., :3].copy()), path, quality=92)
+
+
+def main() -> None:
+    """Train, watch, judge."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--every", type=float, default=5, help="seconds between two samples")
+    parser.add_argument("--output", type=Path, default=Path("outputs/soak"))
+    parser.add_argument("settings", nargs="*", help="of impasto-train")
+    options = parser.parse_args()
+    rows = watch(options.output, options.minutes, options.every, options.settings)
+    with (options.output / "soak.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*rows[0]])
+        writer.writeheader()
+        writer.writerows(rows)
+    plot(rows, options.output / "soak.png")
+    counted = [row for row in rows if row["seconds"] > WARM * rows[-1]["seconds"]]
+    table = Table(title=f"{rows[-1]['seconds'] / 60:.0f} minutes, {rows[-1]['images']:,.0f} images")
+    for column in ("", "at 10 %", "at 50 %", "at the end", "lowest-highest", "an hour adds", "may add"):
+        table.add_column(column, justify="right")
+    grown = []
+    for name, limit in LIMITS.items():
+        values, added = [row[name] for row in counted], slope(counted, name)
+        at = [statistics.median(values[place : place + 5]) for place in (0, len(values) // 2, max(0, len(values) - 5))]
+        cells = [*(f"{value:,.0f}" for value in at), f"{min(values):,.0f}-{max(values):,.0f}"]
+        table.add_row(name, *cells, f"{added:+.1f}", f"{limit:g}")
+        grown += [name] if added > limit else []
+    Console(width=110).print(table)
+    if grown:
+        sys.exit(f"grows: {', '.join(grown)}")
+
+
+if __name__ == "__main__":
+    main()
