@@ -19,12 +19,13 @@ from impasto.models.losses import LatticeLoss, PerceptualLoss
 from impasto.models.networks import MULTIPLE, Transformer
 from impasto.models.stability import StabilityLoss
 from impasto.train import guards, parallel, resume
+from impasto.train.crops import Crops, batches
 from impasto.train.display import Display
 from impasto.train.guards import USUAL, FaultError, give_up
 from impasto.train.hardware import Hardware
 from impasto.train.interrupt import Interrupt
 from impasto.train.parallel import Group, Nothing
-from impasto.train.photos import Crops, PhotoSet, batches, to_pixels, validation_crops
+from impasto.train.photos import PhotoSet, to_pixels, validation_crops
 from impasto.train.records import MEASURES, Records
 from impasto.train.resume import Progress
 from impasto.train.sheets import to_bytes

@@ -49,7 +49,7 @@ def of_pictures(folder: Path) -> dict[str, Entrance]:
 
 def of_zips(folder: Path) -> dict[str, Entrance]:
     """What takes a zip of photos."""
-    from impasto.train import doctor, photos
+    from impasto.train import crops, doctor, photos
 
     def dataset(path: Path) -> None:
         check = app.compose("check", [f"data.root={path}", "data.size=32"])
@@ -59,7 +59,7 @@ def of_zips(folder: Path) -> dict[str, Entrance]:
         training = app.compose("train", [f"data.root={path}", "data.size=32", "data.val_size=32"]).data
         train, held_out = photos.split(training)
         photos.validation_crops(held_out, 32)
-        photos.Crops(train, training, 0)[0]
+        crops.Crops(train, training, 0)[0]
 
     return {"a zip of photos": dataset}
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from impasto.configs.errors import RequestError
-from impasto.train import photos
+from impasto.train.crops import Crops, loader
 from impasto.train.parallel import Group
-from impasto.train.photos import Crops, PhotoSet
+from impasto.train.photos import PhotoSet
 from tests.conftest import TINY, Run
 from tests.train import kill_nine
 from tests.train.test_photos import config
@@ -87,7 +87,7 @@ def test_the_shares_of_a_batch_make_it_up(photo_folder: Path) -> None:
     crops = Crops(PhotoSet(photo_folder, "data.root"), config(photo_folder), seed=0)
 
     def batches(rank: int, size: int) -> list[torch.Tensor]:
-        return [batch for batch, _ in islice(photos.loader(crops, 4, 3, False, rank, size), 3)]
+        return [batch for batch, _ in islice(loader(crops, 4, 3, False, rank, size), 3)]
 
     shares = zip(batches(0, 2), batches(1, 2), strict=True)
     assert all(torch.equal(torch.cat(share), whole) for share, whole in zip(shares, batches(0, 1), strict=True))

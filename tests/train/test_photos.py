@@ -13,7 +13,8 @@ from PIL import Image
 from impasto.configs.errors import RequestError
 from impasto.configs.schema import DataConfig
 from impasto.train import photos
-from impasto.train.photos import Crops, PhotoSet
+from impasto.train.crops import Crops, loader
+from impasto.train.photos import PhotoSet
 
 
 def photo(seed: int, size: tuple[int, int] = (80, 60)) -> Image.Image:
@@ -79,7 +80,7 @@ def test_workers_read_a_zip_side_by_side(folder: Path, tmp_path: Path) -> None:
     batches = []
     for workers in (0, 2):
         crops = Crops(PhotoSet(packed, "data.root"), config(packed, workers=workers), seed=0)
-        batches.append([batch for batch, _ in islice(photos.loader(crops, 3, 0, pin_memory=False), 4)])
+        batches.append([batch for batch, _ in islice(loader(crops, 3, 0, pin_memory=False), 4)])
     for one, other in zip(*batches, strict=True):
         assert one.shape == (3, 32, 32, 3)
         assert torch.equal(one, other)
@@ -87,8 +88,8 @@ def test_workers_read_a_zip_side_by_side(folder: Path, tmp_path: Path) -> None:
 
 def test_a_later_start_goes_on_where_an_earlier_one_stopped(folder: Path) -> None:
     crops = Crops(PhotoSet(folder, "data.root"), config(folder), seed=0)
-    whole = [batch for batch, _ in islice(photos.loader(crops, 2, 0, pin_memory=False), 6)]
-    rest = [batch for batch, _ in islice(photos.loader(crops, 2, 4, pin_memory=False), 2)]
+    whole = [batch for batch, _ in islice(loader(crops, 2, 0, pin_memory=False), 6)]
+    rest = [batch for batch, _ in islice(loader(crops, 2, 4, pin_memory=False), 2)]
     assert all(torch.equal(one, other) for one, other in zip(whole[4:], rest, strict=True))
 
 
@@ -121,7 +122,7 @@ def test_bad_photos_are_skipped_and_listed(folder: Path) -> None:
     photo(10, (4000, 20)).save(folder / "narrow.png")
     crops = Crops(PhotoSet(folder, "data.root"), config(folder), seed=0)
     skipped: set[str] = set()
-    for batch, lines in islice(photos.loader(crops, 2, 0, pin_memory=False), 9):
+    for batch, lines in islice(loader(crops, 2, 0, pin_memory=False), 9):
         assert batch.shape == (2, 32, 32, 3)
         skipped |= set(lines)
     assert len(skipped) == 4
