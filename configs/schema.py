@@ -65,6 +65,8 @@ class DataConfig:
     zoom: list[float] = number(1, 8)
     flip: bool = text()
     workers: int = number(0, 256)
+    cache: str | None = path("DIR")
+    cache_gb: float = number(0.01)
 
     def conflict(self) -> str | None:
         """What is wrong between values, if anything."""

@@ -63,7 +63,9 @@ def train(config: TrainConfig) -> None:
 def _card(config: TrainConfig, style_sha256: str, photos: "PhotoSet") -> dict[str, Any]:
     """What the checkpoints say of the run: names and hashes, never a path of this machine."""
     style, loss, data = asdict(config.style), asdict(config.loss), asdict(config.data)
-    del style["image"], loss["weights"], data["root"], data["val_root"], data["skip"]
+    del style["image"], loss["weights"]
+    for key in ("root", "val_root", "skip", "cache", "cache_gb"):
+        del data[key]
     origin = "random" if config.loss.weights == "random" else ORIGINS[config.loss.network]
     return {
         "style": style | {"sha256": style_sha256},

@@ -4,9 +4,11 @@ import itertools
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -15,6 +17,7 @@ from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 from impasto.configs.errors import RequestError
 from impasto.configs.schema import DataConfig
 from impasto.models.pictures import UnreadablePicture
+from impasto.train.kept import Kept
 from impasto.train.photos import PhotoSet
 
 Batch = tuple[Tensor, list[str]]
@@ -22,12 +25,20 @@ Batch = tuple[Tensor, list[str]]
 
 
 class Crops(Dataset[tuple[NDArray[np.uint8], list[str]]]):
-    """Random square crops: seed and position alone tell which, so that a run can be resumed."""
+    """Random square crops: seed and position alone tell which, so that a run can be resumed.
+
+    They are cut from photos at the largest size that the zoom asks for, whether `kept` had those or not.
+    """
 
     def __init__(self, photos: PhotoSet, config: DataConfig, seed: int) -> None:
         self.photos = photos
         self.config = config
         self.seed = seed
+        self.short_side = round(config.size * config.zoom[1])
+        self.kept: Kept | None = None
+        if config.cache is not None:
+            count = len(photos.numbers)
+            self.kept = Kept(Path(config.cache), config.cache_gb, photos.stamp, count, self.short_side)
         self._orders: dict[int, NDArray[np.int64]] = {}
 
     def order(self, epoch: int) -> NDArray[np.int64]:
@@ -52,10 +63,31 @@ class Crops(Dataset[tuple[NDArray[np.uint8], list[str]]]):
 
     def _crop(self, name: str, random: np.random.Generator) -> NDArray[np.uint8]:
         size, (least, most) = self.config.size, self.config.zoom
-        photo = self.photos.read(name, round(size * random.uniform(least, most)))
-        top, left = (random.integers(side - size + 1) for side in photo.shape[:2])
-        crop = photo[top : top + size, left : left + size]
+        photo = self._photo(name)
+        side = max(1, round(min(photo.shape[:2]) * size / round(size * random.uniform(least, most))))
+        top, left = (random.integers(length - side + 1) for length in photo.shape[:2])
+        crop = resize(photo[top : top + side, left : left + side], (size, size))
         return crop[:, ::-1] if self.config.flip and random.random() < 0.5 else crop
+
+    def _photo(self, name: str) -> NDArray[np.uint8]:
+        number = self.photos.numbers[name]
+        photo = self.kept.read(number) if self.kept else None
+        if photo is None:
+            photo = self.photos.decode(name, self.short_side)
+            short = min(photo.shape[:2])
+            if short > self.short_side:
+                height, width = (round(length * self.short_side / short) for length in photo.shape[:2])
+                photo = resize(photo, (height, width))
+            if self.kept:
+                self.kept.write(number, photo)
+        return photo
+
+
+def resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Resize [H, W, 3] to (height, width), bicubic with antialiasing: five times as fast as Pillow's Lanczos."""
+    batch = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+    resized = F.interpolate(batch, size, mode="bicubic", antialias=True)[0]
+    return np.ascontiguousarray(resized.permute(1, 2, 0).numpy())
 
 
 class _Positions(Sampler[int]):

@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +25,34 @@ MAX_BYTES = 1 << 28  # of one photo in a zip, so that a zip bomb cannot fill the
 
 
 class PhotoSet:
-    """The photos below a folder or in a zip, by name; pictures are recognised by their suffix."""
+    """The photos below a folder or in a zip, by name; pictures are recognised by their suffix.
+
+    `stamp` is another one where any file of `root` was changed, and `numbers` counts all of its photos.
+    """
 
     def __init__(self, root: Path, key: str, skip: str | None = None) -> None:
         self.root = root
         self._zips: dict[int, zipfile.ZipFile] = {}
         if root.is_dir():
             self.names = [str(path.relative_to(root)) for path in pictures.find_pictures(root)]
-            sizes = {name: (root / name).stat().st_size for name in self.names}
+            files = {name: (root / name).stat() for name in self.names}
+            sizes = {name: file.st_size for name, file in files.items()}
+            versions = [(name, file.st_size, file.st_mtime_ns) for name, file in files.items()]
         elif root.is_file() and zipfile.is_zipfile(root):
-            sizes = {entry.filename: entry.file_size for entry in self._zip().infolist() if _is_photo(entry.filename)}
-            self.names = sorted(sizes)
+            entries = {entry.filename: entry for entry in self._zip().infolist() if _is_photo(entry.filename)}
+            self.names = sorted(entries)
+            sizes = {name: entry.file_size for name, entry in entries.items()}
+            versions = [(name, sizes[name], entries[name].CRC) for name in self.names]
         else:
             kind = "is neither a folder nor a zip file" if root.exists() else "does not exist"
             raise RequestError(f"{key}={root} {kind}; name a folder of photos, or a zip of one")
         if not self.names:
             raise RequestError(f"{key}={root} holds no photos ({', '.join(SUFFIXES)}); name a folder that does")
+        self.numbers = {name: number for number, name in enumerate(self.names)}
+        self.stamp = _sha256(versions)
         if skip is not None:
             self._leave_out(skip, key)
-        listed = [(name, sizes[name]) for name in self.names]
-        self.sha256 = hashlib.sha256(repr(listed).encode(errors="surrogateescape")).hexdigest()
+        self.sha256 = _sha256([(name, sizes[name]) for name in self.names])
 
     def _leave_out(self, skip: str, key: str) -> None:
         listed = skiplist.read(Path(skip))
@@ -64,6 +73,10 @@ class PhotoSet:
 
     def read(self, name: str, short_side: int) -> NDArray[np.uint8]:
         """One photo [H, W, 3], resized to a short side; raises UnreadablePicture."""
+        return pictures.resize(self.decode(name, short_side), short_side)
+
+    def decode(self, name: str, short_side: int) -> NDArray[np.uint8]:
+        """One photo [H, W, 3], as large as decodes fastest but not below a short side; raises UnreadablePicture."""
         if self.root.is_dir():
             picture = pictures.read(self.root / name, short_side=short_side)
         else:
@@ -71,7 +84,7 @@ class PhotoSet:
         height, width = picture.rgb.shape[:2]
         if max(height, width) > 16 * min(height, width):
             raise UnreadablePicture(f"{self.root}/{name} is {width}x{height}: too narrow to crop")
-        return pictures.resize(picture.rgb, short_side)
+        return picture.rgb
 
     def _unzip(self, name: str) -> io.BytesIO:
         try:
@@ -128,6 +141,10 @@ def validation_crops(photos: PhotoSet, size: int) -> tuple[Tensor, list[str], li
 def to_pixels(batch: Tensor, device: torch.device) -> Tensor:
     """Photos uint8 [N, H, W, 3] to pixels float [N, 3, H, W] on the device, in channels-last memory."""
     return batch.to(device, non_blocking=True).permute(0, 3, 1, 2).float()
+
+
+def _sha256(listed: Sequence[object]) -> str:
+    return hashlib.sha256(repr(listed).encode(errors="surrogateescape")).hexdigest()
 
 
 def _is_photo(name: str) -> bool:

@@ -88,6 +88,7 @@ class Trainer:
                 display.say(strength.sentence(self.loss.config))
             for note in self.notes:
                 display.say(note)
+            self._say_news(display)
             while True:
                 try:
                     self._run(interrupt, display)
@@ -126,6 +127,7 @@ class Trainer:
                     records.row(row)
                     records.skip(group.gather(skipped))
                     display.trained(self.fraction(), row)
+                    self._say_news(display)
                     self.progress.usual = [*self.progress.usual, row["total"]][-USUAL:]
                     sums, since, skipped = self._zeros(), replace(self.progress), []
                 if not asked and self._validation_is_due():
@@ -216,6 +218,10 @@ class Trainer:
             return torch.zeros((), device=self.hardware.device)
         random = stability.draw(self.config.seed, step, self.hardware.device)
         return self.stability(network, photos, stylized, random)
+
+    def _say_news(self, display: Display) -> None:
+        for line in self.crops.kept.news() if self.crops.kept else ():
+            display.say(line)
 
     def _zeros(self) -> Tensor:
         return torch.zeros(len(MEASURES) + len(guards.FIGURES), device=self.hardware.device)

@@ -45,6 +45,8 @@ def config(root: Path, **changes: object) -> DataConfig:
         "zoom": [1.0, 1.5],
         "flip": True,
         "workers": 0,
+        "cache": None,
+        "cache_gb": 1.0,
     }
     return DataConfig(**(settings | changes))  # type: ignore[arg-type]
 
