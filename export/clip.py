@@ -1,25 +1,23 @@
-"""Reading and writing video files through PyAV, which carries FFmpeg, and reading a camera through OpenCV."""
+"""Reading video files through PyAV, which carries FFmpeg, and a camera through OpenCV."""
 
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, cast
+from typing import Any
 
 import av
 import cv2
 import numpy as np
 from av.error import FFmpegError
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 
 from impasto.configs.errors import RequestError
-from impasto.export.containers import CONTAINERS
 
 _UNKNOWN = 2  # of a frame's colour space: not said in the file
 _HD = 720  # px of height from which on BT.709 is meant where nothing is said, as players have it
@@ -27,6 +25,7 @@ _MATRICES = {1: Colorspace.ITU709, 4: Colorspace.FCC, 5: Colorspace.ITU601, 6: C
 _MATRICES |= {7: Colorspace.SMPTE240M, 9: Colorspace.BT2020, 10: Colorspace.BT2020}  # by ISO/IEC 23091-2
 _OWN = ("encoder", "major_brand", "minor_version", "compatible_brands", "handler_name", "vendor_id")  # of the old file
 _MISSING = 0.5  # seconds that a container may promise and not hold
+_BACK = 1  # second by which times must go back to begin anew: less is disorder
 _CAMERA = 0  # the first one
 _MILLISECONDS = Fraction(1, 1000)
 
@@ -42,21 +41,49 @@ class Sound:
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame as it is seen, upright: `rgb` [H, W, 3], and its time in units of its source's time_base."""
+    """A frame as it is seen, upright: `rgb` [H, W, 3], its time and how long it stays, in its source's time_base."""
 
     rgb: Pixels
     pts: int
+    duration: int
+
+
+class Timeline:
+    """Brings a file whose times begin anew, as recordings put end to end do, onto one line."""
+
+    def __init__(self) -> None:
+        self._starts = [Fraction(0)]  # of each part, in seconds
+        self._parts: dict[int, int] = {}  # which of them a stream is in: streams change one after the other
+        self._last: dict[int, Fraction] = {}
+        self._reached = Fraction(0)
+
+    def place(self, packet: Any) -> None:
+        """Move a packet's times to where they belong."""
+        if packet.dts is None:
+            return
+        stream, base = packet.stream.index, packet.time_base
+        part, time = self._parts.get(stream, 0), packet.dts * base
+        if time < self._last.get(stream, time) - _BACK:
+            part = self._parts[stream] = part + 1
+            if part == len(self._starts):
+                self._starts.append(self._reached - time)
+        self._last[stream] = time
+        shift = round(self._starts[part] / base)
+        packet.dts += shift
+        if packet.pts is not None:
+            packet.pts += shift
+        self._reached = max(self._reached, (packet.dts + (packet.duration or 0)) * base)
 
 
 class Clip:
     """A video file; iterates over its frames and, as they lie between them, the packets of its sound."""
 
     def __init__(self, path: Path) -> None:
-        self.name, self.broken, self._ended = str(path), "", 0.0
+        self.name, self.broken, self._ended, self._damaged = str(path), "", 0.0, 0
         try:  # only files: a playlist that is called .mp4 opens nothing elsewhere
             self.container = av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
         except (FFmpegError, OSError) as error:
-            raise RequestError(f"{path} is no video that can be read: {_reason(error)}") from error
+            raise RequestError(f"{path} is no video that can be read: {reason(error)}") from error
         if not self.container.streams.video:
             self.container.close()
             raise RequestError(f"{path} holds no video; name a video, a photo or a folder of photos")
@@ -80,7 +107,7 @@ class Clip:
         self.matrix = _MATRICES.get(
             self.colour["colorspace"], Colorspace.ITU709 if self._first.height >= _HD else Colorspace.ITU601
         )
-        self.shape = _turned(np.empty((self._first.height, self._first.width)), self.rotation).shape
+        self.shape = turned(np.empty((self._first.height, self._first.width)), self.rotation).shape
         seconds = (self.container.duration or 0) / av.time_base
         self.frames = self.stream.frames or (round(seconds * self.rate) if seconds else None)
 
@@ -100,21 +127,26 @@ class Clip:
                 continue
             pts = part.pts if part.pts is not None else (last or 0)
             last = pts if last is None or pts > last else last + 1
-            yield Frame(self._seen(part), last)
+            yield Frame(self._seen(part), last, part.duration or round(1 / self.rate / self.time_base))
 
     def _read(self) -> Iterator[Any]:
         """Packets of sound, and frames as they are stored."""
+        timeline = Timeline()
         try:
             for packet in self.container.demux(self.stream, *self.sounds):
+                timeline.place(packet)
                 if packet.stream is self.stream:
                     parts = self._decoded(packet)
                 else:
                     parts = [Sound(packet)] if packet.dts is not None else []
                 for part in parts:
                     self._reach(part.packet if isinstance(part, Sound) else part)
+                    self._damaged += not isinstance(part, Sound) and part.is_corrupt
                     yield part
         except (FFmpegError, OSError) as error:
-            self.broken = f"is damaged ({_reason(error)})"
+            self.broken = f"is damaged ({reason(error)})"
+        if self._damaged:  # the decoder filled in what is missing
+            self.broken = f"is damaged in {self._damaged} frame{'' if self._damaged == 1 else 's'}"
         promised = (self.container.duration or 0) / av.time_base
         start = (self.container.start_time or 0) / av.time_base
         if promised and self._ended - start < promised - _MISSING:
@@ -124,7 +156,7 @@ class Clip:
         try:
             return packet.decode()
         except FFmpegError as error:
-            self.broken = f"is damaged ({_reason(error)})"
+            self.broken = f"is damaged ({reason(error)})"
             return []
 
     def _reach(self, part: Any) -> None:
@@ -135,7 +167,7 @@ class Clip:
         first = self._first
         if (frame.width, frame.height) != (first.width, first.height) or frame.colorspace == _UNKNOWN:
             frame = frame.reformat(first.width, first.height, "rgb24", src_colorspace=self.matrix)
-        return np.ascontiguousarray(_turned(frame.to_ndarray(format="rgb24"), self.rotation))
+        return np.ascontiguousarray(turned(frame.to_ndarray(format="rgb24"), self.rotation))
 
 
 class Camera:
@@ -174,108 +206,17 @@ class Camera:
             if not there:
                 return
             last = max(last + 1, round((time.monotonic() - started) / self.time_base))
-            yield Frame(np.ascontiguousarray(frame[..., ::-1]), last)
+            yield Frame(np.ascontiguousarray(frame[..., ::-1]), last, round(1 / self.rate / self.time_base))
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stopped = True
 
 
-class Writer:
-    """Writes a video in the container that `target` names to `part`; a `clip` says what colours, sound and turn it has.
-
-    `crf` is the constant quality of H.264 or VP9: lower is better. Raises RequestError.
-    """
-
-    def __init__(self, part: Path, target: Path, clip: Clip | Camera, crf: int) -> None:
-        self.target, self.clip = target, clip
-        self.kind = CONTAINERS[target.suffix.lower()]
-        with self._writing():
-            options = {"movflags": "+faststart"} if self.kind.format in ("mp4", "mov") else {}
-            self.container = av.open(f"file:{part}", "w", format=self.kind.format, options=options)
-        try:
-            with self._writing():
-                self._open(crf)
-        except RequestError:
-            self.container.close()
-            raise
-
-    def _open(self, crf: int) -> None:
-        clip = self.clip
-        self.container.metadata.update(clip.metadata)
-        self.stream = cast(Any, self.container.add_stream(self.kind.codec, rate=clip.rate))
-        height, width = _turned(np.empty(clip.shape), -clip.rotation).shape
-        self.stream.width, self.stream.height = width + width % 2, height + height % 2  # 4:2:0 has no odd sides
-        self.stream.pix_fmt = "yuv420p"
-        self.stream.options = {"crf": str(crf), **self.kind.options}
-        self.stream.codec_context.time_base = clip.time_base
-        for key, value in {**clip.colour, "color_range": int(ColorRange.MPEG)}.items():
-            setattr(self.stream.codec_context, key, value)
-        if clip.aspect:
-            self.stream.codec_context.sample_aspect_ratio = clip.aspect
-        if clip.rotation:
-            self.stream.set_display_rotation(clip.rotation)
-        self.sounds = {}
-        for sound in clip.sounds:
-            name = sound.codec_context.codec.canonical_name
-            if name not in self.container.supported_codecs:
-                fault = f"{self.target} cannot hold the sound of {clip.name} ({name})"
-                raise RequestError(f"{fault}; take an output that ends in .mkv")
-            self.sounds[sound.index] = self.container.add_stream_from_template(sound)
-        try:
-            self.container.start_encoding()
-        except FFmpegError as error:
-            if isinstance(error, OSError):  # the disk, not the sound
-                raise
-            fault = f"{self.target} cannot hold the sound or the size of {clip.name}: {_reason(error)}"
-            raise RequestError(f"{fault}; take an output that ends in .mkv") from error
-
-    def __enter__(self) -> "Writer":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if error is None:
-                with self._writing():
-                    for packet in self.stream.encode(None):
-                        self.container.mux(packet)
-        finally:
-            with self._writing():
-                self.container.close()
-
-    def picture(self, frame: Frame, rgb: Pixels) -> None:
-        """Write the painted picture of a frame, at its time."""
-        turned = _turned(rgb, -self.clip.rotation)
-        height, width = turned.shape[:2]
-        turned = np.pad(turned, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        made = av.VideoFrame.from_ndarray(np.ascontiguousarray(turned), format="rgb24").reformat(
-            format="yuv420p", dst_colorspace=self.clip.matrix, dst_color_range=ColorRange.MPEG
-        )
-        made.pts, made.time_base = frame.pts, self.clip.time_base
-        with self._writing():
-            for packet in self.stream.encode(made):
-                self.container.mux(packet)
-
-    def sound(self, sound: Sound) -> None:
-        """Write a packet of sound as it is."""
-        packet = sound.packet
-        packet.stream = self.sounds[packet.stream.index]
-        with self._writing():
-            self.container.mux(packet)
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except (FFmpegError, OSError, ValueError) as error:
-            raise RequestError(f"{self.target} cannot be written: {_reason(error)}") from error
-
-
-def _turned(picture: NDArray[Any], degrees: int) -> NDArray[Any]:
+def turned(picture: NDArray[Any], degrees: int) -> NDArray[Any]:
     """Turned counter-clockwise, in quarters, as the rotation of a video's frames is counted."""
     return np.rot90(picture, round(degrees / 90) % 4)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """What FFmpeg or the system says was wrong."""
     return str(getattr(error, "strerror", None) or error).lower()

@@ -5,12 +5,21 @@ from pathlib import Path
 
 from impasto.configs.errors import RequestError
 
+# Sound that players expect there. FFmpeg writes more into these files than they play: PCM and FLAC in .mp4, for one.
+_MP4 = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus"})
+_MOV = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"})
+
 
 @dataclass(frozen=True)
 class Container:
-    """A kind of video file that is written: FFmpeg's names of format and codec, and the codec's options."""
+    """A kind of video file that is written: FFmpeg's names of format and codec, and the codec's options.
+
+    Sound of the codecs `copies` (None: all that the format knows) is copied, other sound encoded by `sound`.
+    """
 
     format: str
+    copies: frozenset[str] | None = None
+    sound: str = "aac"
     codec: str = "libx264"
     options: dict[str, str] = field(default_factory=dict)
 
@@ -18,11 +27,11 @@ class Container:
 # b=0 lets VP9 keep to its crf; the others make it several times as fast, at about the same size.
 _VP9 = {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}
 CONTAINERS = {
-    ".mp4": Container("mp4"),
-    ".m4v": Container("mp4"),
-    ".mov": Container("mov"),
+    ".mp4": Container("mp4", _MP4),
+    ".m4v": Container("mp4", _MP4),
+    ".mov": Container("mov", _MOV),
     ".mkv": Container("matroska"),
-    ".webm": Container("webm", "libvpx-vp9", _VP9),
+    ".webm": Container("webm", frozenset({"opus", "vorbis"}), "libopus", "libvpx-vp9", _VP9),
 }
 _READ = (
     ".avi",

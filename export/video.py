@@ -13,11 +13,12 @@ from rich.console import Console
 from impasto.configs.errors import CheckError, RequestError
 from impasto.configs.shipping import StylizeConfig
 from impasto.export import folder
-from impasto.export.clip import Camera, Clip, Frame, Sound, Writer
+from impasto.export.clip import Camera, Clip, Frame, Sound
 from impasto.export.masks import Masks
 from impasto.export.painter import Painter
 from impasto.export.progress import bar
 from impasto.export.steady import Steady
+from impasto.export.writer import Writer
 from impasto.models import colors
 from impasto.models.files import aside
 from impasto.models.pictures import Picture
