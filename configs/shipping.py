@@ -108,13 +108,17 @@ class ExportConfig:
 
 @dataclass
 class TilesConfig:
-    """How impasto-stylize works on pictures of more than `above` megapixels, and with how much memory and disk."""
+    """How impasto-stylize works on pictures of more than `above` megapixels, and with how much memory and disk.
+
+    `frames` stands for `above` where they are a video's.
+    """
 
     above: float = number(0)
     side: int = number(64, 4096)
     statistics: str = choice("exact", "thumbnail")
     thumbnail: float = number(0.01)
     scratch: int = number(0)
+    frames: float = number(0)
 
 
 @dataclass

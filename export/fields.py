@@ -152,7 +152,7 @@ def _starts(node: NodeProto, source: Field, constants: Mapping[str, NDArray[Any]
 
 
 def _refusal(what: str) -> RequestError:
-    return RequestError(f"this model {what}, so it cannot work in tiles; raise tiles.above and it works on all at once")
+    return RequestError(f"this model {what}, so it cannot work in tiles; raise tiles.above (of a video tiles.frames)")
 
 
 def _constants(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:

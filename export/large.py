@@ -7,7 +7,6 @@ norms get the mean and variance of the whole picture. So nothing depends on how 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,14 +26,13 @@ Tell = Callable[[float], None]
 class Model:
     """An exported file for pictures of any size: whole up to `tiles.above`, larger ones in tiles.
 
-    May be called from several threads at once; large pictures wait for each other. Raises RequestError for a file that
-    cannot be used.
+    May be called from several threads at once. Raises RequestError for a file that cannot be used. `alike` says that
+    all pictures are of one size: the memory for one is then kept for the next.
     """
 
-    def __init__(self, model: Path, threads: int, tiles: TilesConfig) -> None:
+    def __init__(self, model: Path, threads: int, tiles: TilesConfig, alike: bool = False) -> None:
         self._path, self._threads, self._tiles = exported.find(model), threads, tiles
-        self._session = exported.load(self._path, threads, arena=False)
-        self._one = Lock()
+        self._session = exported.load(self._path, threads, arena=alike)
 
     def stylize(self, picture: Picture, strength: float = 1.0, tell: Tell = lambda done: None) -> Picture:
         """A stylized picture; size, alpha and profile stay. Raises RequestError."""
@@ -43,8 +41,7 @@ class Model:
             return exported.stylize(self._session, picture, strength)
         feeds = exported.strength_feed(self._session, strength)
         try:
-            with self._one:
-                return self._in_tiles(picture, feeds, tell)
+            return self._in_tiles(picture, feeds, tell)
         except RequestError:
             raise
         except Exception as error:  # ONNX Runtime's errors share no narrower base
@@ -54,7 +51,7 @@ class Model:
         if self._path.suffix == ".ort":
             raise RequestError(
                 f"{self._path} takes pictures whole, which one of over {self._tiles.above:g} megapixels is too large "
-                "for; name the .onnx file, or raise tiles.above"
+                "for; name the .onnx file, or raise tiles.above (of a video tiles.frames)"
             )
         import onnx  # only large pictures need it
 

@@ -1,6 +1,5 @@
 """A loaded model and what is asked of it: from one picture to another."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -16,11 +15,13 @@ from impasto.models.pictures import Picture, resize
 class Painter:
     """Paints pictures as a request says; may be called from several threads at once. Raises RequestError."""
 
-    def __init__(self, config: StylizeConfig, threads: int, whole: bool = False) -> None:
-        """With `whole` no picture is cut into tiles: with frames of a video that would take several times as long."""
+    def __init__(self, config: StylizeConfig, threads: int, frames: bool = False) -> None:
+        """With `frames` of a video, which are of one size, memory is kept from one to the next."""
         self.config = config
-        tiles = replace(config.tiles, above=math.inf) if whole else config.tiles
-        self.model = large.Model(zoo.resolve(config.model, ".onnx"), threads, tiles)
+        above = config.tiles.frames if frames else config.tiles.above
+        self.model = large.Model(
+            zoo.resolve(config.model, ".onnx"), threads, replace(config.tiles, above=above), frames
+        )
 
     def __call__(
         self, photo: Picture, mask: NDArray[np.uint8] | None = None, tell: Tell = lambda done: None

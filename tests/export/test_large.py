@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +108,19 @@ def test_progress_is_told(written: Written) -> None:
     told: list[float] = []
     large.Model(written("mobile", "pixels"), 1, TILES).stylize(Picture(picture(90, 130)), tell=told.append)
     assert told == sorted(told) and told[0] > 0 and abs(told[-1] - 1) < 1e-9
+
+
+def test_several_large_pictures_at_a_time(written: Written) -> None:
+    model, together = large.Model(written("mobile", "pixels"), 1, TILES), threading.Barrier(2)
+    photo, first = Picture(picture(90, 130)), threading.local()
+
+    def tell(done: float) -> None:
+        if not hasattr(first, "done"):
+            first.done = together.wait(20)
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda _: model.stylize(photo, tell=tell).rgb, range(2))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_what_cannot_work_in_tiles_is_said(written: Written, tmp_path: Path) -> None:

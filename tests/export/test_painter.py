@@ -1,10 +1,13 @@
 """From one picture to another: how the controls add up."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from impasto.configs.app import compose
+from impasto.export import large
 from impasto.export.painter import Painter
 from impasto.models import texture
 from impasto.models.pictures import Picture, resize
@@ -37,3 +40,20 @@ def test_strokes_of_a_smaller_picture(inverter: Path) -> None:
 def test_strength_before_colours(tmp_path: Path) -> None:
     result = painted(model(tmp_path / "model.onnx", strength=True), "strength=0", "keep_colors=true")
     np.testing.assert_array_equal(result.rgb, PHOTO.rgb)
+
+
+def test_large_frames_of_a_video_are_worked_on_in_tiles(inverter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut, in_tiles = [], large.Model._in_tiles
+
+    def seen(model: large.Model, picture: Picture, *others: Any) -> Picture:
+        cut.append(picture)
+        return in_tiles(model, picture, *others)
+
+    monkeypatch.setattr(large.Model, "_in_tiles", seen)
+    frame = Picture(PHOTO.rgb)
+    for limit, times in (("0.03", 0), ("0.02", 1)):
+        painter = Painter(
+            compose("stylize", [f"model={inverter}", "input=a", "output=b", f"tiles.frames={limit}"]), 1, True
+        )
+        np.testing.assert_array_equal(painter(frame).rgb, 255 - frame.rgb)
+        assert len(cut) == times
