@@ -10,11 +10,16 @@ _MP4 = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus"})
 _MOV = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"})
 
 
+_HD = 1920 * 1080  # px up to which codecs look ahead as far as they like
+
+
 @dataclass(frozen=True)
 class Container:
     """A kind of video file that is written: FFmpeg's names of format and codec, and the codec's options.
 
-    Sound of the codecs `copies` (None: all that the format knows) is copied, other sound encoded by `sound`.
+    Sound of the codecs `copies` (None: all that the format knows) is copied, other sound encoded by `sound`. `ahead` is
+    the option by which the codec looks at later frames, and how many: their number falls for large ones, as it holds
+    them all.
     """
 
     format: str
@@ -22,6 +27,12 @@ class Container:
     sound: str = "aac"
     codec: str = "libx264"
     options: dict[str, str] = field(default_factory=dict)
+    ahead: tuple[str, int] = ("rc-lookahead", 40)  # x264's own default
+
+    def settings(self, crf: int, pixels: int) -> dict[str, str]:
+        """The options for frames of so many pixels: at 4K, looking 10 frames ahead spares x264 700 MB."""
+        name, most = self.ahead
+        return {"crf": str(crf), **self.options, name: str(max(1, min(most, most * _HD // pixels)))}
 
 
 # b=0 lets VP9 keep to its crf; the others make it several times as fast, at about the same size.
@@ -31,7 +42,14 @@ CONTAINERS = {
     ".m4v": Container("mp4", _MP4),
     ".mov": Container("mov", _MOV),
     ".mkv": Container("matroska"),
-    ".webm": Container("webm", frozenset({"opus", "vorbis"}), "libopus", "libvpx-vp9", _VP9),
+    ".webm": Container(
+        "webm",
+        frozenset({"opus", "vorbis"}),
+        "libopus",
+        "libvpx-vp9",
+        _VP9,
+        ("lag-in-frames", 25),  # FFmpeg's default
+    ),
 }
 _READ = (
     ".avi",

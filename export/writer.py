@@ -44,7 +44,7 @@ class Writer:
         height, width = turned(np.empty(clip.shape), -clip.rotation).shape
         self.stream.width, self.stream.height = width + width % 2, height + height % 2  # 4:2:0 has no odd sides
         self.stream.pix_fmt = "yuv420p"
-        self.stream.options = {"crf": str(crf), **self.kind.options}
+        self.stream.options = self.kind.settings(crf, height * width)
         self.stream.codec_context.time_base = clip.time_base
         for key, value in {**clip.colour, "color_range": int(ColorRange.MPEG)}.items():
             setattr(self.stream.codec_context, key, value)
@@ -82,7 +82,8 @@ class Writer:
         """Write the painted picture of a frame, at its time."""
         lying = turned(rgb, -self.clip.rotation)
         height, width = lying.shape[:2]
-        lying = np.pad(lying, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        if height % 2 or width % 2:
+            lying = np.pad(lying, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         made = av.VideoFrame.from_ndarray(np.ascontiguousarray(lying), format="rgb24").reformat(
             format="yuv420p", dst_colorspace=self.clip.matrix, dst_color_range=ColorRange.MPEG
         )

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from impasto.configs.errors import CheckError, RequestError
 from impasto.export import video
+from impasto.export.containers import CONTAINERS
 from tests.export.conftest import ask, save
 from tests.models.made_models import model
 
@@ -278,6 +279,15 @@ def test_few_frames_wait_and_all_come_in_order() -> None:
         assert isinstance(item, tuple)
         assert item[0].pts == number and item[1][0, 0, 0] == number + 1
         assert len(made) <= number + 4  # memory does not grow with the video
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_encoders_hold_no_more_bytes_of_larger_frames(suffix: str) -> None:
+    kind = CONTAINERS[suffix]
+    held = [
+        int(kind.settings(20, pixels)[kind.ahead[0]]) for pixels in (48 * 64, 1920 * 1080, 3840 * 2160, 7680 * 4320)
+    ]
+    assert held[0] == held[1] == kind.ahead[1] and 1 <= held[3] < held[2] <= held[1] // 4
 
 
 def test_progress_on_a_terminal(inverter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
