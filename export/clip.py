@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -13,7 +14,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-from av.error import FFmpegError
+from av.error import FFmpegError, InvalidDataError
 from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 
@@ -83,7 +84,7 @@ class Clip:
         try:  # only files: a playlist that is called .mp4 opens nothing elsewhere
             self.container = av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
         except (FFmpegError, OSError) as error:
-            raise RequestError(f"{path} is no video that can be read: {reason(error)}") from error
+            raise RequestError(f"{path} {_fault(path, error)}") from error
         if not self.container.streams.video:
             self.container.close()
             raise RequestError(f"{path} holds no video; name a video, a photo or a folder of photos")
@@ -210,6 +211,14 @@ class Camera:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stopped = True
+
+
+def _fault(path: Path, error: Exception) -> str:
+    """What is wrong with a file that FFmpeg does not open."""
+    with suppress(OSError), path.open("rb") as file:
+        if isinstance(error, InvalidDataError) and file.read(8)[4:] == b"ftyp":
+            return "is cut short: the index of such a file comes last, and nothing can be read without it"
+    return f"is no video that can be read: {reason(error)}"
 
 
 def turned(picture: NDArray[Any], degrees: int) -> NDArray[Any]:

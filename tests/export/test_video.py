@@ -221,7 +221,7 @@ def test_wrong_requests_get_one_sentence_and_change_nothing(inverter: Path, tmp_
     for source, output, settings, fault in (
         ("text.mp4", "b.mp4", [], r"text\.mp4 is no video that can be read"),
         ("empty.mp4", "b.mp4", [], r"empty\.mp4 is no video that can be read"),
-        ("torn.mp4", "b.mp4", [], r"torn\.mp4 is no video that can be read"),
+        ("torn.mp4", "b.mp4", [], r"torn\.mp4 is cut short"),
         ("sound.mkv", "b.mp4", [], r"sound\.mkv holds no video"),
         ("gone.mp4", "b.mp4", [], r"gone\.mp4 does not exist"),
         ("a.mp4", "b.png", [], r"b\.png does not end in a suffix of a video that we write; choose one of \.mp4"),
