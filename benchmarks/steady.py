@@ -65,7 +65,7 @@ def scenes() -> Iterator[Scene]:
     rows, columns = np.indices(cat.shape[:2]) - 60
     disc, frames, counted = np.expand_dims(rows**2 + columns**2 < 55**2, 2), list[Pixels](), everywhere.copy()
     for number in range(FRAMES):
-        frame, left = face.copy(), 10 + 2 * PAN * number
+        frame, left = wide[:, :WIDTH].copy(), 10 + 2 * PAN * number
         frame[60:180, left : left + 120] = np.where(disc, cat, frame[60:180, left : left + 120])
         frames.append(noisy(frame))
     counted[40:200] = False
