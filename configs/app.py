@@ -4,7 +4,7 @@ import copy
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,14 +18,14 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from impasto.configs import overrides, rules, schema
-from impasto.configs.errors import CheckError, RequestError
+from impasto.configs import launchers, overrides, rules, schema, sweeps
+from impasto.configs.errors import FULL_ERROR, CheckError, RequestError, exit_code, sentence
 from impasto.configs.keys import Vocabulary
 from impasto.configs.rundir import Start, claim
+from impasto.configs.watch import Watch
 
 _FOLDER = Path(__file__).parent
 _VERSION = "1.3"  # of Hydra's defaults
-_FULL_ERROR = "HYDRA_FULL_ERROR"
 _HELP = """\
 Keys and their defaults (key=value; ??? must be given; a path is taken as it is, blanks and commas included):
 
@@ -41,16 +41,26 @@ _GROUPS = "Groups and their choices (group=choice):\n\n$APP_CONFIG_GROUPS\n"
 
 @dataclass(frozen=True)
 class _Plan:
-    """What Hydra is asked for, and the folders it will touch: each job's, and last that of a sweep."""
+    """What Hydra is asked for, and the folders it will touch: each job's, and last that of a sweep.
+
+    `jobs` are those of a sweep; `away` says that they run in other processes.
+    """
 
     arguments: list[str]
     starts: list[Start]
-    sweeps: bool
+    jobs: list[sweeps.Note]
+    away: bool
+
+    @property
+    def sweep(self) -> Path | None:
+        """The folder of a sweep."""
+        return self.starts[-1].folder if self.jobs else None
 
 
-def run(verb: str, task: Callable[[Any], None]) -> None:
+def run(verb: str, task: Callable[[Any], None], swept: Callable[[Path], None] | None = None) -> None:
     """Run a command: compose its configuration from sys.argv, check it, call `task` with it (schema.VERBS[verb]).
 
+    `swept` is called with the folder of a sweep when its jobs have ended, failed ones included (sweeps.read).
     Ends the process with one sentence on stderr where that fails: exit code 2 for a wrong request, 1 otherwise.
     """
     try:
@@ -59,7 +69,7 @@ def run(verb: str, task: Callable[[Any], None]) -> None:
             _register(verb)
             _call_hydra(verb, lambda config: None, sys.argv[1:])
         else:
-            _launch(verb, task, _plan(verb, command))
+            _launch(verb, task, _plan(verb, command), swept or (lambda folder: None))
     except (Exception, KeyboardInterrupt) as error:
         if _wants_traceback():
             raise
@@ -87,6 +97,7 @@ def composing(verb: str, presets: Sequence[str] = ()) -> Iterator[Vocabulary]:
 
 def _plan(verb: str, command: overrides.Command) -> _Plan:
     """Compose and check every job, so that what cannot be started fails before a folder is touched."""
+    launchers.check(command.overrides, command.sweeps or not command.runs)
     with composing(verb, command.presets) as vocabulary:
         lines = overrides.translate(command.overrides, vocabulary, command.sweeps)
         if "resume" in vocabulary.keys:
@@ -99,17 +110,21 @@ def _plan(verb: str, command: overrides.Command) -> _Plan:
             composed.append(_composed(verb, [*command.presets, *words, f"hydra.job.num={number}"]))
             if command.runs:
                 _checked(composed[-1], vocabulary)
+        starts: list[Start] = []
+        noted: list[sweeps.Note] = []
         if command.runs and _follows():
-            starts = []
             lines += [f"{overrides.RUN_DIR}=.", "hydra.output_subdir=null"]
         elif command.runs:
             with _hydra_errors():
                 starts = _starts(composed, lines, command.sweeps)
+            if command.sweeps:
+                noted = _notes(composed, starts)
             key = overrides.SWEEP_DIR if command.sweeps else overrides.RUN_DIR
             lines.append(f"{key}={overrides.quote(str(starts[-1].folder))}")
-        else:
-            starts = []
-        return _Plan([*command.flags, *lines], starts, command.sweeps)
+        if not any(overrides.key_of(line) == "hydra.job.name" for line in lines):
+            lines.append(f"hydra.job.name=impasto-{verb}")  # Hydra would take the name of a file
+        away = launchers.away(composed[0].hydra)
+        return _Plan([*command.flags, *lines], starts, noted, away)
 
 
 def _follows() -> bool:
@@ -117,18 +132,20 @@ def _follows() -> bool:
     return int(os.environ.get("RANK", "0")) > 0
 
 
-def _starts(composed: Sequence[DictConfig], lines: Sequence[str], sweeps: bool) -> list[Start]:
+def _starts(composed: Sequence[DictConfig], lines: Sequence[str], several: bool) -> list[Start]:
     first = composed[0].hydra
     HydraConfig.instance().set_config(composed[0])  # for ${hydra:...} in the name of a folder
-    key, root = (overrides.SWEEP_DIR, first.sweep.dir) if sweeps else (overrides.RUN_DIR, first.run.dir)
+    key, root = (overrides.SWEEP_DIR, first.sweep.dir) if several else (overrides.RUN_DIR, first.run.dir)
     job_files = f"{first.output_subdir}/*" if first.output_subdir else None
-    files = "multirun.yaml" if sweeps else job_files
+    files = "multirun.yaml" if several else job_files
     given = any(overrides.key_of(line) == key for line in lines)
     folder = Path(root).absolute()
     if given and folder.exists() and not folder.is_dir():
         raise RequestError(f"{key}={folder} is a file; give a folder")
+    if several and given and any(note.code == 0 for note in sweeps.read(folder)):
+        raise RequestError(f"{key}={folder} holds an earlier sweep; name another folder")
     start = claim(folder, files) if files and not given else Start(folder, files)
-    if not sweeps:
+    if not several:
         return [start]
     subdirs = []
     for config in composed:
@@ -137,35 +154,62 @@ def _starts(composed: Sequence[DictConfig], lines: Sequence[str], sweeps: bool) 
     return [*(Start(start.folder / subdir, job_files) for subdir in subdirs), start]
 
 
-def _launch(verb: str, task: Callable[[Any], None], plan: _Plan) -> None:
-    failures: list[Exception] = []
-    asked = os.environ.get(_FULL_ERROR)
-    starts = {start.folder.resolve(): start for start in plan.starts}
+def _notes(composed: Sequence[DictConfig], starts: Sequence[Start]) -> list[sweeps.Note]:
+    """A note of each job of a sweep that has not begun."""
+    folder, notes = starts[-1].folder, []
+    for number, (config, start) in enumerate(zip(composed, starts, strict=False)):
+        place = os.path.relpath(start.folder, folder)
+        notes.append(sweeps.Note(number, place, [*config.hydra.overrides.task]))
+    return notes
 
-    def job(config: DictConfig) -> None:
-        try:
-            with _environment(_FULL_ERROR, asked):
-                checked = OmegaConf.to_object(config)
-                rules.check(checked)  # again, for sweepers that make up values
-                task(checked)
-        except Exception as error:
-            # Kept from Hydra, which would print a line of its own.
-            failures.append(error)
-            if plan.sweeps and asked != "1":
-                _say(verb, error, f"job {HydraConfig.get().job.num}: ")
-        else:
-            starts.pop(Path(HydraConfig.get().runtime.output_dir).resolve(), None)
 
+def _launch(verb: str, task: Callable[[Any], None], plan: _Plan, swept: Callable[[Path], None]) -> None:
+    job = sweeps.Job(verb, task, plan.sweep)
+    if plan.sweep is not None:
+        _launch_sweep(job, plan, plan.sweep, swept)
+        return
     try:
         _call_hydra(verb, job, plan.arguments)
-        if failures:
-            raise failures[0]
-    except BaseException as error:
-        for start in starts.values():
+        if job.failures:
+            raise job.failures[0]
+    except BaseException:
+        for start in plan.starts:
             start.undo()
-        if plan.sweeps and error in failures and not _wants_traceback():
-            sys.exit(_code(failures[0]))  # each job has said its sentence
         raise
+
+
+def _launch_sweep(job: sweeps.Job, plan: _Plan, folder: Path, swept: Callable[[Path], None]) -> None:
+    for note in plan.jobs:
+        note.write(folder)
+    try:
+        with Watch(job.verb, folder, len(plan.jobs)) if plan.away else nullcontext():
+            _call_hydra(job.verb, job, plan.arguments)
+        if job.failures and _wants_traceback():
+            raise job.failures[0]
+    except Exception as error:
+        if not plan.away or isinstance(error, RequestError):
+            raise
+        raise CheckError(f"the launcher lost a job ({sentence(error)}); what it left goes on with resume=") from error
+    finally:
+        notes = sweeps.read(folder)
+        if _undo_jobs(plan, folder, notes):
+            swept(folder)
+    if failed := [note for note in notes if note.code]:
+        sys.exit(failed[0].code)  # each job has said its sentence
+
+
+def _undo_jobs(plan: _Plan, folder: Path, notes: Sequence[sweeps.Note]) -> bool:
+    """Undo the starts of jobs that failed; whether anything is left of the sweep."""
+    # Jobs elsewhere may yet begin, after a launcher has given up.
+    kept = [note for note in notes if note.code == 0 or (plan.away and note.code is None)]
+    for start in plan.starts[:-1]:
+        if start.folder not in [folder / note.folder for note in kept]:
+            start.undo()
+    if kept or any((folder / note.folder).exists() for note in notes):
+        return True
+    sweeps.forget(folder)
+    plan.starts[-1].undo()
+    return False
 
 
 def _call_hydra(verb: str, job: Callable[[DictConfig], None], arguments: Sequence[str]) -> None:
@@ -173,7 +217,7 @@ def _call_hydra(verb: str, job: Callable[[DictConfig], None], arguments: Sequenc
     sys.argv = [typed[0], *arguments]
     try:
         # With this variable Hydra raises what it would print.
-        with _environment(_FULL_ERROR, "1"), _hydra_errors():
+        with sweeps.environment(FULL_ERROR, "1"), _hydra_errors():
             hydra.main(config_path=f"pkg://{_package(verb)}", config_name=verb, version_base=_VERSION)(job)()
     finally:
         sys.argv = typed
@@ -198,6 +242,7 @@ def _checked(config: DictConfig, vocabulary: Vocabulary) -> Any:
 
 
 def _register(verb: str) -> None:
+    launchers.register()
     store = ConfigStore.instance()
     store.store(name=f"{verb}_schema", node=schema.VERBS[verb])
     about = f"{schema.VERBS[verb].__doc__}\n\n{_GROUPS if _groups(verb) else ''}"
@@ -233,42 +278,12 @@ def _hydra_errors() -> Iterator[None]:
         raise RequestError(" ".join(line for line in lines if line and not line.startswith(noise))) from error
 
 
-@contextmanager
-def _environment(name: str, value: str | None) -> Iterator[None]:
-    before = os.environ.get(name)
-    try:
-        _set_environment(name, value)
-        yield
-    finally:
-        _set_environment(name, before)
-
-
-def _set_environment(name: str, value: str | None) -> None:
-    if value is None:
-        os.environ.pop(name, None)
-    else:
-        os.environ[name] = value
-
-
 def _wants_traceback() -> bool:
-    return os.environ.get(_FULL_ERROR) == "1"
+    return os.environ.get(FULL_ERROR) == "1"
 
 
-def _code(error: BaseException) -> int:
-    if isinstance(error, KeyboardInterrupt):
-        return 130  # 128 + SIGINT, as shells count
-    return 2 if isinstance(error, RequestError) else 1
-
-
-def _say(verb: str, error: BaseException, job: str = "") -> int:
+def _say(verb: str, error: BaseException) -> int:
     """Print the one line that an error gets and return its exit code."""
-    if isinstance(error, RequestError | CheckError):
-        text = str(error)
-    elif isinstance(error, KeyboardInterrupt):
-        text = str(error) or "interrupted"
-    else:
-        what = ": ".join(part for part in (type(error).__name__, str(error)) if part)
-        text = f"{what}; set {_FULL_ERROR}=1 for the traceback"
     if not (_follows() and isinstance(error, KeyboardInterrupt)):  # the first process says it
-        print(f"impasto-{verb}: {job}{' '.join(text.splitlines())}", file=sys.stderr)
-    return _code(error)
+        print(f"impasto-{verb}: {sentence(error)}", file=sys.stderr)
+    return exit_code(error)

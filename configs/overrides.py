@@ -191,6 +191,7 @@ def _style(value: str, presets: Sequence[str], named: bool, sweep: bool) -> list
     texts = _texts(value, sweep)
     if texts is None or (value.startswith("{") and not _exists(value)):
         return [f"style={value}"]
+    texts = [found for text in texts for found in _matching(text, sweep)]
     pictures = [text for text in texts if text not in presets]
     for text in pictures:
         if not Path(_absolute(text)).is_file():
@@ -212,6 +213,15 @@ def _style(value: str, presets: Sequence[str], named: bool, sweep: bool) -> list
         for image, name in zip(images, names, strict=True)
     ]
     return ["style=picture", f"++style={','.join(given)}"]
+
+
+def _matching(text: str, sweep: bool) -> list[str]:
+    """The files that a pattern of a sweep stands for, as in a shell; else the text itself."""
+    if not sweep or _exists(text) or not any(sign in text for sign in "*?["):
+        return [text]
+    pattern = Path(_absolute(text))
+    found = Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
+    return sorted(map(str, found)) or [text]
 
 
 def _name(picture: str) -> str:

@@ -327,8 +327,16 @@ class CheckConfig:
     check: ExaminationConfig = MISSING
 
 
+@dataclass
+class SweepConfig:
+    """impasto-sweep: show what came of a sweep of impasto-train, all jobs in one table and one picture."""
+
+    sweep: str = path("DIR")
+
+
 VERBS: dict[str, type] = {
     "train": TrainConfig,
+    "sweep": SweepConfig,
     "check": CheckConfig,
     "optimize": OptimizeConfig,
     "evaluate": EvaluateConfig,

@@ -19,7 +19,13 @@ ORIGINS = {"vgg16": "original", "vgg19": "torchvision's"}
 
 def main() -> None:
     """Train a network on one painting."""
-    run("train", train)
+    run("train", train, _swept)
+
+
+def _swept(sweep: Path) -> None:
+    from impasto.train import overview
+
+    overview.show(sweep)
 
 
 def train(config: TrainConfig) -> None:

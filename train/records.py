@@ -11,11 +11,13 @@ from impasto.configs.schema import ModelConfig
 from impasto.models import checkpoint, files
 from impasto.models.checkpoint import Card
 from impasto.models.networks import Transformer
+from impasto.models.pictures import UnreadablePicture, read
 from impasto.train import resume, sheets
 
 MEASURES = ("total", "content", "style", "tv", "lattice", "stability")
 COLUMNS = ("step", "images", "seconds", "images_per_second", "lr", *MEASURES)
 VALIDATION_COLUMNS = tuple(f"val_{name}" for name in MEASURES)
+PHOTO, NETWORK = "photo", "network, step "  # captions of a sample sheet
 KEPT = 2  # checkpoints and states: the newest, and one before it
 
 
@@ -39,12 +41,7 @@ class Records:
         self._events = SummaryWriter(str(directory), purge_step=first_step or None)
 
     def _earlier(self, first_step: int) -> list[dict[str, float]]:
-        path = self.directory / "metrics.csv"
-        if not first_step or not path.is_file():
-            return []
-        with path.open(newline="", errors="replace") as file:
-            rows = [row for values in csv.DictReader(file) if (row := _numbers(values))]
-        return [row for row in rows if row["step"] <= first_step]
+        return [row for row in rows(self.directory) if row["step"] <= first_step] if first_step else []
 
     def _skipped_earlier(self, first_step: int) -> set[str]:
         path = self.directory / "skipped.txt"
@@ -72,7 +69,7 @@ class Records:
     def sample(self, step: int, photos: NDArray[np.uint8], stylized: NDArray[np.uint8]) -> None:
         """Write a sheet of photos [N, H, W, 3] beside the network's pictures, and the curves so far."""
         path = self.directory / "samples" / f"step_{step:08d}.png"
-        pixels = sheets.write_sheet(path, list(zip(photos, stylized, strict=True)), ("photo", f"network, step {step}"))
+        pixels = sheets.write_sheet(path, list(zip(photos, stylized, strict=True)), (PHOTO, f"{NETWORK}{step}"))
         self._events.add_image("photo, network", pixels, step, dataformats="HWC")
         sheets.write_curves(self.directory / "curves.png", self.losses(), self.losses("val_"))
 
@@ -99,6 +96,29 @@ class Records:
         """Close the files."""
         self._file.close()
         self._events.close()
+
+
+def rows(directory: Path) -> list[dict[str, float]]:
+    """The rows of a run's metrics.csv that are whole; none where there is no such file."""
+    path = directory / "metrics.csv"
+    if not path.is_file():
+        return []
+    with path.open(newline="", errors="replace") as file:
+        return [row for values in csv.DictReader(file) if (row := _numbers(values))]
+
+
+def last_sample(directory: Path, side: int) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]] | None:
+    """Photos and the network's pictures [side, side, 3] of a run's last sample sheet; None where none can be read."""
+    path = max((directory / "samples").glob("step_*.png"), default=None)
+    if path is None:
+        return None
+    try:
+        pixels = read(path).rgb
+    except UnreadablePicture:
+        return None
+    step = int(path.stem.removeprefix("step_"))
+    pairs = sheets.cut(pixels, (PHOTO, f"{NETWORK}{step}"), side)
+    return [photo for photo, _ in pairs], [picture for _, picture in pairs]
 
 
 def _numbers(values: dict[str, str]) -> dict[str, float]:

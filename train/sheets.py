@@ -47,6 +47,16 @@ def sheet(
     return np.asarray(canvas)
 
 
+def cut(pixels: NDArray[np.uint8], captions: Sequence[str], side: int) -> list[list[NDArray[np.uint8]]]:
+    """The pictures of a sheet of square ones, `side` px, without captions over rows: what `sheet` was given."""
+    font = ImageFont.load_default(15)
+    lefts = [GAP]
+    for caption in captions[:-1]:
+        lefts.append(lefts[-1] + max(ceil(font.getlength(caption)), side) + GAP)
+    tops = range(GAP + CAPTION, len(pixels) - side, side + GAP)
+    return [[pixels[top : top + side, left : left + side] for left in lefts] for top in tops]
+
+
 def write_sheet(
     path: Path, rows: Sequence[Sequence[NDArray[np.uint8]]], captions: Sequence[str], row_captions: Sequence[str] = ()
 ) -> NDArray[np.uint8]:

@@ -66,7 +66,8 @@ SENTENCES = [  # arguments, and what the sentence must name
     (["~model"], ["model is missing", "model=johnson|mobile"]),
     (["~trainer.steps"], ["trainer.steps"]),
     (["hydra.foo=1"], ["hydra.foo"]),
-    (["hydra/launcher=x"], ["hydra/launcher", "basic"]),
+    (["-m", "hydra/launcher=x"], ["hydra/launcher", "basic"]),
+    (["hydra/launcher=basic"], ["hydra/launcher=basic", "-m"]),
     (["--foo"], ["--foo", "--help"]),
     (["--cfg", "x"], ["--cfg", "job"]),
     (["--cfg", "job", "-m"], ["Only one of"]),
@@ -79,6 +80,7 @@ SENTENCES = [  # arguments, and what the sentence must name
     (["style=folder"], ["style=folder", "swirls", "file"]),
     (["style=picture"], ["style.image and style.name are missing", "style.image=FILE", "style.name=TEXT"]),
     (["-m", "style=file,swirls"], ["file,swirls", "mixes"]),
+    (["-m", "style=*.png"], ["style=*.png", "neither a preset nor"]),
     (["-m", "style=swirls,swril"], ["style=swril", "facets, picture, swirls"]),
     (["-m", "model=mobile,jonson"], ["model=jonson", "johnson, mobile, tiny"]),
     (["-m", "seed=1,x"], ["seed=x", "whole number"]),
@@ -221,7 +223,7 @@ def test_a_sweep_runs_every_job(start: Start, tmp_path: Path) -> None:
     outcome = start("-m", "seed=1", "style=swirls,facets", "data.root=x", "hydra.sweep.dir=s w")
     assert outcome.err == outcome.out == ""
     assert [config.style.name for config in outcome.configs] == ["swirls", "facets"]
-    jobs = sorted(path.name for path in (tmp_path / "s w").iterdir() if path.is_dir())
+    jobs = sorted(path.name for path in (tmp_path / "s w").glob("[0-9]*"))
     assert jobs == ["0-mobile-swirls", "1-mobile-facets"]
     [again] = start(f"resume={tmp_path}/s w/1-mobile-facets").configs
     assert (again.seed, again.style.name) == (1, "facets")
@@ -236,6 +238,8 @@ def test_a_sweep_over_pictures(start: Start, tmp_path: Path) -> None:
     assert [config.style.name for config in outcome.configs] == ["b", "it-s-c"]
     [again] = start("resume=sweep/1-mobile-it-s-c", "seed=3").configs
     assert again.style == outcome.configs[1].style
+    outcome = start("-m", "style=*.j?g", "data.root=x", "hydra.sweep.dir=other")
+    assert [config.style.image for config in outcome.configs] == [str(tmp_path / name) for name in names]
 
 
 def test_a_sweep_over_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,7 +263,7 @@ def test_a_failed_job_does_not_stop_a_sweep(start: Start, tmp_path: Path) -> Non
     assert outcome.code == 1
     assert outcome.err == "impasto-train: job 0: seed 1 fails\nimpasto-train: job 1: seed 2 fails\n"
     assert len(outcome.configs) == 3
-    assert sorted(path.name for path in (tmp_path / "sweep").iterdir()) == ["2-mobile-swirls", "multirun.yaml"]
+    assert sorted(path.name for path in (tmp_path / "sweep").iterdir()) == [".jobs", "2-mobile-swirls", "multirun.yaml"]
     assert start("-m", "seed=1,2", "data.root=x", "hydra.sweep.dir=other", task=fail(CheckError("no"))).code == 1
     assert not (tmp_path / "other").exists()
 
