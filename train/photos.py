@@ -5,7 +5,9 @@ import hashlib
 import io
 import os
 import zipfile
+import zlib
 from collections.abc import Sequence
+from lzma import LZMAError
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +92,7 @@ class PhotoSet:
         try:
             with self._zip().open(name) as file:
                 data = file.read(MAX_BYTES + 1)
-        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
+        except (zipfile.BadZipFile, zlib.error, LZMAError, OSError, RuntimeError, EOFError, ValueError) as error:
             raise UnreadablePicture(f"{self.root}/{name} cannot be unpacked: {error}") from error
         if len(data) > MAX_BYTES:
             raise UnreadablePicture(f"{self.root}/{name} is over {MAX_BYTES >> 20} MiB")

@@ -12,6 +12,7 @@ from PIL import Image
 
 from impasto.configs.errors import RequestError
 from impasto.configs.schema import DataConfig
+from impasto.models.pictures import UnreadablePicture
 from impasto.train import photos
 from impasto.train.crops import Crops, loader
 from impasto.train.photos import PhotoSet
@@ -188,6 +189,21 @@ def test_wrong_roots_get_one_sentence(tmp_path: Path) -> None:
             PhotoSet(tmp_path / name, "data.root")
         assert "data.root=" in str(error.value)
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_rotten_entry_of_a_zip_is_a_bad_photo(folder: Path, tmp_path: Path, method: int) -> None:
+    packed = tmp_path / "photos.zip"
+    with zipfile.ZipFile(packed, "w", method) as file:
+        file.writestr("rotten.jpg", bytes(range(256)) * 300)
+        file.write(folder / "a.jpg", "good.jpg")
+    data = bytearray(packed.read_bytes())
+    data[60:120] = b"\xff" * 60
+    packed.write_bytes(data)
+    photo_set = PhotoSet(packed, "data.root")
+    with pytest.raises(UnreadablePicture, match=r"rotten\.jpg cannot be unpacked"):
+        photo_set.read("rotten.jpg", 32)
+    assert photo_set.read("good.jpg", 32).shape[2] == 3
 
 
 def test_a_zip_bomb_is_a_bad_photo(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
