@@ -68,7 +68,7 @@ def fill(network: networks.Transformer, folder: Path, config: ExportConfig, labe
     android = _android(network, folder, config, label)
     say("writing the Core ML packages")
     ios = _ios(network, folder, config, label, photos)
-    for caller in guide.CALLERS if config.onnx.io == "pixels" else (guide.SWIFT,):
+    for caller in guide.CALLERS if config.onnx.io == "pixels" else (guide.SWIFT, guide.SWIFT_CONTROLS):
         shutil.copyfile(Path(__file__).parent / "callers" / Path(caller).name, folder / caller)
     if config.onnx.io == "pixels":
         web.copy_page(folder, tools)

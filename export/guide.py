@@ -10,7 +10,8 @@ from impasto.export.label import Contract, Label, sentence
 
 KOTLIN, SWIFT = "android/StyleTransfer.kt", "ios/StyleTransfer.swift"
 KOTLIN_LARGE, SWIFT_LARGE = "android/StyleTransferLarge.kt", "ios/StyleTransferLarge.swift"
-CALLERS = KOTLIN, SWIFT, KOTLIN_LARGE, SWIFT_LARGE
+KOTLIN_CONTROLS, SWIFT_CONTROLS = "android/StyleTransferControls.kt", "ios/StyleTransferControls.swift"
+CALLERS = KOTLIN, SWIFT, KOTLIN_LARGE, SWIFT_LARGE, KOTLIN_CONTROLS, SWIFT_CONTROLS
 _ANDROID, _SMALLEST = "android/model.onnx", "android/model.int8.onnx"
 _LIBRARY = "com.microsoft.onnxruntime:onnxruntime-android:1.29.0"  # what tests/export/test_callers.py runs
 
@@ -70,6 +71,7 @@ _FILES = {
     "android/model.ort": "`model.onnx` in ONNX Runtime's own format, which a reduced build of the library asks for",
     r"android/.*\.config": "the operators that such a build must hold (`build.py --include_ops_by_config`)",
     KOTLIN: "runs the file on a `Bitmap`: copy it into the app",
+    KOTLIN_CONTROLS: "what this one and the next need for strength, colours and masks",
     "android/stats.onnx": "of the pair for large photos: measures a photo; weights kept in 16 bits",
     "android/tile.onnx": "and this one paints a tile by what was measured",
     KOTLIN_LARGE: "runs the pair on a `Bitmap` of any size",
@@ -77,13 +79,14 @@ _FILES = {
     r"ios/Model_\d+x\d+_int8\.mlpackage": "the same with weights kept in 8 bits",
     r"ios/Model_ios18\.mlpackage": "for iOS 18: every size in one package, as functions that share their weights",
     SWIFT: "runs a package on a `CGImage` or `CVPixelBuffer`: copy it into the app",
+    SWIFT_CONTROLS: "what this one and the next need for strength, colours and masks",
     SWIFT_LARGE: "runs the pair of `android/` on a `CGImage` of any size, on ONNX Runtime",
     "golden/": "photos and what the network makes of them, as PNG: for your own tests",
     "preview/": "`index.html`: the style in a browser; `impasto-preview bundle=.` serves it",
 }
 _PIXELS_PROMISE = """\
 Feed a photo's bytes as they are: scaling of values, padding and rounding are inside the files. Colours are straight,
-not premultiplied with alpha; the two callers take care of that."""
+not premultiplied with alpha; the callers take care of that."""
 _FLOATS_PROMISE = """\
 Feed RGB values 0..255 to the ONNX file, without any normalisation, and round and clamp its output to 0..255 yourself.
 Padding is inside it. The Core ML packages take and give images."""
@@ -99,9 +102,18 @@ _MANIFEST = """\
        tools:node="remove" />
    ```
 """
+_CONTROLS = """\
+   | control | what it does |
+   | --- | --- |
+   | `strength` | from 0, the photo itself, to 1, the full style, which is the default |
+   | `keepColors` | the brush strokes of the style in the colours of the photo |
+   | `mask` | a grey %s of the photo's shape and any size: white is painted, black left as it is, grey mixed |
+   | `invertMask` | paints what is black instead: mask the subject, and paint only the background |
+
+   They add up: `%s`."""
 _PIXELS_ANDROID = """\
-1. Copy `android/%(model)s` to `src/main/assets/` and `android/StyleTransfer.kt` to the app's sources. In
-   `build.gradle.kts`:
+1. Copy `android/%(model)s` to `src/main/assets/`, and `StyleTransfer.kt` and `StyleTransferControls.kt` from `android/`
+   to the app's sources. In `build.gradle.kts`:
 
    ```kotlin
    android { androidResources { noCompress += "onnx" } }
@@ -115,12 +127,14 @@ _PIXELS_ANDROID = """\
 
    ```kotlin
    val painter = impasto.StyleTransfer(context, "%(model)s")  // once
-   val painted = painter.stylize(photo)  // a Bitmap for each Bitmap; stylize(photo, 0.7f) is a weaker style
+   val painted = painter.stylize(photo)  // a Bitmap for each Bitmap
    painter.close()  // at the end
    ```
 
-   Any size from 16 pixels a side works, any `Bitmap.Config` too, and transparency is kept. The class itself mixes by
-   `strength`: the Java library of ONNX Runtime gives a file no optional input. It needs ONNX Runtime 1.17 or later.
+   Any size from 16 pixels a side works, any `Bitmap.Config` too, and transparency is kept. It needs ONNX Runtime 1.17
+   or later.
+
+%(controls)s
 4. For photos of more than a few megapixels, copy `android/StyleTransferLarge.kt` and the pair `android/stats.onnx` and
    `android/tile.onnx`, too. It paints tile by tile, without seams, in memory that does not grow with the photo:
 
@@ -168,7 +182,8 @@ take this much, by calculation; ONNX Runtime needs more for its own work, on a c
 %(rows)s
 """
 _IOS = """\
-1. Drag `%(package)s` and `ios/StyleTransfer.swift` into the Xcode project, and tick the app's target.
+1. Drag `%(package)s`, `ios/StyleTransfer.swift` and `ios/StyleTransferControls.swift` into the Xcode project, and tick
+   the app's target.
 2. Once, outside the main thread:
 
    ```swift
@@ -178,11 +193,13 @@ _IOS = """\
 3. For each photo, outside the main thread:
 
    ```swift
-   let painted = try painter.stylize(photo)  // a CGImage for each CGImage; strength: 0.7 is a weaker style
+   let painted = try painter.stylize(photo)  // a CGImage for each CGImage
    let image = UIImage(cgImage: painted)
    ```
 
    A photo of a `UIImage` may lie on its side: tell `orientation:`. A `CVPixelBuffer`, as from a camera, works too.
+
+%(controls)s
 
 A package works at a fixed size. `StyleTransfer` stretches the whole photo to that size, and the painted one back to the
 photo's own: take the package whose shape is nearest to your photos. Here are %(sizes)s; others come from a new export,
@@ -220,7 +237,7 @@ def readme(facts: Facts) -> str:
         contract=sentence(facts.onnx),
         promise=_PIXELS_PROMISE if pixels else _FLOATS_PROMISE,
         android=(_PIXELS_ANDROID if pixels else _FLOATS_ANDROID)
-        % {"model": model, "library": _LIBRARY, "manifest": _MANIFEST},
+        % {"model": model, "library": _LIBRARY, "manifest": _MANIFEST, "controls": _controls("Bitmap", " =")},
         memory=_MEMORY
         % {
             "model": model,
@@ -256,7 +273,13 @@ def _ios(facts: Facts) -> str:
     name = f"Model_{width}x{height}"
     listed = ", ".join(f"{width}x{height}" for width, height in sizes)
     large = _IOS_LARGE if facts.onnx["input"]["type"] == "uint8" else ""
-    return _IOS % {"package": f"ios/{name}.mlpackage", "name": name, "sizes": listed, "large": large}
+    names = {"package": f"ios/{name}.mlpackage", "name": name, "sizes": listed}
+    return _IOS % {**names, "large": large, "controls": _controls("CGImage", ":")}
+
+
+def _controls(picture: str, sign: str) -> str:
+    """The table of what stylize and stylizeLarge take, with an example in the language of that `sign`."""
+    return _CONTROLS % (picture, f"stylize(photo, keepColors{sign} true, mask{sign} subject, invertMask{sign} true)")
 
 
 def _parity_rows(parity: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -24,15 +24,20 @@ class Masks:
         self._only = None if path.is_dir() else self._read(path)
 
     def of(self, name: Path, shape: tuple[int, int]) -> NDArray[np.uint8]:
-        """The mask [H, W] of a photo of that name and size (height, width), 255 where it is painted."""
+        """The mask [H, W] of a photo of that name and size (height, width), 255 where it is painted.
+
+        One of another size is stretched over the photo; RequestError for one of another shape.
+        """
         path, mask = self.path, self._only
         if mask is None:
             path = self._named(name)
             mask = self._read(path)
-        if mask.shape != shape:
-            (height, width), (high, wide) = mask.shape, shape
-            raise RequestError(f"mask {path} is {width}x{height}, but {name} is {wide}x{high}; give one as large")
-        return mask
+        (height, width), (high, wide) = mask.shape, shape
+        if abs(width * high - height * wide) > max(shape):  # by more than rounding to pixels of its own
+            raise RequestError(
+                f"mask {path} is {width}x{height}, but {name} is {wide}x{high}; give one of the same shape"
+            )
+        return stretched(mask, shape)
 
     def _named(self, name: Path) -> Path:
         """a.jpg's mask is a.jpg, or else the one picture a.* (a.png)."""
@@ -58,3 +63,23 @@ class Masks:
         if picture.alpha is not None:  # a subject cut out: nothing is painted where nothing is left
             mask = ((mask.astype(np.uint16) * picture.alpha + 127) // 255).astype(np.uint8)
         return 255 - mask if self.invert else mask
+
+
+def stretched(mask: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """A mask [h, w] at another size (height, width), bilinear, in whole numbers: as StyleTransferControls.kt does."""
+    if mask.shape == shape:
+        return mask
+    (rows, down), (columns, right) = (_places(*lengths) for lengths in zip(shape, mask.shape, strict=True))
+    below, next_ = np.minimum(rows + 1, mask.shape[0] - 1), np.minimum(columns + 1, mask.shape[1] - 1)
+    made = np.empty(shape, np.uint8)
+    for y in range(shape[0]):  # row by row, since a large photo in 32 bits would not fit beside its bytes
+        upper, lower = (row[columns] * (256 - right) + row[next_] * right for row in mask[[rows[y], below[y]]])
+        made[y] = (upper * (256 - down[y]) + lower * down[y] + (1 << 15)) >> 16
+    return made
+
+
+def _places(length: int, size: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Between the middles of which pixels of `size` those of `length` lie: the first one, and 256ths beyond it."""
+    twice = np.clip((2 * np.arange(length, dtype=np.int64) + 1) * size - length, 0, 2 * length * (size - 1))
+    places = (twice * 128 // length).astype(np.int32)
+    return places >> 8, places & 255

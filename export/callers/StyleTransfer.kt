@@ -10,7 +10,6 @@ import android.system.Os
 import java.io.File
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
-import kotlin.math.roundToInt
 
 internal fun defaultThreads(): Int = Runtime.getRuntime().availableProcessors().coerceIn(1, 4)
 
@@ -21,7 +20,8 @@ internal fun quietEnvironment(): OrtEnvironment {
 }
 
 /**
- * Paints photos in the style of this bundle. Needs ONNX Runtime 1.17 or newer and Android 7 (API 24) or newer.
+ * Paints photos in the style of this bundle. Needs StyleTransferControls.kt beside it, ONNX Runtime 1.17 or newer and
+ * Android 7 (API 24) or newer.
  *
  * Make one and keep it: opening the model takes longer than a small picture. Every function may be called from any
  * thread, works on one picture at a time and takes its time, so call it outside the main thread. The memory that the
@@ -63,25 +63,35 @@ class StyleTransfer private constructor(
      *
      * @param photo any configuration, 16 pixels a side or more.
      * @param strength from 0, the photo itself, to 1, the full style.
-     * @throws IllegalArgumentException for a smaller photo, or another strength.
+     * @param keepColors the brush strokes of the style in the colours of the photo.
+     * @param mask a grey picture of the photo's shape and any size: white is painted, black and what is transparent left
+     *   as it is, grey mixed. Of an ALPHA_8 one, the alpha counts.
+     * @param invertMask paints the rest instead.
+     * @throws IllegalArgumentException for a smaller photo, another strength, or a mask of another shape.
      * @throws IllegalStateException after [close].
      */
     @Synchronized
-    fun stylize(photo: Bitmap, strength: Float = 1f): Bitmap {
+    fun stylize(
+        photo: Bitmap,
+        strength: Float = 1f,
+        keepColors: Boolean = false,
+        mask: Bitmap? = null,
+        invertMask: Boolean = false,
+    ): Bitmap {
         check(!closed) { "This StyleTransfer is closed; make a new one" }
         val width = photo.width
         val height = photo.height
         require(width >= MIN_SIDE && height >= MIN_SIDE) {
             "The photo is ${width}x$height pixels; it must be $MIN_SIDE or more a side"
         }
-        require(strength in 0f..1f) { "strength is $strength; it must be from 0 to 1" }
+        val controls = StyleTransferControls(strength, keepColors, mask, invertMask, width, height)
         // A copy keeps colour space, density and transparency, and turns any other configuration into bytes.
         val result = checkNotNull(photo.copy(Bitmap.Config.ARGB_8888, true)) { "No memory for a copy of the photo" }
         if (strength == 0f) return result
         val premultiplied = result.hasAlpha() && result.isPremultiplied
 
         val (pixels, stylized) = frame(width, height).also { it.read(result, premultiplied) }.run(session)
-        if (strength < 1f || premultiplied) finish(pixels, stylized, (strength * ONE).roundToInt(), premultiplied)
+        if (!controls.isPlain || premultiplied) finish(pixels, stylized, width, controls, premultiplied)
         stylized.rewind()
         result.copyPixelsFromBuffer(stylized)
         return result
@@ -132,7 +142,6 @@ class StyleTransfer private constructor(
 
     private companion object {
         const val MIN_SIDE = 16
-        const val ONE = 1 shl 16 // strength 1 as an integer: 255 times it stays below 2^31
         const val BLOCK = 1 shl 14 // bytes that are worked on at a time: array access is far faster than a buffer's
 
         fun bytes(count: Int): ByteBuffer = ByteBuffer.allocateDirect(count).order(ByteOrder.nativeOrder())
@@ -159,27 +168,32 @@ class StyleTransfer private constructor(
             }
         }
 
-        /** Mixes straight [stylized] and [photo], [weight] of [ONE], into [stylized]; multiplies it by alpha if told. */
-        fun finish(photo: ByteBuffer, stylized: ByteBuffer, weight: Int, premultiply: Boolean) {
-            val from = ByteArray(BLOCK)
-            val to = ByteArray(BLOCK)
-            for (start in 0 until photo.capacity() step BLOCK) {
-                val count = minOf(BLOCK, photo.capacity() - start)
-                photo.position(start)
-                photo.get(from, 0, count)
-                stylized.position(start)
-                stylized.get(to, 0, count)
-                for (i in 0 until count step 4) {
-                    val alpha = if (premultiply) to[i + 3].toInt() and 255 else 255
-                    for (c in i until i + 3) {
-                        val a = from[c].toInt() and 255
-                        val b = to[c].toInt() and 255
-                        val mixed = (b * weight + a * (ONE - weight) + ONE / 2) shr 16
-                        to[c] = ((mixed * alpha + 127) / 255).toByte()
-                    }
-                }
-                stylized.position(start)
-                stylized.put(to, 0, count)
+        /** Mixes straight [stylized] and [photo] into [stylized], row by row; multiplies it by alpha if told. */
+        fun finish(
+            photo: ByteBuffer,
+            stylized: ByteBuffer,
+            width: Int,
+            controls: StyleTransferControls,
+            premultiply: Boolean,
+        ) {
+            val from = ByteArray(width * 4)
+            val to = ByteArray(width * 4)
+            for (y in 0 until photo.capacity() / from.size) {
+                photo.position(y * from.size)
+                photo.get(from)
+                stylized.position(y * to.size)
+                stylized.get(to)
+                controls.mix(from, to, y, 0, width)
+                if (premultiply) multiplyByAlpha(to)
+                stylized.position(y * to.size)
+                stylized.put(to)
+            }
+        }
+
+        private fun multiplyByAlpha(row: ByteArray) {
+            for (i in row.indices step 4) {
+                val alpha = row[i + 3].toInt() and 255
+                for (c in i until i + 3) row[c] = (((row[c].toInt() and 255) * alpha + 127) / 255).toByte()
             }
         }
     }

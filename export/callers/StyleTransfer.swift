@@ -4,7 +4,7 @@ import CoreVideo
 import Foundation
 import ImageIO
 
-/// Paints photos in the style of this bundle. Needs iOS 16 or newer, and nothing but the system.
+/// Paints photos in the style of this bundle. Needs StyleTransferControls.swift beside it, and iOS 16 or newer.
 ///
 /// Make one and keep it: loading the model takes time, the first picture too. It works on one picture at a time, from
 /// any thread, and waits for the result, so call it outside the main thread.
@@ -17,7 +17,6 @@ public final class StyleTransfer: @unchecked Sendable {
     public enum Failure: LocalizedError {
         case noModel(String)
         case otherModel(String)
-        case strength(Double)
         case noMemory
 
         public var errorDescription: String? {
@@ -26,8 +25,6 @@ public final class StyleTransfer: @unchecked Sendable {
                 return "The app holds no \(name).mlmodelc; add \(name).mlpackage to the target in Xcode."
             case .otherModel(let what):
                 return "This is no model of impasto: it has no \(what)."
-            case .strength(let value):
-                return "strength is \(value); it must be from 0 to 1."
             case .noMemory:
                 return "There is no memory for a picture of this size."
             }
@@ -74,7 +71,7 @@ public final class StyleTransfer: @unchecked Sendable {
         width = constraint.pixelsWide
         height = constraint.pixelsHigh
         pixelFormat = constraint.pixelFormatType
-        // Mixing and scaling happen on the values as stored, not on linear light: the same as in the other callers.
+        // Scaling happens on the values as stored, not on linear light: the same as in the other callers.
         context = CIContext(options: [.workingColorSpace: colours])
     }
 
@@ -83,13 +80,23 @@ public final class StyleTransfer: @unchecked Sendable {
     /// - Parameters:
     ///   - orientation: how the photo is to be turned to stand upright. The result is upright.
     ///   - strength: from 0, the photo itself, to 1, the full style.
+    ///   - keepColors: the brush strokes of the style in the colours of the photo.
+    ///   - mask: a grey picture of the upright photo's shape and any size: white is painted, black and what is
+    ///     transparent left as it is, grey mixed.
+    ///   - invertMask: paints the rest instead.
     public func stylize(
         _ photo: CGImage,
         orientation: CGImagePropertyOrientation = .up,
-        strength: Double = 1
+        strength: Double = 1,
+        keepColors: Bool = false,
+        mask: CGImage? = nil,
+        invertMask: Bool = false
     ) throws -> CGImage {
         let upright = CIImage(cgImage: photo).oriented(orientation)
-        let result = try painted(upright, strength: strength)
+        let controls = try StyleTransferControls(
+            strength: strength, keepColors: keepColors, mask: mask, invertMask: invertMask,
+            width: Int(upright.extent.width), height: Int(upright.extent.height))
+        let result = try painted(upright, controls)
         guard let image = context.createCGImage(result, from: result.extent, format: .RGBA8, colorSpace: colours) else {
             throw Failure.noMemory
         }
@@ -98,19 +105,29 @@ public final class StyleTransfer: @unchecked Sendable {
 
     /// A painted copy of `photo`, as large and as transparent, as 32BGRA. A camera's frame may be given as it is.
     ///
-    /// - Parameter strength: from 0, the photo itself, to 1, the full style.
-    public func stylize(_ photo: CVPixelBuffer, strength: Double = 1) throws -> CVPixelBuffer {
-        let result = try painted(CIImage(cvPixelBuffer: photo), strength: strength)
-        return try rendered(
-            result, width: CVPixelBufferGetWidth(photo), height: CVPixelBufferGetHeight(photo),
-            format: kCVPixelFormatType_32BGRA)
+    /// - Parameters:
+    ///   - strength: from 0, the photo itself, to 1, the full style.
+    ///   - keepColors: the brush strokes of the style in the colours of the photo.
+    ///   - mask: a grey picture of the photo's shape and any size, as above.
+    ///   - invertMask: paints the rest instead.
+    public func stylize(
+        _ photo: CVPixelBuffer,
+        strength: Double = 1,
+        keepColors: Bool = false,
+        mask: CGImage? = nil,
+        invertMask: Bool = false
+    ) throws -> CVPixelBuffer {
+        let (width, height) = (CVPixelBufferGetWidth(photo), CVPixelBufferGetHeight(photo))
+        let controls = try StyleTransferControls(
+            strength: strength, keepColors: keepColors, mask: mask, invertMask: invertMask, width: width, height: height)
+        let result = try painted(CIImage(cvPixelBuffer: photo), controls)
+        return try rendered(result, width: width, height: height, format: kCVPixelFormatType_32BGRA)
     }
 
-    private func painted(_ source: CIImage, strength: Double) throws -> CIImage {
-        guard (0...1).contains(strength) else { throw Failure.strength(strength) }
+    private func painted(_ source: CIImage, _ controls: StyleTransferControls) throws -> CIImage {
         let extent = source.extent
         let photo = source.transformed(by: CGAffineTransform(translationX: -extent.minX, y: -extent.minY))
-        if strength == 0 { return photo }
+        if controls.weight == 0 { return photo }
 
         // The network takes straight colours, and knows no transparency.
         let opaque = photo.unpremultiplyingAlpha().settingAlphaOne(in: photo.extent)
@@ -118,10 +135,38 @@ public final class StyleTransfer: @unchecked Sendable {
         let input = try rendered(scaled(opaque, to: size), width: width, height: height, format: pixelFormat)
         let stylized = scaled(
             CIImage(cvPixelBuffer: try predicted(input), options: [.colorSpace: colours]), to: photo.extent.size)
-        let mixed = opaque.applyingFilter(
-            "CIDissolveTransition", parameters: [kCIInputTargetImageKey: stylized, kCIInputTimeKey: strength])
+        let mixed = controls.isPlain ? stylized : self.mixed(stylized, with: opaque, controls)
         let transparent = mixed.applyingFilter("CISourceInCompositing", parameters: [kCIInputBackgroundImageKey: photo])
         return transparent.cropped(to: photo.extent)
+    }
+
+    /// Two opaque images of one size whose corner lies at the origin, mixed strip by strip: no more is rendered at a time.
+    private func mixed(_ painted: CIImage, with photo: CIImage, _ controls: StyleTransferControls) -> CIImage {
+        let (width, height, strip) = (Int(photo.extent.width), Int(photo.extent.height), 256)
+        var result = Data(count: width * height * 4)
+        var own = [UInt8](repeating: 0, count: width * min(strip, height) * 4)
+        result.withUnsafeMutableBytes { result in
+            own.withUnsafeMutableBytes { own in
+                let from = own.bindMemory(to: UInt8.self).baseAddress!
+                let to = result.bindMemory(to: UInt8.self).baseAddress!
+                for top in stride(from: 0, to: height, by: strip) {
+                    let rows = min(strip, height - top)
+                    // Core Image counts rows from below, memory from above.
+                    let bounds = CGRect(x: 0, y: height - top - rows, width: width, height: rows)
+                    for (image, target) in [(photo, from), (painted, to + top * width * 4)] {
+                        context.render(
+                            image, toBitmap: target, rowBytes: width * 4, bounds: bounds, format: .RGBA8,
+                            colorSpace: colours)
+                    }
+                    for y in 0..<rows {
+                        let row = to + (top + y) * width * 4
+                        controls.mix(from + y * width * 4, into: row, y: top + y, left: 0, count: width)
+                    }
+                }
+            }
+        }
+        return CIImage(
+            bitmapData: result, bytesPerRow: width * 4, size: photo.extent.size, format: .RGBA8, colorSpace: colours)
     }
 
     /// Stretches an image whose corner lies at the origin.

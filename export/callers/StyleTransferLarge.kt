@@ -12,12 +12,11 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.nio.FloatBuffer
 import kotlin.math.ceil
-import kotlin.math.roundToInt
 import kotlin.math.sqrt
 
 /**
  * Paints photos of any size in tiles: beside the photo and its painted copy it needs the same memory for every size.
- * Needs StyleTransfer.kt beside it, and what that needs.
+ * Needs StyleTransfer.kt and StyleTransferControls.kt beside it, and what they need.
  *
  * First it measures a small copy of the photo with `stats.onnx`, then it paints tile after tile with `tile.onnx`, each
  * with the statistics of the whole photo and with a margin around it, so that no seams show.
@@ -41,6 +40,7 @@ class StyleTransferLarge private constructor(
     private val multiple = tile.metadata.customMetadata.getValue("multiple").toInt()
     private val line = IntArray(side)
     private val bytes = ByteArray(side * 4)
+    private val own = ByteArray(side * 4)
     private var closed = false
 
     /** Opens `src/main/assets/`[stats] and [tile]. */
@@ -64,16 +64,23 @@ class StyleTransferLarge private constructor(
      *
      * @param photo any configuration, 16 pixels a side or more.
      * @param strength from 0, the photo itself, to 1, the full style.
+     * @param keepColors the brush strokes of the style in the colours of the photo.
+     * @param mask a grey picture of the photo's shape and any size: white is painted, black and what is transparent left
+     *   as it is, grey mixed. Of an ALPHA_8 one, the alpha counts.
+     * @param invertMask paints the rest instead.
      * @param measured pixels of the small copy that is measured, at most about so many: more come nearer to painting the
      *   photo whole, and take more memory.
      * @param progress is told, after each tile, how much is done, from 0 to 1.
-     * @throws IllegalArgumentException for a smaller photo, or another strength.
+     * @throws IllegalArgumentException for a smaller photo, another strength, or a mask of another shape.
      * @throws IllegalStateException after [close].
      */
     @Synchronized
     fun stylizeLarge(
         photo: Bitmap,
         strength: Float = 1f,
+        keepColors: Boolean = false,
+        mask: Bitmap? = null,
+        invertMask: Boolean = false,
         measured: Int = 1 shl 19,
         progress: (Float) -> Unit = {},
     ): Bitmap {
@@ -81,13 +88,12 @@ class StyleTransferLarge private constructor(
         require(photo.width >= MIN_SIDE && photo.height >= MIN_SIDE) {
             "The photo is ${photo.width}x${photo.height} pixels; it must be $MIN_SIDE or more a side"
         }
-        require(strength in 0f..1f) { "strength is $strength; it must be from 0 to 1" }
+        val controls = StyleTransferControls(strength, keepColors, mask, invertMask, photo.width, photo.height)
         require(measured >= 1) { "measured is $measured; it must be 1 or more" }
         val result = copy(photo, true)
         if (strength == 0f) return result
         // A tile needs its surroundings unpainted, so it is read from the photo; one in graphics memory cannot be read.
         val source = if (photo.config == Bitmap.Config.HARDWARE) copy(photo, false) else photo
-        val weight = (strength * ONE).roundToInt()
 
         val statistics = measure(source, measured)
         val pixels = buffer(side * side * 4)
@@ -103,7 +109,7 @@ class StyleTransferLarge private constructor(
                         for (column in columns) {
                             read(source, row.start, column.start, pixels)
                             tile.run(mapOf("image" to input, "statistics" to known), mapOf("stylized" to output)).close()
-                            write(stylized, source, result, row, column, weight)
+                            write(stylized, source, result, row, column, controls)
                             progress(++done / (rows.size * columns.size).toFloat())
                         }
                     }
@@ -172,35 +178,29 @@ class StyleTransferLarge private constructor(
         pixels.rewind()
         for (y in 0 until side) {
             photo.getPixels(line, 0, side, left, place(top + y, photo.height), taken, 1)
-            for (x in 0 until side) {
-                val colour = line[if (x < taken) x else place(left + x, photo.width) - left]
-                bytes[4 * x] = (colour shr 16).toByte()
-                bytes[4 * x + 1] = (colour shr 8).toByte()
-                bytes[4 * x + 2] = colour.toByte()
-                bytes[4 * x + 3] = (colour ushr 24).toByte()
-            }
+            for (x in 0 until side) unpack(line[if (x < taken) x else place(left + x, photo.width) - left], bytes, 4 * x)
             pixels.put(bytes)
         }
         pixels.rewind()
     }
 
-    /** Writes what is used of a stylized tile, [weight] of [ONE] of it, the rest being the photo. */
-    private fun write(stylized: ByteBuffer, photo: Bitmap, result: Bitmap, row: Span, column: Span, weight: Int) {
+    /** Writes what is used of a stylized tile, mixed with the photo. */
+    private fun write(
+        stylized: ByteBuffer,
+        photo: Bitmap,
+        result: Bitmap,
+        row: Span,
+        column: Span,
+        controls: StyleTransferControls,
+    ) {
         val count = column.end - column.first
         for (y in row.first until row.end) {
             stylized.position(((y - row.start) * side + column.first - column.start) * 4)
             stylized.get(bytes, 0, count * 4)
             photo.getPixels(line, 0, side, column.first, y, count, 1)
-            for (x in 0 until count) {
-                var colour = line[x] and (255 shl 24)
-                for (c in 0 until 3) {
-                    val shift = 16 - 8 * c
-                    val from = line[x] shr shift and 255
-                    val to = bytes[4 * x + c].toInt() and 255
-                    colour = colour or ((to * weight + from * (ONE - weight) + ONE / 2 shr 16) shl shift)
-                }
-                line[x] = colour
-            }
+            for (x in 0 until count) unpack(line[x], own, 4 * x)
+            controls.mix(own, bytes, y, column.first, count)
+            for (x in 0 until count) line[x] = packed(bytes, 4 * x, line[x])
             result.setPixels(line, 0, side, column.first, y, count, 1)
         }
     }
@@ -233,7 +233,22 @@ class StyleTransferLarge private constructor(
 
     private companion object {
         const val MIN_SIDE = 16
-        const val ONE = 1 shl 16 // strength 1 as an integer: 255 times it stays below 2^31
+
+        /** An ARGB colour as four bytes. */
+        fun unpack(colour: Int, rgba: ByteArray, at: Int) {
+            rgba[at] = (colour shr 16).toByte()
+            rgba[at + 1] = (colour shr 8).toByte()
+            rgba[at + 2] = colour.toByte()
+            rgba[at + 3] = (colour ushr 24).toByte()
+        }
+
+        /** The ARGB colour of bytes, with the transparency of [own]. */
+        fun packed(rgba: ByteArray, at: Int, own: Int): Int {
+            val red = rgba[at].toInt() and 255
+            val green = rgba[at + 1].toInt() and 255
+            val blue = rgba[at + 2].toInt() and 255
+            return (own and (255 shl 24)) or (red shl 16) or (green shl 8) or blue
+        }
 
         fun buffer(count: Int): ByteBuffer = ByteBuffer.allocateDirect(count).order(ByteOrder.nativeOrder())
 

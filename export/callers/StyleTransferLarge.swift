@@ -4,6 +4,7 @@ import Foundation
 import OnnxRuntimeBindings
 
 /// Paints photos of any size in tiles: beside the photo and its painted copy it needs the same memory for every size.
+/// Needs StyleTransferControls.swift beside it.
 ///
 /// Core ML's packages have fixed sizes, so this runs `stats.onnx` and `tile.onnx` of the bundle's folder `android` on ONNX
 /// Runtime: add the Swift package `https://github.com/microsoft/onnxruntime-swift-package-manager` to the app.
@@ -17,7 +18,6 @@ public final class StyleTransferLarge: @unchecked Sendable {
     /// What can be wrong, each in one sentence.
     public enum Failure: LocalizedError {
         case size(Int, Int)
-        case strength(Double)
         case measured(Int)
         case noMemory
         case otherModel
@@ -26,8 +26,6 @@ public final class StyleTransferLarge: @unchecked Sendable {
             switch self {
             case .size(let width, let height):
                 return "The photo is \(width)x\(height) pixels; it must be 16 or more a side."
-            case .strength(let value):
-                return "strength is \(value); it must be from 0 to 1."
             case .measured(let value):
                 return "measured is \(value); it must be 1 or more."
             case .noMemory:
@@ -78,18 +76,26 @@ public final class StyleTransferLarge: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - strength: from 0, the photo itself, to 1, the full style.
+    ///   - keepColors: the brush strokes of the style in the colours of the photo.
+    ///   - mask: a grey picture of the photo's shape and any size: white is painted, black and what is transparent left as
+    ///     it is, grey mixed.
+    ///   - invertMask: paints the rest instead.
     ///   - measured: pixels of the small copy that is measured, at most about so many: more come nearer to painting the
     ///     photo whole, and take more memory.
     ///   - progress: is told, after each tile, how much is done, from 0 to 1.
     public func stylizeLarge(
         _ photo: CGImage,
         strength: Double = 1,
+        keepColors: Bool = false,
+        mask: CGImage? = nil,
+        invertMask: Bool = false,
         measured: Int = 1 << 19,
         progress: (Double) -> Void = { _ in }
     ) throws -> CGImage {
         let (width, height) = (photo.width, photo.height)
         guard width >= 16, height >= 16 else { throw Failure.size(width, height) }
-        guard (0...1).contains(strength) else { throw Failure.strength(strength) }
+        let controls = try StyleTransferControls(
+            strength: strength, keepColors: keepColors, mask: mask, invertMask: invertMask, width: width, height: height)
         guard measured >= 1 else { throw Failure.measured(measured) }
         let source = try drawn(photo, width: width, height: height)
         if strength == 0 { return try image(source) }
@@ -101,7 +107,7 @@ public final class StyleTransferLarge: @unchecked Sendable {
             for column in columns {
                 let taken = read(source, top: row.start, left: column.start)
                 let stylized = try lock.withLock { try painted(taken, statistics) }
-                try write(stylized, from: source, to: result, row: row, column: column, strength: strength)
+                try write(stylized, from: source, to: result, row: row, column: column, controls)
                 done += 1
                 progress(Double(done) / Double(rows.count * columns.count))
             }
@@ -221,19 +227,22 @@ public final class StyleTransferLarge: @unchecked Sendable {
     }
 
     private func write(
-        _ stylized: NSMutableData, from photo: CGContext, to result: CGContext, row: Span, column: Span, strength: Double
+        _ stylized: NSMutableData, from photo: CGContext, to result: CGContext, row: Span, column: Span,
+        _ controls: StyleTransferControls
     ) throws {
         guard stylized.length == cut.side * cut.side * 4 else { throw Failure.otherModel }
-        let from = stylized.bytes.assumingMemoryBound(to: UInt8.self)
-        var own: [UInt8] = [0, 0, 0, 0]
-        for y in row.first..<row.end {
-            for x in column.first..<column.end {
-                let painted = from + ((y - row.start) * cut.side + x - column.start) * 4
-                let to = bytes(result, x, y)
-                own.withUnsafeMutableBufferPointer { straight(photo, x, y, $0.baseAddress!) }
-                for c in 0..<3 {
-                    let mixed = Double(painted[c]) * strength + Double(own[c]) * (1 - strength)
-                    to[c] = UInt8((mixed * Double(own[3]) / 255).rounded())
+        let from = stylized.mutableBytes.assumingMemoryBound(to: UInt8.self)
+        let count = column.end - column.first
+        var line = [UInt8](repeating: 0, count: count * 4)
+        line.withUnsafeMutableBufferPointer { line in
+            let own = line.baseAddress!
+            for y in row.first..<row.end {
+                for x in 0..<count { straight(photo, column.first + x, y, own + x * 4) }
+                let painted = from + ((y - row.start) * cut.side + column.first - column.start) * 4
+                controls.mix(own, into: painted, y: y, left: column.first, count: count)
+                let to = bytes(result, column.first, y)
+                for x in 0..<count {
+                    for c in x * 4..<x * 4 + 3 { to[c] = UInt8((Int(painted[c]) * Int(own[x * 4 + 3]) + 127) / 255) }
                 }
             }
         }

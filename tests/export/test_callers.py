@@ -1,4 +1,4 @@
-"""The callers that go into a bundle: StyleTransfer.kt is compiled and run, StyleTransfer.swift is parsed."""
+"""The callers that go into a bundle: those in Kotlin are compiled and run, those in Swift are parsed."""
 
 import math
 import os
@@ -7,6 +7,7 @@ import subprocess
 import zipfile
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,16 +16,18 @@ import pytest
 import tree_sitter
 import tree_sitter_swift
 
-from impasto.export import pair
-from tests.export.conftest import Written
+from impasto.export import guide, pair
+from impasto.models.pictures import read
+from tests.export.conftest import Written, ask, save
 from tests.heavy import missing, tool
 
 CALLERS = files("impasto.export") / "callers"
 ANDROID = Path(__file__).parents[1] / "assets" / "android"
 CUT = pair.Cut(side=96, margin=24, multiple=4)  # of the network that is run
 BINDINGS = "libonnxruntime4j_jni.so"
-# Case: width, height, config, has alpha, premultiplied, strength, pixels to measure (0: not in tiles).
-CASES = {
+# Case: width, height, config, has alpha, premultiplied, strength, pixels to measure (0: not in tiles); then, if any,
+# whether colours are kept, and the mask: width, height, config, and whether it is inverted.
+CASES: dict[str, tuple[Any, ...]] = {
     "opaque": (61, 40, "ARGB_8888", False, True, 1.0, 0),
     "larger": (130, 75, "ARGB_8888", False, True, 1.0, 0),
     "weaker": (61, 40, "ARGB_8888", False, True, 0.4, 0),  # not 0.5, where ties are rounded up
@@ -33,6 +36,12 @@ CASES = {
     "premultiplied_third": (40, 61, "ARGB_8888", True, True, 1 / 3, 0),
     "straight": (61, 40, "ARGB_8888", True, False, 1.0, 0),
     "converted": (16, 16, "RGB_565", False, True, 1.0, 0),
+    "colours": (61, 40, "ARGB_8888", False, True, 1.0, 0, True),
+    "colours_premultiplied": (61, 40, "ARGB_8888", True, True, 0.4, 0, True),
+    "mask": (61, 40, "ARGB_8888", False, True, 1.0, 0, False, 61, 40, "ARGB_8888", False),
+    "mask_smaller": (61, 40, "ARGB_8888", False, True, 0.4, 0, True, 31, 20, "HARDWARE", True),
+    "mask_larger": (40, 61, "ARGB_8888", False, True, 1.0, 0, True, 101, 154, "RGB_565", False),
+    "mask_of_alpha": (61, 40, "ARGB_8888", True, True, 1.0, 0, False, 122, 80, "ALPHA_8", False),
     "large": (250, 150, "ARGB_8888", False, True, 1.0, 10**6),
     "large_measured_small": (250, 150, "ARGB_8888", False, True, 1.0, 10**4),
     "large_weaker": (97, 203, "RGB_565", False, True, 0.4, 10**6),
@@ -40,6 +49,9 @@ CASES = {
     "large_premultiplied": (170, 141, "ARGB_8888", True, True, 1.0, 10**6),
     "large_straight": (170, 30, "ARGB_8888", True, False, 1.0, 10**6),
     "large_in_graphics_memory": (99, 101, "HARDWARE", False, True, 1.0, 10**6),
+    "large_colours": (250, 150, "ARGB_8888", False, True, 0.4, 10**6, True),
+    "large_mask": (150, 250, "ARGB_8888", True, True, 1.0, 10**6, True, 45, 75, "ARGB_8888", True),
+    "large_mask_larger": (150, 250, "RGB_565", False, True, 1.0, 10**6, False, 331, 551, "RGB_565", False),
     "large_narrow": (16, 400, "ARGB_8888", False, True, 1.0, 10**6),
 }
 
@@ -54,6 +66,10 @@ def _run(*command: str | Path, **environment: str) -> str:
 def _stored(name: str) -> np.ndarray:
     """A photo [H,W,4] as Android keeps it."""
     width, height, _, alpha, premultiplied, *_ = CASES[name]
+    return _pixels(name, width, height, alpha, premultiplied)
+
+
+def _pixels(name: str, width: int, height: int, alpha: bool, premultiplied: bool) -> np.ndarray:
     random = np.random.default_rng(len(name))
     pixels = random.integers(0, 256, (height // 4 + 1, width // 4 + 1, 4)).repeat(4, 0).repeat(4, 1)[:height, :width]
     if not alpha:
@@ -64,17 +80,41 @@ def _stored(name: str) -> np.ndarray:
     return pixels.astype(np.uint8)
 
 
+def _mask(name: str) -> np.ndarray | None:
+    """The mask [h,w,4] of a case as Android keeps it."""
+    if len(CASES[name]) < 9:
+        return None
+    width, height, config, _ = CASES[name][8:]
+    return _pixels(f"mask of {name}", width, height, config in ("ARGB_8888", "ALPHA_8"), config == "ALPHA_8")
+
+
 def _expected(name: str, folder: Path) -> np.ndarray:
-    """What a caller must make of that photo, in floats, by ONNX Runtime in Python."""
-    *_, alpha, premultiplied, strength, measured = CASES[name]
+    """What a caller must make of that photo, in floats: by ONNX Runtime in Python, with controls by impasto-stylize."""
+    alpha, premultiplied, strength, measured, *_ = CASES[name][3:]
     stored = _stored(name)
     multiplied = alpha and premultiplied
     opacity = stored[..., 3:] / 255 if multiplied else np.ones((1, 1, 1))
     colours = stored[..., :3] / np.where(opacity == 0, 1, opacity)
     straight = np.concatenate([np.floor(colours + 0.5), stored[..., 3:]], axis=2).astype(np.uint8)
-    stylized = (_in_tiles(straight, measured, folder) if measured else _whole(straight, folder)).astype(float)
-    mixed = (stylized * strength + straight * (1 - strength))[..., :3] * opacity
-    return np.concatenate([mixed, stored[..., 3:]], axis=2)
+    if len(CASES[name]) > 7:
+        mixed = _commanded(name, straight, folder).astype(float)
+    else:
+        stylized = _in_tiles(straight, measured, folder) if measured else _whole(straight, folder)
+        mixed = (stylized * strength + straight * (1 - strength))[..., :3]
+    return np.concatenate([mixed * opacity, stored[..., 3:]], axis=2)
+
+
+def _commanded(name: str, photo: np.ndarray, folder: Path) -> np.ndarray:
+    """What impasto-stylize itself makes of a photo [H,W,4] with the controls of a case."""
+    strength, measured, keep_colors = CASES[name][5:8]
+    settings = [f"strength={strength}", f"keep_colors={keep_colors}", f"tiles.above={0 if measured else 99}"]
+    if (mask := _mask(name)) is not None:
+        if CASES[name][10] == "ALPHA_8":
+            mask[..., :3] = 255
+        settings += [f"mask={save(folder / 'masks' / f'{name}.png', mask)}", f"invert_mask={CASES[name][11]}"]
+    source, output = save(folder / "photos" / f"{name}.png", photo), folder / f"{name}.png"
+    ask(folder / "model.onnx", source, output, "overwrite=true", *settings)
+    return read(output).rgb
 
 
 def _session(folder: Path, name: str) -> onnxruntime.InferenceSession:
@@ -112,7 +152,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory, written: Written) -> tuple
 
     _run(javac, "-d", folder / "stubs", *ANDROID.glob("android/**/*.java"))
     classes = f"{folder / 'stubs'}:{folder / 'classes.jar'}"
-    sources = ANDROID / "Main.kt", CALLERS / "StyleTransfer.kt", CALLERS / "StyleTransferLarge.kt"
+    sources = [ANDROID / "Main.kt", *(CALLERS / Path(name).name for name in guide.CALLERS if name.endswith(".kt"))]
     _run(compiler, "-Werror", "-cp", classes, "-include-runtime", "-d", folder / "callers.jar", *map(str, sources))
 
     (folder / "libonnxruntime.so.1").symlink_to(library / "Linux" / "x64" / "libonnxruntime.so")
@@ -129,6 +169,8 @@ def printed(tmp_path_factory: pytest.TempPathFactory, written: Written) -> tuple
     lines = []
     for name, values in CASES.items():
         (folder / f"{name}.rgba").write_bytes(_stored(name).tobytes())
+        if (mask := _mask(name)) is not None:
+            (folder / f"{name}.mask").write_bytes(mask.tobytes())
         lines.append(" ".join(str(value).lower() if isinstance(value, bool) else str(value) for value in values))
     (folder / "cases.txt").write_text("\n".join(f"{name} {line}" for name, line in zip(CASES, lines, strict=True)))
     arguments = f"-Donnxruntime.native.path={folder}", "-cp", f"{folder / 'callers.jar'}:{classes}", "MainKt", folder
@@ -141,8 +183,9 @@ def printed(tmp_path_factory: pytest.TempPathFactory, written: Written) -> tuple
 def test_kotlin_paints_as_the_file_does(name: str, printed: tuple[Path, dict[str, str]]) -> None:
     expected = _expected(name, printed[0])
     result = np.frombuffer((printed[0] / f"{name}.out").read_bytes(), np.uint8).reshape(expected.shape)
-    *_, alpha, premultiplied, strength, _ = CASES[name]
+    alpha, premultiplied, strength, _, *controls = CASES[name][3:]
     rounded = 0.5 if (alpha and premultiplied) or 0 < strength < 1 else 0  # by the caller, once more
+    rounded += 1 if controls else 0  # what is one off before, and by how luminance is
     assert np.abs(result - expected).max() <= (0 if strength == 0 else 1 + rounded)
     assert abs((result - expected).mean()) < 0.05  # rounded, not cut off
     assert np.array_equal(result[..., 3], expected[..., 3])
@@ -152,13 +195,18 @@ def test_kotlin_paints_as_the_file_does(name: str, printed: tuple[Path, dict[str
 @pytest.mark.parametrize(
     ("what", "sentence"),
     [
-        ("threads right", "8 of 8 right"),
+        ("threads right", f"{sum(case[6] == 0 for case in CASES.values())} of 14 right"),
         ("small", "IllegalArgumentException: The photo is 15x20 pixels; it must be 16 or more a side"),
         ("strength", "IllegalArgumentException: strength is NaN; it must be from 0 to 1"),
+        ("mask", "IllegalArgumentException: The mask is 20x18 pixels, which is another shape than the photo's 20x20"),
         ("threads", "IllegalArgumentException: threads is 0; it must be 1 or more"),
         ("model", "OrtException"),
         ("large small", "IllegalArgumentException: The photo is 20x15 pixels; it must be 16 or more a side"),
         ("large strength", "IllegalArgumentException: strength is 1.5; it must be from 0 to 1"),
+        (
+            "large mask",
+            "IllegalArgumentException: The mask is 9x12 pixels, which is another shape than the photo's 20x20",
+        ),
         ("large measured", "IllegalArgumentException: measured is 0; it must be 1 or more"),
         ("large threads", "IllegalArgumentException: threads is 0; it must be 1 or more"),
         ("large closed", "IllegalStateException: This StyleTransferLarge is closed; make a new one"),
@@ -175,7 +223,7 @@ def _faults(node: tree_sitter.Node) -> list[str]:
     return here + [fault for child in node.children for fault in _faults(child)]
 
 
-@pytest.mark.parametrize("name", ["StyleTransfer.swift", "StyleTransferLarge.swift"])
+@pytest.mark.parametrize("name", [Path(name).name for name in guide.CALLERS if name.endswith(".swift")])
 def test_swift_has_no_syntax_error(name: str) -> None:
     """Of Swift only the syntax is checked: no Swift compiler, and no Core ML, runs outside Apple's systems here."""
     parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_swift.language()))

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from impasto.export.guide import CALLERS, KOTLIN, SWIFT, Facts, readme
+from impasto.export.guide import CALLERS, KOTLIN, SWIFT, SWIFT_CONTROLS, Facts, readme
 from impasto.export.label import Label, onnx_contract
 
 ANDROID = ("model.onnx", "model.fp16.onnx", "model.int8.onnx", "model.ort", "model.required_operators.config")
@@ -12,7 +12,7 @@ IOS = [f"Model_{name}.mlpackage" for name in ("96x64", "96x64_int8", "512x512", 
 
 def facts(io: str, smallest: bool = True) -> Facts:
     android = [f"android/{name}" for name in ANDROID if smallest or "int8" not in name]
-    callers = [*CALLERS, "android/stats.onnx", "android/tile.onnx"] if io == "pixels" else [SWIFT]
+    callers = [*CALLERS, "android/stats.onnx", "android/tile.onnx"] if io == "pixels" else [SWIFT, SWIFT_CONTROLS]
     packages = [f"ios/{name}/{part}" for name in IOS for part in ("Manifest.json", "Data/weights/weight.bin")]
     files = [*android, *callers, *packages, "golden/16x90.png", "golden/16x90.stylized.png", "preview/index.html"]
     rows: list[dict[str, Any]] = [
@@ -28,7 +28,7 @@ def facts(io: str, smallest: bool = True) -> Facts:
 @pytest.mark.parametrize("io", ["pixels", "float"])
 def test_what_the_readme_tells(io: str) -> None:
     text = readme(facts(io))
-    for name in (*(f"android/{name}" for name in ANDROID), SWIFT):
+    for name in (*(f"android/{name}" for name in ANDROID), SWIFT, SWIFT_CONTROLS):
         assert text.count(f"| `{name}` | 1,500 |") == 1
     for name in (*(f"ios/{name}" for name in IOS), "golden/"):
         assert text.count(f"| `{name}` | 3,000 |") == 1
@@ -38,8 +38,9 @@ def test_what_the_readme_tells(io: str) -> None:
     assert "| `ios/Model_96x64_int8.mlpackage` | 2 | 2 | 57.0 dB | 40 dB or more |" in text
     assert "Run in A; B." in text
     assert 'StyleTransfer(named: "Model_512x512")' in text and "96x64, 512x512, 1024x1024" in text
-    for name in (*CALLERS[2:], "android/stats.onnx", "android/tile.onnx"):
+    for name in ({*CALLERS} - {SWIFT, SWIFT_CONTROLS}) | {"android/stats.onnx", "android/tile.onnx"}:
         assert text.count(f"| `{name}` | 1,500 |") == (1 if io == "pixels" else 0)
+    assert text.count("| `keepColors` |") == (2 if io == "pixels" else 1)
     assert ("stylizeLarge(photo)" in text) == (io == "pixels")
     assert ("uint8 [1, height, width, 4]" in text) == (KOTLIN in text) == (io == "pixels")
     assert ("float32 [1, 3, height, width]" in text) == ("floatBuffer" in text) == (io == "float")

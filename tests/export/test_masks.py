@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from impasto.configs.errors import RequestError
+from impasto.export.masks import stretched
 from impasto.models import colors
 from impasto.models.pictures import read
 from tests.export.conftest import ask, noise, save
@@ -28,6 +29,21 @@ def test_only_the_subject_or_only_the_background(inverter: Path, tmp_path: Path)
     subject, background = read(tmp_path / "subject.png").rgb, read(tmp_path / "background.png").rgb
     np.testing.assert_array_equal(subject, np.hstack([INVERSE[:, :15], PHOTO[:, 15:]]))
     np.testing.assert_array_equal(background, np.hstack([PHOTO[:, :15], INVERSE[:, 15:]]))
+
+
+def test_a_mask_of_another_size_is_stretched(inverter: Path, tmp_path: Path) -> None:
+    photo, small = save(tmp_path / "a.png", PHOTO), LEFT[::2, ::2]
+    ask(inverter, photo, tmp_path / "b.png", f"mask={save(tmp_path / 'mask.png', small)}")
+    found = read(tmp_path / "b.png").rgb
+    np.testing.assert_array_equal(found[:, :14], INVERSE[:, :14])
+    np.testing.assert_array_equal(found[:, 18:], PHOTO[:, 18:])
+    ramp = np.linspace(0, 255, 40).astype(np.uint8)[None].repeat(7, 0)
+    for shape in ((7, 400), (3, 171), (7, 13), (1, 1)):
+        x = (np.arange(shape[1]) + 0.5) * 40 / shape[1] - 0.5
+        expected = np.interp(x, np.arange(40), ramp[0])[None].repeat(shape[0], 0)
+        assert np.abs(stretched(ramp, shape) - expected).max() < 0.55
+        turned = stretched(np.ascontiguousarray(ramp.T), shape[::-1])
+        np.testing.assert_array_equal(turned, stretched(ramp, shape).T)
 
 
 def test_transparency_of_photo_and_mask(inverter: Path, tmp_path: Path) -> None:
@@ -54,7 +70,7 @@ def test_a_folder_of_masks(inverter: Path, tmp_path: Path, capsys: pytest.Captur
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "3 photos of 6 skipped:"
     assert "holds no mask for lonely.png; put one there, such as lonely.png" in lines[1]
-    assert "small.png is 30x9, but small.png is 30x20; give one as large" in lines[2]
+    assert "small.png is 30x9, but small.png is 30x20; give one of the same shape" in lines[2]
     assert "holds 2 masks for two.png" in lines[3]
 
 
@@ -63,7 +79,7 @@ def test_wrong_masks_get_one_sentence(inverter: Path, tmp_path: Path) -> None:
     small = save(masks / "a.png", LEFT[:9])
     (tmp_path / "text.png").write_text("no picture")
     for settings, fault in (
-        ([f"mask={small}"], r"mask .*a\.png is 30x9, but a\.png is 30x20; give one as large"),
+        ([f"mask={small}"], r"mask .*a\.png is 30x9, but a\.png is 30x20; give one of the same shape"),
         ([f"mask={tmp_path / 'gone.png'}"], r"mask=.*gone\.png does not exist"),
         ([f"mask={tmp_path / 'text.png'}"], r"text\.png is not a picture"),
         (["invert_mask=true"], "invert_mask=true has no mask"),

@@ -226,7 +226,7 @@ def test_wrong_requests_get_one_sentence_and_change_nothing(inverter: Path, tmp_
         ("gone.mp4", "b.mp4", [], r"gone\.mp4 does not exist"),
         ("a.mp4", "b.png", [], r"b\.png does not end in a suffix of a video that we write; choose one of \.mp4"),
         ("a.mp4", "a.mp4", [], "would overwrite the video"),
-        ("a.mp4", "b.mp4", [f"mask={mask}"], r"mask\.png is 9x9, but .*a\.mp4 is 64x48; give one as large"),
+        ("a.mp4", "b.mp4", [f"mask={mask}"], r"mask\.png is 9x9, but .*a\.mp4 is 64x48; give one of the same shape"),
         ("a.mp4", "mask.png/b.mp4", [], r"b\.mp4 cannot be written: "),
     ):
         with pytest.raises(RequestError, match=fault) as caught:

@@ -8,7 +8,10 @@ import java.io.File
 import java.nio.ByteBuffer
 import kotlin.concurrent.thread
 
-/** One photo: `name width height config alpha premultiplied strength measured`, its bytes in `name.rgba`. */
+/**
+ * One photo: `name width height config alpha premultiplied strength measured`, its bytes in `name.rgba`; then, if any,
+ * `keepColors`, and the mask: `width height config invert`, its bytes in `name.mask`.
+ */
 private class Case(line: String, val folder: File) {
     private val words = line.split(" ")
     private val width = words[1].toInt()
@@ -17,12 +20,18 @@ private class Case(line: String, val folder: File) {
     val isLarge = words[7] != "0"
     private val strength = words[6].toFloat()
     private val measured = words[7].toInt()
+    private val keepColors = words.getOrNull(8) == "true"
+    private val invert = words.getOrNull(12) == "true"
+    private val mask = if (words.size < 10) null else Bitmap(
+        File(folder, "$name.mask").readBytes(), words[9].toInt(), words[10].toInt(), Bitmap.Config.valueOf(words[11]),
+        true, false, false,
+    )
 
-    fun stylize(painter: StyleTransfer): Bitmap = paint { painter.stylize(it, strength) }
+    fun stylize(painter: StyleTransfer): Bitmap = paint { painter.stylize(it, strength, keepColors, mask, invert) }
 
     fun stylize(painter: StyleTransferLarge): Bitmap {
         val told = mutableListOf<Float>()
-        val result = paint { painter.stylizeLarge(it, strength, measured, told::add) }
+        val result = paint { painter.stylizeLarge(it, strength, keepColors, mask, invert, measured, told::add) }
         check(told == told.sorted() && (strength == 0f || told.last() == 1f)) { "$name: progress $told" }
         return result
     }
@@ -92,6 +101,7 @@ fun main(arguments: Array<String>) {
     files.close()
     println("large small: " + refusal { large.stylizeLarge(picture(20, 15)) })
     println("large strength: " + refusal { large.stylizeLarge(picture(20, 20), 1.5f) })
+    println("large mask: " + refusal { large.stylizeLarge(picture(20, 20), mask = picture(9, 12)) })
     println("large measured: " + refusal { large.stylizeLarge(picture(20, 20), measured = 0) })
     println("large threads: " + refusal { StyleTransferLarge(context, threads = 0) })
     large.close()
@@ -100,6 +110,7 @@ fun main(arguments: Array<String>) {
 
     println("small: " + refusal { painters[0].stylize(picture(15, 20)) })
     println("strength: " + refusal { painters[0].stylize(picture(20, 20), Float.NaN) })
+    println("mask: " + refusal { painters[0].stylize(picture(20, 20), mask = picture(20, 18)) })
     println("model: " + refusal { StyleTransfer(ByteArray(9)) }.substringBefore(":"))
     println("threads: " + refusal { StyleTransfer(bytes, threads = 0) })
     painters.forEach { it.close() }
