@@ -11,7 +11,8 @@ from impasto.export.label import Contract, Label, sentence
 KOTLIN, SWIFT = "android/StyleTransfer.kt", "ios/StyleTransfer.swift"
 KOTLIN_LARGE, SWIFT_LARGE = "android/StyleTransferLarge.kt", "ios/StyleTransferLarge.swift"
 KOTLIN_CONTROLS, SWIFT_CONTROLS = "android/StyleTransferControls.kt", "ios/StyleTransferControls.swift"
-CALLERS = KOTLIN, SWIFT, KOTLIN_LARGE, SWIFT_LARGE, KOTLIN_CONTROLS, SWIFT_CONTROLS
+KOTLIN_MEASURE, SWIFT_MEASURE = "android/StyleTransferMeasure.kt", "ios/StyleTransferMeasure.swift"
+CALLERS = KOTLIN, KOTLIN_CONTROLS, KOTLIN_LARGE, KOTLIN_MEASURE, SWIFT, SWIFT_CONTROLS, SWIFT_LARGE, SWIFT_MEASURE
 _ANDROID, _SMALLEST = "android/model.onnx", "android/model.int8.onnx"
 _LIBRARY = "com.microsoft.onnxruntime:onnxruntime-android:1.29.0"  # what tests/export/test_callers.py runs
 
@@ -75,12 +76,14 @@ _FILES = {
     "android/stats.onnx": "of the pair for large photos: measures a photo; weights kept in 16 bits",
     "android/tile.onnx": "and this one paints a tile by what was measured",
     KOTLIN_LARGE: "runs the pair on a `Bitmap` of any size",
+    KOTLIN_MEASURE: "what it is measured by: goes beside it",
     r"ios/Model_\d+x\d+\.mlpackage": "for Core ML on iOS 16 and later, of one fixed size, in 16-bit floats",
     r"ios/Model_\d+x\d+_int8\.mlpackage": "the same with weights kept in 8 bits",
     r"ios/Model_ios18\.mlpackage": "for iOS 18: every size in one package, as functions that share their weights",
     SWIFT: "runs a package on a `CGImage` or `CVPixelBuffer`: copy it into the app",
     SWIFT_CONTROLS: "what this one and the next need for strength, colours and masks",
     SWIFT_LARGE: "runs the pair of `android/` on a `CGImage` of any size, on ONNX Runtime",
+    SWIFT_MEASURE: "what it is measured by: goes beside it",
     "golden/": "photos and what the network makes of them, as PNG: for your own tests",
     "preview/": "`index.html`: the style in a browser; `impasto-preview bundle=.` serves it",
 }
@@ -108,9 +111,7 @@ _CONTROLS = """\
    | `strength` | from 0, the photo itself, to 1, the full style, which is the default |
    | `keepColors` | the brush strokes of the style in the colours of the photo |
    | `mask` | a grey %s of the photo's shape and any size: white is painted, black left as it is, grey mixed |
-   | `invertMask` | paints what is black instead: mask the subject, and paint only the background |
-
-   They add up: `%s`."""
+   | `invertMask` | paints what is black instead, so all but the subject: `%s` |"""
 _PIXELS_ANDROID = """\
 1. Copy `android/%(model)s` to `src/main/assets/`, and `StyleTransfer.kt` and `StyleTransferControls.kt` from `android/`
    to the app's sources. In `build.gradle.kts`:
@@ -135,8 +136,8 @@ _PIXELS_ANDROID = """\
    or later.
 
 %(controls)s
-4. For photos of more than a few megapixels, copy `android/StyleTransferLarge.kt` and the pair `android/stats.onnx` and
-   `android/tile.onnx`, too. It paints tile by tile, without seams, in memory that does not grow with the photo:
+4. For photos of more than a few megapixels, copy `StyleTransferLarge.kt`, `StyleTransferMeasure.kt` and the pair
+   `stats.onnx` and `tile.onnx` from `android/`, too. It paints in tiles, without seams, in memory that stays the same:
 
    ```kotlin
    val large = impasto.StyleTransferLarge(context)
@@ -144,8 +145,8 @@ _PIXELS_ANDROID = """\
    large.close()
    ```
 
-   A tile is normalised by statistics of the whole photo. They are measured on a small copy, so the look comes out a
-   little different from `stylize`; `measured =` sets how many pixels the copy has.
+   A tile is normalised by statistics of the whole photo. They are measured on a small copy and some pieces of it, so
+   the look comes out a little different from `stylize`; `measured =` sets how many pixels each of both has.
 """
 _FLOATS_ANDROID = """\
 1. In `build.gradle.kts` add `implementation("%(library)s")` (or another from 1.14 on), and copy `android/%(model)s` to
@@ -206,9 +207,9 @@ photo's own: take the package whose shape is nearest to your photos. Here are %(
 with `coreml.sizes=`.%(large)s"""
 _IOS_LARGE = """
 
-For large photos there is `ios/StyleTransferLarge.swift`, which paints tile by tile at the photo's own size. It runs
-`android/stats.onnx` and `android/tile.onnx` on ONNX Runtime's Swift package, not on Core ML; how tiles are cut is in
-`manifest.json`, under `android` and `pair`."""
+For large photos there is `ios/StyleTransferLarge.swift`, with `StyleTransferMeasure.swift` beside it, which paints tile
+by tile at the photo's own size. It runs `android/stats.onnx` and `android/tile.onnx` on ONNX Runtime's Swift package,
+not on Core ML; how tiles are cut is in `manifest.json`, under `android` and `pair`."""
 _CHECKED = """\
 Each file was run on a computer, on the pictures in `golden/` or others made like them, and compared with PyTorch, byte
 by byte. Colours go from 0 to 255; PSNR is over all bytes, and higher is nearer.

@@ -14,7 +14,7 @@ import numpy as np
 from impasto.configs.errors import RequestError
 from impasto.configs.shipping import TilesConfig
 from impasto.models import exported
-from impasto.models.pictures import Picture, resize
+from impasto.models.pictures import Picture
 
 if TYPE_CHECKING:
     from impasto.export.norms import Statistics
@@ -55,15 +55,18 @@ class Model:
             )
         import onnx  # only large pictures need it
 
+        from impasto.export import sampled
         from impasto.export.streamed import Stream
 
         model = onnx.load(self._path)
         height, width = picture.rgb.shape[:2]
         known: Statistics = []
-        scale = (self._tiles.thumbnail * 1e6 / (height * width)) ** 0.5
-        if self._tiles.statistics == "thumbnail" and scale < 1:
-            small = resize(picture.rgb, (max(1, round(height * scale)), max(1, round(width * scale))))
-            known = Stream(model, exported.at_least(small), self._threads, self._tiles).statistics()
+        if self._tiles.statistics == "thumbnail":
+            known = sampled.statistics(
+                picture.rgb,
+                self._tiles.thumbnail * 1e6,
+                lambda rgb: Stream(model, exported.at_least(rgb), self._threads, self._tiles).statistics(),
+            )
         stream = Stream(model, exported.at_least(picture.rgb), self._threads, self._tiles, tell)
         rgb = stream.stylized(known, feeds)[:height, :width]
         return replace(picture, rgb=np.ascontiguousarray(rgb))

@@ -15,7 +15,7 @@ from impasto.export.masks import Masks
 from impasto.export.painter import Painter
 from impasto.export.plan import Job, plan
 from impasto.export.progress import bar
-from impasto.models.pictures import read, write
+from impasto.models.pictures import Picture, read, write
 
 
 def main() -> None:
@@ -69,6 +69,10 @@ def _video(config: StylizeConfig, source: Path, target: Path, mask: Path | None)
 
 
 def _paint(painter: Painter, job: Job, masks: Masks | None, tell: Tell = lambda done: None) -> None:
+    # Nothing but the result is held while it is written: Pillow's copy of it takes 4 bytes a pixel.
+    write(_painted(painter, job, masks, tell), job.target, painter.config.quality)
+
+
+def _painted(painter: Painter, job: Job, masks: Masks | None, tell: Tell) -> Picture:
     photo = read(job.photo)
-    mask = masks.of(job.name, photo.rgb.shape[:2]) if masks else None
-    write(painter(photo, mask, tell), job.target, painter.config.quality)
+    return painter(photo, masks.of(job.name, photo.rgb.shape[:2]) if masks else None, tell)

@@ -11,14 +11,12 @@ import java.io.File
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.nio.FloatBuffer
-import kotlin.math.ceil
-import kotlin.math.sqrt
 
 /**
  * Paints photos of any size in tiles: beside the photo and its painted copy it needs the same memory for every size.
- * Needs StyleTransfer.kt and StyleTransferControls.kt beside it, and what they need.
+ * Needs StyleTransfer.kt, StyleTransferControls.kt and StyleTransferMeasure.kt beside it, and what they need.
  *
- * First it measures a small copy of the photo with `stats.onnx`, then it paints tile after tile with `tile.onnx`, each
+ * First it measures a small copy and some pieces of the photo with `stats.onnx`, then it paints tile after tile with `tile.onnx`, each
  * with the statistics of the whole photo and with a margin around it, so that no seams show.
  *
  * A photo that is narrower than a tile is continued beyond its edge as in a mirror, and its edge comes out a little
@@ -68,8 +66,8 @@ class StyleTransferLarge private constructor(
      * @param mask a grey picture of the photo's shape and any size: white is painted, black and what is transparent left
      *   as it is, grey mixed. Of an ALPHA_8 one, the alpha counts.
      * @param invertMask paints the rest instead.
-     * @param measured pixels of the small copy that is measured, at most about so many: more come nearer to painting the
-     *   photo whole, and take more memory.
+     * @param measured pixels of the small copy, and of the pieces, that are measured, at most about so many: more come
+     *   nearer to painting the photo whole, and take more memory.
      * @param progress is told, after each tile, how much is done, from 0 to 1.
      * @throws IllegalArgumentException for a smaller photo, another strength, or a mask of another shape.
      * @throws IllegalStateException after [close].
@@ -81,7 +79,7 @@ class StyleTransferLarge private constructor(
         keepColors: Boolean = false,
         mask: Bitmap? = null,
         invertMask: Boolean = false,
-        measured: Int = 1 shl 19,
+        measured: Int = 1 shl 20,
         progress: (Float) -> Unit = {},
     ): Bitmap {
         check(!closed) { "This StyleTransferLarge is closed; make a new one" }
@@ -101,7 +99,8 @@ class StyleTransferLarge private constructor(
         val shape = longArrayOf(1, side.toLong(), side.toLong(), 4)
         val rows = spans(source.height)
         val columns = spans(source.width)
-        OnnxTensor.createTensor(environment, statistics, longArrayOf(2, statistics.capacity() / 2L)).use { known ->
+        val channels = longArrayOf(2, statistics.size / 2L)
+        OnnxTensor.createTensor(environment, FloatBuffer.wrap(statistics), channels).use { known ->
             OnnxTensor.createTensor(environment, pixels, shape, OnnxJavaType.UINT8).use { input ->
                 OnnxTensor.createTensor(environment, stylized, shape, OnnxJavaType.UINT8).use { output ->
                     var done = 0
@@ -134,42 +133,16 @@ class StyleTransferLarge private constructor(
     }
 
     /** What the norms of the network are to know of the photo; the model is closed after it, for its memory. */
-    private fun measure(photo: Bitmap, pixels: Int): FloatBuffer {
-        val step = ceil(sqrt(photo.width.toDouble() * photo.height / pixels)).toInt()
-            .coerceIn(1, minOf(photo.width, photo.height) / MIN_SIDE)
-        val shape = longArrayOf(1, (photo.height / step).toLong(), (photo.width / step).toLong(), 4)
-        return opened("stats.onnx").use { stats ->
-            OnnxTensor.createTensor(environment, reduced(photo, step), shape, OnnxJavaType.UINT8).use { image ->
-                stats.run(mapOf("image" to image)).use { result -> (result.get(0) as OnnxTensor).floatBuffer }
-            }
-        }
-    }
-
-    /** The photo, opaque, with each square of [step] pixels a side as one, their mean. */
-    private fun reduced(photo: Bitmap, step: Int): ByteBuffer {
-        val across = photo.width / step
-        val down = photo.height / step
-        val row = IntArray(photo.width)
-        val sums = IntArray(across * 3)
-        val result = buffer(across * down * 4)
-        for (y in 0 until down) {
-            sums.fill(0)
-            for (inner in 0 until step) {
-                photo.getPixels(row, 0, photo.width, 0, y * step + inner, photo.width, 1)
-                for (x in 0 until across * step) {
-                    val at = x / step * 3
-                    sums[at] += row[x] shr 16 and 255
-                    sums[at + 1] += row[x] shr 8 and 255
-                    sums[at + 2] += row[x] and 255
+    private fun measure(photo: Bitmap, pixels: Int): FloatArray = opened("stats.onnx").use { stats ->
+        StyleTransferMeasure(photo, pixels) { bytes, width, height ->
+            val shape = longArrayOf(1, height.toLong(), width.toLong(), 4)
+            OnnxTensor.createTensor(environment, bytes, shape, OnnxJavaType.UINT8).use { image ->
+                stats.run(mapOf("image" to image)).use { result ->
+                    val found = (result.get(0) as OnnxTensor).floatBuffer
+                    FloatArray(found.remaining()).also { found.get(it) }
                 }
             }
-            for (x in 0 until across) {
-                for (c in 0 until 3) result.put(((sums[x * 3 + c] + step * step / 2) / (step * step)).toByte())
-                result.put(-1)
-            }
-        }
-        result.rewind()
-        return result
+        }.measure()
     }
 
     /** Fills [pixels] with the tile whose corner is at [top], [left]. */

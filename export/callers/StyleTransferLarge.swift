@@ -4,12 +4,12 @@ import Foundation
 import OnnxRuntimeBindings
 
 /// Paints photos of any size in tiles: beside the photo and its painted copy it needs the same memory for every size.
-/// Needs StyleTransferControls.swift beside it.
+/// Needs StyleTransferControls.swift and StyleTransferMeasure.swift beside it.
 ///
 /// Core ML's packages have fixed sizes, so this runs `stats.onnx` and `tile.onnx` of the bundle's folder `android` on ONNX
 /// Runtime: add the Swift package `https://github.com/microsoft/onnxruntime-swift-package-manager` to the app.
 ///
-/// First it measures a small copy of the photo with `stats.onnx`, then it paints tile after tile with `tile.onnx`, each
+/// First it measures a small copy and some pieces of the photo with `stats.onnx`, then it paints tile after tile with `tile.onnx`, each
 /// with the statistics of the whole photo and with a margin around it, so that no seams show. A photo that is narrower
 /// than a tile is continued beyond its edge as in a mirror, and its edge comes out a little different.
 ///
@@ -80,8 +80,8 @@ public final class StyleTransferLarge: @unchecked Sendable {
     ///   - mask: a grey picture of the photo's shape and any size: white is painted, black and what is transparent left as
     ///     it is, grey mixed.
     ///   - invertMask: paints the rest instead.
-    ///   - measured: pixels of the small copy that is measured, at most about so many: more come nearer to painting the
-    ///     photo whole, and take more memory.
+    ///   - measured: pixels of the small copy, and of the pieces, that are measured, at most about so many: more come
+    ///     nearer to painting the photo whole, and take more memory.
     ///   - progress: is told, after each tile, how much is done, from 0 to 1.
     public func stylizeLarge(
         _ photo: CGImage,
@@ -89,7 +89,7 @@ public final class StyleTransferLarge: @unchecked Sendable {
         keepColors: Bool = false,
         mask: CGImage? = nil,
         invertMask: Bool = false,
-        measured: Int = 1 << 19,
+        measured: Int = 1 << 20,
         progress: (Double) -> Void = { _ in }
     ) throws -> CGImage {
         let (width, height) = (photo.width, photo.height)
@@ -100,7 +100,7 @@ public final class StyleTransferLarge: @unchecked Sendable {
         let source = try drawn(photo, width: width, height: height)
         if strength == 0 { return try image(source) }
         let result = try drawn(photo, width: width, height: height)
-        let statistics = try lock.withLock { try measure(photo, pixels: measured) }
+        let statistics = try lock.withLock { try measure(source, pixels: measured) }
         let (rows, columns) = (spans(height), spans(width))
         var done = 0
         for row in rows {
@@ -122,26 +122,22 @@ public final class StyleTransferLarge: @unchecked Sendable {
     }
 
     /// What the norms of the network are to know of the photo; the model is closed after it, for its memory.
-    private func measure(_ photo: CGImage, pixels: Int) throws -> ORTValue {
-        let (width, height) = (Double(photo.width), Double(photo.height))
-        let least = 16 / min(width, height)
-        let scale = min(1, max(least, (Double(pixels) / (width * height)).squareRoot()))
-        let small = try drawn(
-            photo, width: max(16, Int((width * scale).rounded())), height: max(16, Int((height * scale).rounded())))
-        let bytes = NSMutableData(length: small.width * small.height * 4)!
-        let to = bytes.mutableBytes.assumingMemoryBound(to: UInt8.self)
-        for y in 0..<small.height {
-            for x in 0..<small.width { straight(small, x, y, to + (y * small.width + x) * 4) }
-        }
+    private func measure(_ photo: CGContext, pixels: Int) throws -> ORTValue {
         let options = try ORTSessionOptions()
         try options.setIntraOpNumThreads(threads)
         let session = try ORTSession(env: environment, modelPath: stats, sessionOptions: options)
-        let input = try tensor(bytes, .uInt8, [1, small.height, small.width, 4])
-        let found = try session.run(withInputs: ["image": input], outputNames: ["statistics"], runOptions: nil)
-        guard let statistics = found["statistics"] else { throw Failure.otherModel }
-        // A copy, since the tensor's memory belongs to the session.
-        let kept = NSMutableData(data: try statistics.tensorData() as Data)
-        return try tensor(kept, .float, [2, kept.length / 8])
+        let sample = StyleTransferMeasure(width: photo.width, height: photo.height, pixels: pixels) { x, y, to in
+            self.straight(photo, x, y, to)
+        }
+        let measured = try sample.measure { bytes, width, height in
+            let input = try tensor(bytes, .uInt8, [1, height, width, 4])
+            let found = try session.run(withInputs: ["image": input], outputNames: ["statistics"], runOptions: nil)
+            guard let statistics = found["statistics"] else { throw Failure.otherModel }
+            let data = try statistics.tensorData() as Data
+            return data.withUnsafeBytes { [Float]($0.bindMemory(to: Float.self)) }
+        }
+        let kept = measured.withUnsafeBytes { NSMutableData(bytes: $0.baseAddress!, length: $0.count) }
+        return try tensor(kept, .float, [2, measured.count / 2])
     }
 
     private func painted(_ taken: NSMutableData, _ statistics: ORTValue) throws -> NSMutableData {

@@ -1,6 +1,5 @@
 """The callers that go into a bundle: those in Kotlin are compiled and run, those in Swift are parsed."""
 
-import math
 import os
 import platform
 import subprocess
@@ -16,7 +15,7 @@ import pytest
 import tree_sitter
 import tree_sitter_swift
 
-from impasto.export import guide, pair
+from impasto.export import golden, guide, norms, pair, sampled
 from impasto.models.pictures import read
 from tests.export.conftest import Written, ask, save
 from tests.heavy import missing, tool
@@ -44,6 +43,8 @@ CASES: dict[str, tuple[Any, ...]] = {
     "mask_of_alpha": (61, 40, "ARGB_8888", True, True, 1.0, 0, False, 122, 80, "ALPHA_8", False),
     "large": (250, 150, "ARGB_8888", False, True, 1.0, 10**6),
     "large_measured_small": (250, 150, "ARGB_8888", False, True, 1.0, 10**4),
+    "large_measured_in_pieces": (803, 604, "ARGB_8888", False, True, 1.0, 2 * 10**5),
+    "large_measured_in_large_pieces": (1701, 1200, "ARGB_8888", True, True, 1.0, 10**5),
     "large_weaker": (97, 203, "RGB_565", False, True, 0.4, 10**6),
     "large_none": (61, 40, "ARGB_8888", False, True, 0.0, 10**6),
     "large_premultiplied": (170, 141, "ARGB_8888", True, True, 1.0, 10**6),
@@ -126,12 +127,12 @@ def _whole(photo: np.ndarray, folder: Path) -> np.ndarray:
 
 
 def _in_tiles(photo: np.ndarray, measured: int, folder: Path) -> np.ndarray:
-    step = math.ceil(math.sqrt(photo.shape[0] * photo.shape[1] / measured))
-    height, width = (side // step for side in photo.shape[:2])
-    squares = photo[: height * step, : width * step].reshape(height, step, width, step, 4)
-    small = np.floor(squares.mean((1, 3)) + 0.5).astype(np.uint8)
-    statistics = pair.measure(_session(folder, "stats.onnx"), small)
-    return pair.stylize(_session(folder, "tile.onnx"), photo, statistics, CUT)
+    model, stats = onnx.load(folder / "model.onnx"), _session(folder, "stats.onnx")
+    known = sampled.statistics(
+        photo[..., :3], measured, lambda rgb: norms.unpacked(model, pair.measure(stats, golden.opaque(rgb)))
+    )
+    flat = [np.concatenate(values) for values in zip(*known, strict=True)]
+    return pair.stylize(_session(folder, "tile.onnx"), photo, np.stack(flat), CUT)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,108 @@
+package impasto
+
+import android.graphics.Bitmap
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import kotlin.math.ceil
+import kotlin.math.sqrt
+
+/**
+ * Measures a large photo from little of it: a small copy, put right by pieces of full size, as `impasto-stylize` does with
+ * `tiles.statistics=thumbnail`.
+ *
+ * The copy shows everything, but finer than it is; the pieces are as they are, but not everything. So the statistics of
+ * the copy are moved by what those of the pieces differ from those of the same pieces made as small.
+ *
+ * @param pixels of the copy, and of all pieces together, at most about so many.
+ * @param statistics gives means, then variances, of RGBA bytes of a width and a height.
+ */
+internal class StyleTransferMeasure(
+    private val photo: Bitmap,
+    private val pixels: Int,
+    private val statistics: (bytes: ByteBuffer, width: Int, height: Int) -> FloatArray,
+) {
+    private val step = ceil(sqrt(photo.width.toDouble() * photo.height / pixels)).toInt()
+        .coerceIn(1, minOf(photo.width, photo.height) / MIN_SIDE)
+
+    fun measure(): FloatArray {
+        val copy = reduced(photo.width, photo.height, step) { y, line ->
+            photo.getPixels(line, 0, photo.width, 0, y, photo.width, 1)
+        }
+        val pieces = Pieces()
+        if (step == 1 || pieces.rows * pieces.columns < FEW) return copy
+        val sharp = reduced(pieces.width, pieces.height, 1, pieces::read)
+        val small = reduced(pieces.width, pieces.height, step, pieces::read)
+        val half = copy.size / 2
+        return FloatArray(copy.size) { i ->
+            if (i < half) {
+                copy[i] + sharp[i] - small[i]
+            } else {
+                copy[i] * ((sharp[i] + EPSILON) / (small[i] + EPSILON)).coerceIn(1 / MOST, MOST)
+            }
+        }
+    }
+
+    /** Statistics of a picture, opaque, with each square of [step] pixels a side as one, their mean. */
+    private fun reduced(width: Int, height: Int, step: Int, read: (y: Int, line: IntArray) -> Unit): FloatArray {
+        val across = width / step
+        val down = height / step
+        val line = IntArray(width)
+        val sums = IntArray(across * 3)
+        val result = ByteBuffer.allocateDirect(across * down * 4).order(ByteOrder.nativeOrder())
+        for (y in 0 until down) {
+            sums.fill(0)
+            for (inner in 0 until step) {
+                read(y * step + inner, line)
+                for (x in 0 until across * step) {
+                    val at = x / step * 3
+                    sums[at] += line[x] shr 16 and 255
+                    sums[at + 1] += line[x] shr 8 and 255
+                    sums[at + 2] += line[x] and 255
+                }
+            }
+            for (x in 0 until across) {
+                for (c in 0 until 3) result.put(((sums[x * 3 + c] + step * step / 2) / (step * step)).toByte())
+                result.put(-1)
+            }
+        }
+        result.rewind()
+        return statistics(result, across, down)
+    }
+
+    /** Pieces from all over the photo, side by side, whose sides are multiples of [step]. */
+    private inner class Pieces {
+        private val side = step * maxOf(SMALL, (PIECE + step - 1) / step)
+        private val part = minOf(1.0, sqrt(pixels / (photo.width.toDouble() * photo.height)))
+        private val across = minOf(side, photo.width / step * step)
+        private val down = minOf(side, photo.height / step * step)
+        val columns = maxOf(1, (photo.width * part / side).toInt())
+        val rows = maxOf(1, (photo.height * part / side).toInt())
+        val width = columns * across
+        val height = rows * down
+
+        /** Each lies in a cell of its own, but not in line with its neighbours, as what is in photos often is. */
+        fun read(y: Int, line: IntArray) {
+            val row = y / down
+            for (column in 0 until columns) {
+                val top = cell(row, rows, photo.height) + within(photo.height / rows - down, column)
+                val left = cell(column, columns, photo.width) + within(photo.width / columns - across, row)
+                photo.getPixels(line, column * across, width, left, top + y % down, across, 1)
+            }
+        }
+
+        private fun cell(number: Int, count: Int, length: Int): Int = (number.toLong() * length / count).toInt()
+
+        private fun within(room: Int, number: Int): Int =
+            (room.toLong() * ((number * GOLDEN + (1 shl 15)) and 65535) shr 16).toInt()
+    }
+
+    private companion object {
+        const val MIN_SIDE = 16
+        const val PIECE = 64 // pixels a side, and no less than SMALL once made small
+        const val SMALL = 24
+        const val FEW = 16
+        const val GOLDEN = 40503 // of 65536: multiples of the golden ratio lie evenly, whatever their number (Knuth, 6.4)
+        const val EPSILON = 1e-5f // of the norms
+        const val MOST = 10f // times that a variance is changed
+    }
+}

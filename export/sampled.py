@@ -1,0 +1,79 @@
+"""Statistics of a large picture from little of it: from a small copy, put right by pieces of full size.
+
+The copy shows everything, but finer than it is; the pieces are as they are, but not everything. So the statistics of
+the copy are moved by what those of the pieces differ from those of the same pieces made as small (a control variate).
+StyleTransferMeasure.kt and .swift do the same.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from impasto.export.norms import Statistics
+from impasto.models.exported import MIN_SIDE
+
+Pixels = NDArray[np.uint8]
+
+_PIECE = 64  # px a side, and no less than _SMALL once made small
+_SMALL = 24
+_FEW = 16
+_GOLDEN = 40503  # of 65536: multiples of the golden ratio lie evenly, whatever their number (Knuth, 6.4)
+_EPSILON = 1e-5  # of the norms
+_MOST = 10.0  # times that a variance is changed
+
+
+def statistics(rgb: Pixels, pixels: float, measure: Callable[[Pixels], Statistics]) -> Statistics:
+    """The statistics of a picture [H, W, 3], where `measure` is given no picture of more than about so many pixels."""
+    height, width = rgb.shape[:2]
+    step = min(math.ceil(math.sqrt(height * width / pixels)), max(1, min(height, width) // MIN_SIDE))
+    copy = measure(reduced(rgb, step))
+    sharp = None if step == 1 else pieces(rgb, pixels, step)
+    if sharp is None:
+        return copy
+    return [_moved(*values) for values in zip(copy, measure(sharp), measure(reduced(sharp, step)), strict=True)]
+
+
+def reduced(rgb: Pixels, step: int) -> Pixels:
+    """The mean of each square of `step` px a side; what is left over at the end is left out."""
+    height, width = (side // step * step for side in rgb.shape[:2])
+    return np.asarray(Image.fromarray(rgb[:height, :width]).reduce(step))
+
+
+def pieces(rgb: Pixels, pixels: float, step: int) -> Pixels | None:
+    """Pieces from all over a picture, side by side, about so many pixels; their sides are multiples of `step`.
+
+    None where they would be too few to stand for the whole.
+    """
+    side = step * max(_SMALL, math.ceil(_PIECE / step))
+    part = min(1.0, math.sqrt(pixels / (rgb.shape[0] * rgb.shape[1])))
+    (height, rows, high), (width, columns, wide) = (
+        (length, max(1, int(length * part / side)), min(side, length // step * step)) for length in rgb.shape[:2]
+    )
+    if rows * columns < _FEW:
+        return None
+    made = np.empty((rows * high, columns * wide, 3), np.uint8)
+    for row in range(rows):
+        for column in range(columns):
+            # Each in a cell of its own, but not in line with its neighbours, as what is in photos often is.
+            top = row * height // rows + _within(height // rows - high, column)
+            left = column * width // columns + _within(width // columns - wide, row)
+            target = made[row * high : (row + 1) * high, column * wide : (column + 1) * wide]
+            target[:] = rgb[top : top + high, left : left + wide]
+    return made
+
+
+def _within(room: int, number: int) -> int:
+    return room * ((number * _GOLDEN + (1 << 15)) & 65535) >> 16
+
+
+def _moved(
+    copy: tuple[NDArray[np.float32], NDArray[np.float32]],
+    sharp: tuple[NDArray[np.float32], NDArray[np.float32]],
+    small: tuple[NDArray[np.float32], NDArray[np.float32]],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Means by a difference, variances by a ratio: what is finer has variances of another scale."""
+    ratio = (sharp[1] + np.float32(_EPSILON)) / (small[1] + np.float32(_EPSILON))
+    return copy[0] + sharp[0] - small[0], copy[1] * np.clip(ratio, 1 / _MOST, _MOST)

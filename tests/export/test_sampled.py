@@ -1,0 +1,59 @@
+"""Statistics from a small copy and pieces, with a measure that is as simple as can be: of the pixels themselves."""
+
+import numpy as np
+import pytest
+
+from impasto.export import sampled
+from impasto.export.golden import Pixels
+from impasto.export.norms import Statistics
+
+
+def plain(rgb: Pixels) -> Statistics:
+    values = rgb.reshape(-1, 3).astype(np.float32)
+    return [(values.mean(0), values.var(0))]
+
+
+def grain(height: int, width: int) -> Pixels:
+    """A ramp from left to right with noise on it: of both only the ramp survives in a small copy."""
+    ramp = np.broadcast_to(np.linspace(50, 200, width)[None, :, None], (height, width, 3))
+    return np.rint(ramp + np.random.default_rng(0).normal(0, 20, ramp.shape)).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("part", "step"), [(2, 2), (4, 2), (9, 3)])
+def test_pieces_put_right_what_a_copy_lacks(part: int, step: int) -> None:
+    photo = grain(900, 1201)
+    pixels = photo.shape[0] * photo.shape[1] / part
+    sizes: list[tuple[int, ...]] = []
+
+    def measure(rgb: Pixels) -> Statistics:
+        sizes.append(rgb.shape)
+        return plain(rgb)
+
+    ((mean, variance),) = sampled.statistics(photo, pixels, measure)
+    ((true_mean, true_variance),) = plain(photo)
+    ((_, copys),) = plain(sampled.reduced(photo, step))
+    assert np.abs(mean - true_mean).max() < 3
+    assert np.abs(variance / true_variance - 1).max() < 0.02 < np.abs(copys / true_variance - 1).min()
+    assert sizes[0] == (900 // step, 1201 // step, 3) and len(sizes) == 3
+    assert all(height * width <= pixels for height, width, _ in sizes)
+    assert sizes[2] == (sizes[1][0] // step, sizes[1][1] // step, 3)
+
+
+@pytest.mark.parametrize(("size", "pixels"), [((300, 400), 120_000), ((300, 400), 10_000), ((16, 9000), 1000)])
+def test_what_is_small_is_measured_whole_and_few_pieces_count_nothing(size: tuple[int, int], pixels: int) -> None:
+    seen: list[Pixels] = []
+    sampled.statistics(grain(*size), pixels, lambda rgb: seen.append(rgb) or plain(rgb))
+    assert len(seen) == 1 and min(seen[0].shape[:2]) >= 16
+
+
+def test_pieces_come_from_all_over() -> None:
+    height, width = 1210, 1807
+    y, x = np.indices((height, width))
+    photo = np.stack([x // 8, y // 5, x % 8 + 8 * (y % 5)], axis=-1).astype(np.uint8)
+    made = sampled.pieces(photo, 500_000, 2)
+    assert made is not None and 400_000 < made.shape[0] * made.shape[1] <= 500_000
+    for axis, length in ((0, 255), (1, 255)):
+        found = np.unique(made[..., axis])
+        assert found.min() < 8 and len(found) > 0.95 * min(length, photo[..., axis].max())
+    steps = np.diff(made[..., 0].astype(int) * 8 + made[..., 2] % 8, axis=1)
+    assert {*np.flatnonzero((steps != 1).any(0)) % 64} == {63}  # within a piece nothing is left out
