@@ -1,7 +1,7 @@
 """The pair of ONNX files for large pictures: one measures a picture's statistics, one stylizes a tile by them.
 
-An app measures a thumbnail, or the whole picture where it has the memory, and goes over the tiles, as
-StyleTransferLarge.kt does. No torch here.
+An app measures a copy and pieces (export/sampled.py), or the whole picture where it has the memory, and goes over the
+tiles, as StyleTransferLarge.kt does. No torch here.
 """
 
 from collections.abc import Iterator

@@ -17,8 +17,8 @@ from impasto.models.exported import MIN_SIDE
 
 Pixels = NDArray[np.uint8]
 
-_PIECE = 64  # px a side, and no less than _SMALL once made small
-_SMALL = 24
+_PIECE = 128  # px a side, and no less than _SMALL once made small
+_SMALL = 32
 _FEW = 16
 _GOLDEN = 40503  # of 65536: multiples of the golden ratio lie evenly, whatever their number (Knuth, 6.4)
 _EPSILON = 1e-5  # of the norms
@@ -45,7 +45,8 @@ def reduced(rgb: Pixels, step: int) -> Pixels:
 def pieces(rgb: Pixels, pixels: float, step: int) -> Pixels | None:
     """Pieces from all over a picture, side by side, about so many pixels; their sides are multiples of `step`.
 
-    None where they would be too few to stand for the whole.
+    They fade into each other: edges between them would count as edges of the picture. None where they would be too few
+    to stand for the whole.
     """
     side = step * max(_SMALL, math.ceil(_PIECE / step))
     part = min(1.0, math.sqrt(pixels / (rgb.shape[0] * rgb.shape[1])))
@@ -55,14 +56,37 @@ def pieces(rgb: Pixels, pixels: float, step: int) -> Pixels | None:
     if rows * columns < _FEW:
         return None
     made = np.empty((rows * high, columns * wide, 3), np.uint8)
+    reach = side // 4
     for row in range(rows):
-        for column in range(columns):
-            # Each in a cell of its own, but not in line with its neighbours, as what is in photos often is.
-            top = row * height // rows + _within(height // rows - high, column)
-            left = column * width // columns + _within(width // columns - wide, row)
-            target = made[row * high : (row + 1) * high, column * wide : (column + 1) * wide]
-            target[:] = rgb[top : top + high, left : left + wide]
+        # Rows of pieces one by one: sums of all of them would take four times the memory.
+        sums = np.zeros((high, columns * wide, 3), np.int32)
+        for there in range(max(0, row - 1), min(rows, row + 2)):
+            lines, down = _faded(row * high, (row + 1) * high, there, rows, high, reach)
+            for column in range(columns):
+                across, right = _faded(0, columns * wide, column, columns, wide, reach)
+                # Each in a cell of its own, but not in line with its neighbours, as what is in photos often is.
+                top = there * height // rows + _within(height // rows - high, column) - there * high
+                left = column * width // columns + _within(width // columns - wide, there) - column * wide
+                taken = rgb[np.ix_(np.clip(top + lines, 0, height - 1), np.clip(left + across, 0, width - 1))]
+                sums[lines[0] - row * high : lines[-1] + 1 - row * high, across[0] : across[-1] + 1] += (
+                    taken * down[:, None, None] * right[:, None]
+                )
+        made[row * high : (row + 1) * high] = (sums + 8 * reach * reach) // (16 * reach * reach)
     return made
+
+
+def _faded(
+    start: int, end: int, number: int, count: int, side: int, reach: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Where piece `number` of `count` counts between two places, and how much, of 4 * reach; with the others, all."""
+    places = np.arange(max(start, number * side - reach), min(end, (number + 1) * side + reach), dtype=np.int32)
+    places = places[(places >= 0) & (places < count * side)]
+    weights = np.full(len(places), 4 * reach, np.int32)
+    if number > 0:
+        weights = np.minimum(weights, 2 * (places - number * side + reach) + 1)
+    if number < count - 1:
+        weights = np.minimum(weights, 2 * ((number + 1) * side + reach - places) - 1)
+    return places, weights
 
 
 def _within(room: int, number: int) -> int:

@@ -69,25 +69,62 @@ internal class StyleTransferMeasure(
         return statistics(result, across, down)
     }
 
-    /** Pieces from all over the photo, side by side, whose sides are multiples of [step]. */
+    /**
+     * Pieces from all over the photo, side by side, whose sides are multiples of [step]. They fade into each other: edges
+     * between them would count as edges of the photo.
+     */
     private inner class Pieces {
         private val side = step * maxOf(SMALL, (PIECE + step - 1) / step)
         private val part = minOf(1.0, sqrt(pixels / (photo.width.toDouble() * photo.height)))
         private val across = minOf(side, photo.width / step * step)
         private val down = minOf(side, photo.height / step * step)
+        private val reach = side / 4
         val columns = maxOf(1, (photo.width * part / side).toInt())
         val rows = maxOf(1, (photo.height * part / side).toInt())
         val width = columns * across
         val height = rows * down
+        private val sums = IntArray(width * 3)
+        private val taken = IntArray(across + 2 * reach)
+
+        fun read(y: Int, line: IntArray) {
+            sums.fill(0)
+            for (row in maxOf(0, y / down - 1)..minOf(rows - 1, y / down + 1)) {
+                val vertical = weight(y, row, rows, down)
+                if (vertical > 0) for (column in 0 until columns) add(y, row, column, vertical)
+            }
+            val whole = 16 * reach * reach
+            for (x in 0 until width) {
+                val red = (sums[3 * x] + whole / 2) / whole
+                val green = (sums[3 * x + 1] + whole / 2) / whole
+                val blue = (sums[3 * x + 2] + whole / 2) / whole
+                line[x] = (red shl 16) or (green shl 8) or blue
+            }
+        }
 
         /** Each lies in a cell of its own, but not in line with its neighbours, as what is in photos often is. */
-        fun read(y: Int, line: IntArray) {
-            val row = y / down
-            for (column in 0 until columns) {
-                val top = cell(row, rows, photo.height) + within(photo.height / rows - down, column)
-                val left = cell(column, columns, photo.width) + within(photo.width / columns - across, row)
-                photo.getPixels(line, column * across, width, left, top + y % down, across, 1)
+        private fun add(y: Int, row: Int, column: Int, vertical: Int) {
+            val top = cell(row, rows, photo.height) + within(photo.height / rows - down, column) - row * down
+            val left = cell(column, columns, photo.width) + within(photo.width / columns - across, row) - column * across
+            val start = maxOf(0, column * across - reach)
+            val end = minOf(width, (column + 1) * across + reach)
+            val first = (left + start).coerceIn(0, photo.width - 1)
+            val last = (left + end - 1).coerceIn(0, photo.width - 1)
+            photo.getPixels(taken, 0, taken.size, first, (top + y).coerceIn(0, photo.height - 1), last - first + 1, 1)
+            for (x in start until end) {
+                val weight = vertical * weight(x, column, columns, across)
+                val colour = taken[(left + x).coerceIn(first, last) - first]
+                sums[3 * x] += weight * (colour shr 16 and 255)
+                sums[3 * x + 1] += weight * (colour shr 8 and 255)
+                sums[3 * x + 2] += weight * (colour and 255)
             }
+        }
+
+        /** How much, of 4 * reach, piece [number] of [count] counts at a place; with the others, all. */
+        private fun weight(at: Int, number: Int, count: Int, side: Int): Int {
+            var found = 4 * reach
+            if (number > 0) found = minOf(found, 2 * (at - number * side + reach) + 1)
+            if (number < count - 1) found = minOf(found, 2 * ((number + 1) * side + reach - at) - 1)
+            return found
         }
 
         private fun cell(number: Int, count: Int, length: Int): Int = (number.toLong() * length / count).toInt()
@@ -98,8 +135,8 @@ internal class StyleTransferMeasure(
 
     private companion object {
         const val MIN_SIDE = 16
-        const val PIECE = 64 // pixels a side, and no less than SMALL once made small
-        const val SMALL = 24
+        const val PIECE = 128 // pixels a side, and no less than SMALL once made small
+        const val SMALL = 32
         const val FEW = 16
         const val GOLDEN = 40503 // of 65536: multiples of the golden ratio lie evenly, whatever their number (Knuth, 6.4)
         const val EPSILON = 1e-5f // of the norms

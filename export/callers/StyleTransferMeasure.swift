@@ -8,8 +8,8 @@ import Foundation
 /// the copy are moved by what those of the pieces differ from those of the same pieces made as small.
 struct StyleTransferMeasure {
     private static let leastSide = 16
-    private static let piece = 64  // pixels a side, and no less than `small` once made small
-    private static let small = 24
+    private static let piece = 128  // pixels a side, and no less than `small` once made small
+    private static let small = 32
     private static let few = 16
     private static let golden = 40503  // of 65536: multiples of the golden ratio lie evenly, however many (Knuth, 6.4)
     private static let epsilon: Float = 1e-5  // of the norms
@@ -38,10 +38,7 @@ struct StyleTransferMeasure {
     func measure(_ statistics: Statistics) throws -> [Float] {
         let copy = try reduced(width, height, step, read, statistics)
         if step == 1 || pieces.rows * pieces.columns < Self.few { return copy }
-        let inPieces: Read = { x, y, to in
-            let place = pieces.place(x, y)
-            read(place.x, place.y, to)
-        }
+        let inPieces: Read = { x, y, to in pieces.mixed(x, y, to, read) }
         let sharp = try reduced(pieces.width, pieces.height, 1, inPieces, statistics)
         let small = try reduced(pieces.width, pieces.height, step, inPieces, statistics)
         let half = copy.count / 2
@@ -77,7 +74,8 @@ struct StyleTransferMeasure {
         return try statistics(bytes, across, down)
     }
 
-    /// Pieces from all over the photo, side by side, whose sides are multiples of `step`.
+    /// Pieces from all over the photo, side by side, whose sides are multiples of `step`. They fade into each other: edges
+    /// between them would count as edges of the photo.
     private struct Pieces {
         let columns: Int
         let rows: Int
@@ -87,10 +85,12 @@ struct StyleTransferMeasure {
         private let photoHeight: Int
         private let across: Int
         private let down: Int
+        private let reach: Int
 
         init(photoWidth: Int, photoHeight: Int, pixels: Int, step: Int) {
             let side = step * max(StyleTransferMeasure.small, (StyleTransferMeasure.piece + step - 1) / step)
             let part = min(1, (Double(pixels) / (Double(photoWidth) * Double(photoHeight))).squareRoot())
+            reach = side / 4
             across = min(side, photoWidth / step * step)
             down = min(side, photoHeight / step * step)
             columns = max(1, Int(Double(photoWidth) * part / Double(side)))
@@ -98,12 +98,36 @@ struct StyleTransferMeasure {
             (self.photoWidth, self.photoHeight) = (photoWidth, photoHeight)
         }
 
-        /// Each lies in a cell of its own, but not in line with its neighbours, as what is in photos often is.
-        func place(_ x: Int, _ y: Int) -> (x: Int, y: Int) {
-            let (row, column) = (y / down, x / across)
-            let top = row * photoHeight / rows + within(photoHeight / rows - down, column)
-            let left = column * photoWidth / columns + within(photoWidth / columns - across, row)
-            return (left + x % across, top + y % down)
+        /// Reads one pixel: the mix of up to four pieces, by the straight bytes of the photo that `read` writes.
+        func mixed(_ x: Int, _ y: Int, _ to: UnsafeMutablePointer<UInt8>, _ read: Read) {
+            var sums = (0, 0, 0)
+            for row in max(0, y / down - 1)...min(rows - 1, y / down + 1) {
+                let vertical = weight(y, row, rows, down)
+                if vertical <= 0 { continue }
+                for column in max(0, x / across - 1)...min(columns - 1, x / across + 1) {
+                    let share = vertical * self.weight(x, column, columns, across)
+                    if share <= 0 { continue }
+                    // Each lies in a cell of its own, but not in line with its neighbours, as what is in photos often is.
+                    let top = row * photoHeight / rows + within(photoHeight / rows - down, column) - row * down
+                    let left = column * photoWidth / columns + within(photoWidth / columns - across, row) - column * across
+                    read(min(max(left + x, 0), photoWidth - 1), min(max(top + y, 0), photoHeight - 1), to)
+                    sums.0 += share * Int(to[0])
+                    sums.1 += share * Int(to[1])
+                    sums.2 += share * Int(to[2])
+                }
+            }
+            let whole = 16 * reach * reach
+            to[0] = UInt8((sums.0 + whole / 2) / whole)
+            to[1] = UInt8((sums.1 + whole / 2) / whole)
+            to[2] = UInt8((sums.2 + whole / 2) / whole)
+        }
+
+        /// How much, of 4 * reach, piece `number` of `count` counts at a place; with the others, all.
+        private func weight(_ at: Int, _ number: Int, _ count: Int, _ side: Int) -> Int {
+            var found = 4 * reach
+            if number > 0 { found = min(found, 2 * (at - number * side + reach) + 1) }
+            if number < count - 1 { found = min(found, 2 * ((number + 1) * side + reach - at) - 1) }
+            return found
         }
 
         private func within(_ room: Int, _ number: Int) -> Int {

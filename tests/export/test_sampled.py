@@ -19,9 +19,9 @@ def grain(height: int, width: int) -> Pixels:
     return np.rint(ramp + np.random.default_rng(0).normal(0, 20, ramp.shape)).clip(0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize(("part", "step"), [(2, 2), (4, 2), (9, 3)])
+@pytest.mark.parametrize(("part", "step"), [(2, 2), (4, 2), (8, 3)])
 def test_pieces_put_right_what_a_copy_lacks(part: int, step: int) -> None:
-    photo = grain(900, 1201)
+    photo = grain(1500, 2001)
     pixels = photo.shape[0] * photo.shape[1] / part
     sizes: list[tuple[int, ...]] = []
 
@@ -33,8 +33,9 @@ def test_pieces_put_right_what_a_copy_lacks(part: int, step: int) -> None:
     ((true_mean, true_variance),) = plain(photo)
     ((_, copys),) = plain(sampled.reduced(photo, step))
     assert np.abs(mean - true_mean).max() < 3
-    assert np.abs(variance / true_variance - 1).max() < 0.02 < np.abs(copys / true_variance - 1).min()
-    assert sizes[0] == (900 // step, 1201 // step, 3) and len(sizes) == 3
+    # Not all: where pieces fade into each other, noise is averaged.
+    assert np.abs(variance / true_variance - 1).max() < 0.6 * np.abs(copys / true_variance - 1).min()
+    assert sizes[0] == (1500 // step, 2001 // step, 3) and len(sizes) == 3
     assert all(height * width <= pixels for height, width, _ in sizes)
     assert sizes[2] == (sizes[1][0] // step, sizes[1][1] // step, 3)
 
@@ -46,14 +47,21 @@ def test_what_is_small_is_measured_whole_and_few_pieces_count_nothing(size: tupl
     assert len(seen) == 1 and min(seen[0].shape[:2]) >= 16
 
 
-def test_pieces_come_from_all_over() -> None:
+def test_pieces_come_from_all_over_and_fade() -> None:
     height, width = 1210, 1807
     y, x = np.indices((height, width))
     photo = np.stack([x // 8, y // 5, x % 8 + 8 * (y % 5)], axis=-1).astype(np.uint8)
-    made = sampled.pieces(photo, 500_000, 2)
-    assert made is not None and 400_000 < made.shape[0] * made.shape[1] <= 500_000
-    for axis, length in ((0, 255), (1, 255)):
+    made = sampled.pieces(photo, 700_000, 2)
+    assert made is not None and made.shape == (5 * 128, 7 * 128, 3)
+    for axis in (0, 1):
         found = np.unique(made[..., axis])
-        assert found.min() < 8 and len(found) > 0.95 * min(length, photo[..., axis].max())
+        assert found.min() < 8 and found.max() > photo[..., axis].max() - 8 and len(found) > 0.6 * found.max()
     steps = np.diff(made[..., 0].astype(int) * 8 + made[..., 2] % 8, axis=1)
-    assert {*np.flatnonzero((steps != 1).any(0)) % 64} == {63}  # within a piece nothing is left out
+    places, rows = np.arange(steps.shape[1]) % 128, np.arange(steps.shape[0]) % 128
+    middle = steps[(rows >= 32) & (rows < 96)][:, (places >= 32) & (places < 95)]
+    assert (middle == 1).all()  # in the middle of a piece the photo as it is
+    flat = np.where((x // 40 + y // 40)[..., None] % 2, np.uint8(90), np.uint8(110)).repeat(3, axis=2)
+    faded = sampled.pieces(flat, 700_000, 2)
+    assert faded is not None and {*np.unique(faded)} == {*range(90, 111)}
+    same = sampled.pieces(np.full((1210, 1807, 3), 77, np.uint8), 700_000, 2)
+    assert same is not None and (same == 77).all()  # weights add up to one
