@@ -132,6 +132,7 @@ class TrainerConfig:
     average: float = number(0, 0.99999)
     lattice_weight: float = number(0)
     stability_weight: float = number(0)
+    compile: str = choice("auto", "always", "never")
     log_every: int = number(1)
     validate_every: int = number(1)
     sample_every: int = number(1)

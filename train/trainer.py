@@ -13,17 +13,17 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from impasto.configs.errors import RequestError
 from impasto.configs.schema import TrainConfig
-from impasto.models import checkpoint, stability, strength
+from impasto.models import checkpoint, strength
 from impasto.models.checkpoint import Card
-from impasto.models.losses import LatticeLoss, PerceptualLoss
-from impasto.models.networks import MULTIPLE, Transformer
-from impasto.models.stability import StabilityLoss
+from impasto.models.losses import PerceptualLoss
+from impasto.models.networks import Transformer
 from impasto.train import guards, parallel, resume
 from impasto.train.crops import Crops, batches
 from impasto.train.display import Display
 from impasto.train.guards import USUAL, FaultError, give_up
 from impasto.train.hardware import Hardware
 from impasto.train.interrupt import Interrupt
+from impasto.train.objective import Objective
 from impasto.train.parallel import Group, Nothing
 from impasto.train.photos import PhotoSet, to_pixels, validation_crops
 from impasto.train.records import MEASURES, Records
@@ -57,8 +57,7 @@ class Trainer:
         self.group = group
         self.network = network.train().to(hardware.device).to(memory_format=torch.channels_last)
         self.loss = loss.to(hardware.device).to(memory_format=torch.channels_last)
-        self.lattice = LatticeLoss(MULTIPLE)
-        self.stability = StabilityLoss()
+        self.objective = Objective(config, hardware, self.network, self.loss)
         average = get_ema_multi_avg_fn(config.trainer.average)
         self.average = AveragedModel(self.network, multi_avg_fn=average)
         self.optimizer = torch.optim.Adam(self.network.parameters(), config.trainer.lr, fused=True)
@@ -173,9 +172,7 @@ class Trainer:
             if interrupt.asked:
                 return None
             pixels, stylized = to_pixels(photo, self.hardware.device), self.stylize(photo)
-            losses = self.loss(stylized, self.loss.content_target(pixels))
-            unsteady = self._unsteadiness(self.average, pixels, stylized, 0)
-            totals += torch.stack([*losses, self.lattice(stylized), unsteady])
+            totals += self.objective.measures(self.average, pixels, stylized)
         return {"step": float(self.progress.step)} | _named(totals / len(self.held_out))
 
     def _weigh(self, held_out: PhotoSet) -> None:
@@ -198,29 +195,16 @@ class Trainer:
         photos = to_pixels(batch, self.hardware.device)
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
-        with self.hardware.autocast():
-            stylized = self.network(photos)
-        losses = self.loss(stylized, self.loss.content_target(photos))
-        lattice = self.lattice(stylized)
-        with self.hardware.autocast():
-            unsteady = self._unsteadiness(self.network, photos, stylized, 1 + self.progress.step)
-        weights = self.config.trainer
+        loss, measures = self.objective(photos, self.progress.step)
         self.optimizer.zero_grad()
-        (losses.total + weights.lattice_weight * lattice + weights.stability_weight * unsteady).backward()
+        loss.backward()
         self.group.average_gradients(self.network.parameters())
         self.optimizer.step()
         self.average.update_parameters(self.network)
-        return torch.cat([torch.stack([*losses, lattice, unsteady]).detach(), guards.figures(stylized.detach())])
-
-    def _unsteadiness(self, network: torch.nn.Module, photos: Tensor, stylized: Tensor, step: int) -> Tensor:
-        """The stability loss by the shift and noise of a step, which a resumed run draws again; 0 without a weight."""
-        if not self.config.trainer.stability_weight:
-            return torch.zeros((), device=self.hardware.device)
-        random = stability.draw(self.config.seed, step, self.hardware.device)
-        return self.stability(network, photos, stylized, random)
+        return measures
 
     def _say_news(self, display: Display) -> None:
-        for line in self.crops.kept.news() if self.crops.kept else ():
+        for line in (*(self.crops.kept.news() if self.crops.kept else ()), *self.objective.judge.news()):
             display.say(line)
 
     def _zeros(self) -> Tensor:
