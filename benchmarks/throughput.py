@@ -2,9 +2,12 @@
 
 The plain loop: float32, NCHW, the whole of VGG-16 (13 convolutions, torchvision's module) on both pictures, autograd's
 own instance norm, Adam. Both train the same network from the same weights on the same random pixels, each in a process
-of its own; the two take turns, and medians of the turns are compared.
+of its own; the two take turns, and medians of the turns are compared. impasto's step is the trainer's own, with its
+lattice loss and its guards. FLOP/s count convolutions and matrix products, against the fastest of these that the device
+was seen to do in the same run and type. `--profile` times the parts of impasto's step, each waited for; with `--photos`
+the loader's, too.
 
-Run: .venv/bin/python benchmarks/throughput.py [--models johnson mobile] [--size 256] [--batch 4] [--turns 5]
+Run: .venv/bin/python -m benchmarks.throughput [--models johnson mobile] [--batches 4 8 16] [--device cuda] [--profile]
 """
 
 import argparse
@@ -13,24 +16,22 @@ import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
-from torch import Tensor
 
+from benchmarks import chip
+from benchmarks.loops import STEPS, Ours, Plain
 from impasto.configs import app
-from impasto.configs.schema import TrainConfig
-from impasto.models import networks, vgg_weights
-from impasto.models.losses import PerceptualLoss, gram_matrix
-from impasto.models.vgg import MEAN_RGB
 from impasto.train import hardware
 
-STEPS = 3  # of a turn
+IMAGES = 160_000  # 40,000 steps of 4: Johnson et al. 2016
 
 
 @dataclass(frozen=True)
@@ -41,93 +42,100 @@ class Job:
     model: str
     size: int
     batch: int
-
-
-def impasto_step(config: TrainConfig, pixels: Tensor, style: Tensor) -> Callable[[], None]:
-    """One training step as train/trainer.py takes it."""
-    hardware.keep_memory()
-    place = hardware.choose("cpu", "auto")
-    network = networks.build(config.model).train().to(memory_format=torch.channels_last)
-    loss = PerceptualLoss(config.loss, vgg_weights.load("auto"), style).to(memory_format=torch.channels_last)
-    loss.to_precision(place.dtype)
-    optimizer = torch.optim.Adam(network.parameters(), fused=True)
-    photos = pixels.to(memory_format=torch.channels_last)
-
-    def step() -> None:
-        with place.autocast():
-            stylized = network(photos)
-        optimizer.zero_grad()
-        loss(stylized, loss.content_target(photos)).total.backward()
-        optimizer.step()
-
-    return step
-
-
-def plain_step(config: TrainConfig, pixels: Tensor, style: Tensor) -> Callable[[], None]:
-    """One training step of the plain loop."""
-    from torchvision.models import vgg16
-
-    network = networks.build(config.model).train()
-    for module in network.modules():
-        if isinstance(module, networks.InstanceNorm):
-            module.eval()  # torch's instance_norm; it has no running statistics
-    vgg = vgg16().features.requires_grad_(False)
-    layers = [i for i, layer in enumerate(vgg) if isinstance(layer, torch.nn.Conv2d)]
-    weights = vgg_weights.load("auto")
-    for i, conv in zip(layers, vgg_weights.CONVS, strict=True):
-        vgg[i].load_state_dict({part: weights[f"{conv}.{part}"] for part in ("weight", "bias")})
-    mean = torch.tensor(MEAN_RGB).view(1, 3, 1, 1)
-
-    def features(x: Tensor) -> list[Tensor]:
-        x, kept = x - mean, []
-        for i, layer in enumerate(vgg):
-            x = layer(x)
-            if i in (3, 8, 15, 22):  # relu1_2, relu2_2, relu3_3, relu4_3
-                kept.append(x)
-        return kept
-
-    with torch.no_grad():
-        grams = [gram_matrix(x) for x in features(style)]
-    optimizer = torch.optim.Adam(network.parameters(), fused=False)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        stylized = features(network(pixels))
-        content = F.mse_loss(stylized[1], features(pixels)[1])
-        styles = [
-            F.mse_loss(gram_matrix(x), gram.expand(len(x), -1, -1)) for x, gram in zip(stylized, grams, strict=True)
-        ]
-        (config.loss.content_weight * content + config.loss.style_weight * sum(styles)).backward()
-        optimizer.step()
-
-    return step
+    device: str
+    compile: str
+    photos: str | None
 
 
 def work(job: Job, pipe: Connection) -> None:
-    """Answer each request with the seconds of a turn, and the peak memory in MiB."""
-    config = app.compose("train", [f"model={job.model}", "data.root=."])
+    """Answer requests: a turn's seconds and the peak memory in MiB, FLOP of a step, the peak FLOP/s, a step's parts."""
+    line = [f"model={job.model}", f"data.size={job.size}", f"device={job.device}", f"trainer.compile={job.compile}"]
+    config = app.compose("train", [*line, f"data.root={job.photos or '.'}"])
     torch.manual_seed(0)
-    style, pixels = (torch.rand(n, 3, job.size, job.size) * 255 for n in (1, job.batch))
-    step = {"impasto": impasto_step, "plain": plain_step}[job.loop](config, pixels, style)
-    step()
-    while pipe.recv():
+    style, pixels = (torch.randint(0, 256, (n, 3, job.size, job.size)).float() for n in (1, job.batch))
+    loop = (Ours if job.loop == "impasto" else Plain)(config, pixels, style)
+    place = hardware.choose(job.device, "auto" if job.loop == "impasto" else "fp32")
+    for _ in range(3 if place.device.type == "cuda" else 1):  # a graph is recorded in the second
+        loop.step()
+
+    def turn() -> tuple[float, float]:
+        chip.wait(place.device)
         started = time.perf_counter()
         for _ in range(STEPS):
-            step()
-        pipe.send((time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+            loop.step()
+        chip.wait(place.device)
+        return time.perf_counter() - started, peak_memory(place.device)
+
+    def operations() -> int:
+        if isinstance(loop, Ours):  # a compiled step shows the counter nothing
+            plain = app.compose("train", [*line[:3], "data.root=.", "trainer.compile=never"])
+            return chip.operations(Ours(plain, pixels, style).step)
+        return chip.operations(loop.step)
+
+    answers: dict[str, Callable[[], Any]] = {
+        "turn": turn,
+        "operations": operations,
+        "peak": lambda: chip.peak(place.device, place.dtype),
+        "parts": getattr(loop, "parts", dict),
+    }
+    while request := pipe.recv():
+        pipe.send(answers[request]())
+
+
+def peak_memory(device: torch.device) -> float:
+    """MiB that the process had at most: of the device, or of the host where that is the device."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 @contextmanager
-def process(job: Job) -> Iterator[Connection]:
-    """A process that works on a job, and the pipe to it."""
+def process(job: Job) -> Iterator[Callable[[str], Any]]:
+    """A process that works on a job: what asks it."""
     ours, theirs = multiprocessing.Pipe()
     worker = multiprocessing.get_context("spawn").Process(target=work, args=(job, theirs))
     worker.start()
+    theirs.close()  # so that a worker that ends is seen
+
+    def ask(request: str) -> Any:
+        ours.send(request)
+        return ours.recv()
+
     try:
-        yield ours
-        ours.send(False)
+        yield ask
+        ours.send("")
     finally:
         worker.join()
+
+
+@dataclass
+class Measured:
+    """One loop with one network and one batch: images/s by turn, MiB, FLOP of an image, FLOP/s at most, parts."""
+
+    speeds: list[float]
+    memory: float
+    operations: float
+    peak: float
+    parts: dict[str, float]
+
+
+def measure(model: str, batch: int, options: argparse.Namespace) -> dict[str, Measured]:
+    """Both loops, which take turns."""
+    rest = (options.size, batch, options.device, options.compile, options.photos)
+    found = {}
+    with ExitStack() as stack:
+        asks = {loop: stack.enter_context(process(Job(loop, model, *rest))) for loop in ("plain", "impasto")}
+        for loop, ask in asks.items():
+            found[loop] = Measured([], 0, ask("operations") / batch, ask("peak"), {})
+        for _ in range(options.turns + 1):
+            for loop, ask in asks.items():
+                seconds, found[loop].memory = ask("turn")
+                found[loop].speeds.append(STEPS * batch / seconds)
+        if options.profile:
+            found["impasto"].parts = asks["impasto"]("parts")
+    for measured in found.values():
+        del measured.speeds[0]
+    return found
 
 
 def main() -> None:
@@ -135,34 +143,52 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=["johnson", "mobile"])
     parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--batches", type=int, nargs="+", default=[4])
     parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--compile", choices=["auto", "always", "never"], default="auto")
+    parser.add_argument("--profile", action="store_true", help="where the time of impasto's steps goes")
+    parser.add_argument("--photos", help="a folder or zip of photos, for --profile to load")
     options = parser.parse_args()
-    place = hardware.choose("cpu", "auto")
-    title = f"{options.size} px, batch {options.batch}, {torch.get_num_threads()} threads, {str(place.dtype)[6:]}"
-    table = Table(
-        "network", "loop", "images/s", "lowest-highest", "ratio to plain (median of turns)", "peak memory", title=title
-    )
+    place = hardware.choose(options.device, "auto")
+    name = torch.cuda.get_device_name() if place.device.type == "cuda" else f"{torch.get_num_threads()} CPU threads"
+    console = Console(width=125)
     for model in options.models:
-        seconds: dict[str, list[float]] = {"plain": [], "impasto": []}
-        memory = {}
-        with (
-            process(Job("plain", model, options.size, options.batch)) as plain,
-            process(Job("impasto", model, options.size, options.batch)) as ours,
-        ):
-            for _ in range(options.turns + 1):
-                for loop, pipe in (("plain", plain), ("impasto", ours)):
-                    pipe.send(True)
-                    turn, memory[loop] = pipe.recv()
-                    seconds[loop].append(turn)
-        images = {loop: [STEPS * options.batch / turn for turn in turns[1:]] for loop, turns in seconds.items()}
-        for loop, speeds in images.items():
-            ratios = [speed / plain for speed, plain in zip(speeds, images["plain"], strict=True)]
+        by_batch = {batch: measure(model, batch, options) for batch in track(options.batches, model, transient=True)}
+        console.print(_table(f"{model}, {options.size} px, {name}, {str(place.dtype)[6:]} against float32", by_batch))
+        best = {
+            loop: max(statistics.median(found[loop].speeds) for found in by_batch.values())
+            for loop in ("plain", "impasto")
+        }
+        console.print(f"best batch against best batch: {best['impasto'] / best['plain']:.2f}")
+        for batch, found in by_batch.items() if options.profile else ():
+            console.print(_shares(batch, found["impasto"].parts))
+
+
+def _table(title: str, by_batch: dict[int, dict[str, Measured]]) -> Table:
+    table = Table(title=title)
+    for heading in ("batch", "loop", "images/s", "range", "ratio", "GFLOP/image", "TFLOP/s", "of peak", "memory"):
+        table.add_column(heading, justify="left" if heading == "loop" else "right")
+    table.add_column(f"seconds for {IMAGES:,} images", justify="right")
+    for batch, found in by_batch.items():
+        for loop, one in found.items():
+            speed = statistics.median(one.speeds)
+            ratios = [a / b for a, b in zip(one.speeds, found["plain"].speeds, strict=True)]
+            achieved = speed * one.operations
             table.add_row(
-                *(model, loop, f"{statistics.median(speeds):.2f}", f"{min(speeds):.2f}-{max(speeds):.2f}"),
-                *(f"{statistics.median(ratios):.2f}", f"{memory[loop]:,.0f} MiB"),
+                *(str(batch), loop, f"{speed:.2f}", f"{min(one.speeds):.2f}-{max(one.speeds):.2f}"),
+                *(f"{statistics.median(ratios):.2f}", f"{one.operations / 1e9:.1f}", f"{achieved / 1e12:.3f}"),
+                *(f"{achieved / one.peak:.0%} of {one.peak / 1e12:.2f}", f"{one.memory:,.0f} MiB"),
+                f"{IMAGES / speed:,.0f}",
             )
-    Console(width=110).print(table)
+    return table
+
+
+def _shares(batch: int, parts: dict[str, float]) -> Table:
+    table = Table("part of a step", "ms", "share", title=f"impasto, batch {batch}")
+    for name, seconds in parts.items():
+        table.add_row(name, f"{1000 * seconds / STEPS:.1f}", f"{seconds / sum(parts.values()):.1%}")
+    return table
 
 
 if __name__ == "__main__":

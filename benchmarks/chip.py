@@ -1,0 +1,57 @@
+"""What a device can do at most, and what a training step asks of it: floating-point operations per second."""
+
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from impasto.models import vgg
+
+SECONDS = 1.0  # of each trial
+
+
+def wait(device: torch.device) -> None:
+    """Until the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def peak(device: torch.device, dtype: torch.dtype) -> float:
+    """FLOP/s of the fastest of a large matrix product and of convolutions as VGG's, in this type."""
+    side = 8192 if device.type == "cuda" else 2048
+    matrix = torch.randn(side, side, device=device, dtype=dtype)
+    best = _rate(lambda: matrix @ matrix, 2 * side**3, device)
+    for channels, pixels in ((64, 256), (256, 64), (512, 32)):
+        batch = torch.randn(8, channels, pixels, pixels, device=device, dtype=dtype)
+        batch = batch.to(memory_format=torch.channels_last)
+        weight = torch.randn(channels, channels, 3, 3, device=device, dtype=dtype)
+        weight = weight.to(memory_format=torch.channels_last)
+        operations = 2 * 9 * channels**2 * batch[:, 0].numel()
+        best = max(best, _rate(lambda b=batch, w=weight: F.conv2d(b, w, padding=1), operations, device))  # type: ignore[misc]
+    return best
+
+
+def operations(step: Callable[[], object]) -> int:
+    """Floating-point operations of a step, those of convolutions and matrix products."""
+    fused, vgg.FUSED = vgg.FUSED, False  # the counter does not know oneDNN's own convolution
+    try:
+        with FlopCounterMode(display=False) as counter:
+            step()
+    finally:
+        vgg.FUSED = fused
+    return counter.get_total_flops()
+
+
+@torch.no_grad()
+def _rate(work: Callable[[], object], operations: int, device: torch.device) -> float:
+    work()
+    wait(device)
+    best, until = 0.0, time.perf_counter() + SECONDS
+    while time.perf_counter() < until:
+        started = time.perf_counter()
+        work()
+        wait(device)
+        best = max(best, operations / (time.perf_counter() - started))
+    return best
