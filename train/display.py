@@ -25,6 +25,7 @@ class Display:
             disable=not self.console.is_terminal,
             expand=True,
             speed_estimate_period=60,
+            refresh_per_second=2,  # rich's ten take a hundredth of a core
         )
         self._task = self._bar.add_task(title, total=1.0, training="", validation="")
         self._training = ""
