@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from impasto.configs.errors import RequestError
 from impasto.configs.schema import TrainConfig
@@ -18,6 +17,7 @@ from impasto.models.checkpoint import Card
 from impasto.models.losses import PerceptualLoss
 from impasto.models.networks import Transformer
 from impasto.train import guards, parallel, resume
+from impasto.train.average import Average
 from impasto.train.crops import Crops, batches
 from impasto.train.display import Display
 from impasto.train.guards import USUAL, FaultError, give_up
@@ -58,8 +58,7 @@ class Trainer:
         self.network = network.train().to(hardware.device).to(memory_format=torch.channels_last)
         self.loss = loss.to(hardware.device).to(memory_format=torch.channels_last)
         self.objective = Objective(config, hardware, self.network, self.loss)
-        average = get_ema_multi_avg_fn(config.trainer.average)
-        self.average = AveragedModel(self.network, multi_avg_fn=average)
+        self.average = Average(self.network, config.trainer.average)
         self.optimizer = torch.optim.Adam(self.network.parameters(), config.trainer.lr, fused=True)
         self.crops = Crops(photos[0], config.data, config.seed)
         self.held_out, _, self.skipped = validation_crops(photos[1], config.data.val_size)
@@ -200,7 +199,7 @@ class Trainer:
         loss.backward()
         self.group.average_gradients(self.network.parameters())
         self.optimizer.step()
-        self.average.update_parameters(self.network)
+        self.average.follow(self.network, first=self.progress.step == 0)
         return measures
 
     def _say_news(self, display: Display) -> None:
