@@ -28,30 +28,30 @@ _MOST = 10.0  # times that a variance is changed
 def statistics(rgb: Pixels, pixels: float, measure: Callable[[Pixels], Statistics]) -> Statistics:
     """The statistics of a picture [H, W, 3], where `measure` is given no picture of more than about so many pixels."""
     height, width = rgb.shape[:2]
-    step = min(math.ceil(math.sqrt(height * width / pixels)), max(1, min(height, width) // MIN_SIDE))
-    copy = measure(reduced(rgb, step))
-    sharp = None if step == 1 else pieces(rgb, pixels, step)
+    scale = min(1.0, max(math.sqrt(pixels / (height * width)), MIN_SIDE / min(height, width)))
+    copy = measure(reduced(rgb, scale))
+    sharp = pieces(rgb, pixels, scale) if scale < 1 else None
     if sharp is None:
         return copy
-    return [_moved(*values) for values in zip(copy, measure(sharp), measure(reduced(sharp, step)), strict=True)]
+    return [_moved(*values) for values in zip(copy, measure(sharp), measure(reduced(sharp, scale)), strict=True)]
 
 
-def reduced(rgb: Pixels, step: int) -> Pixels:
-    """The mean of each square of `step` px a side; what is left over at the end is left out."""
-    height, width = (side // step * step for side in rgb.shape[:2])
-    return np.asarray(Image.fromarray(rgb[:height, :width]).reduce(step))
+def reduced(rgb: Pixels, scale: float) -> Pixels:
+    """A copy as much smaller, each pixel a mean, weighted by distance, of what lies within a pixel of the copy."""
+    height, width = (int(side * scale + 0.5) for side in rgb.shape[:2])
+    return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR))
 
 
-def pieces(rgb: Pixels, pixels: float, step: int) -> Pixels | None:
-    """Pieces from all over a picture, side by side, about so many pixels; their sides are multiples of `step`.
+def pieces(rgb: Pixels, pixels: float, scale: float) -> Pixels | None:
+    """Pieces from all over a picture, side by side, about so many pixels, large enough to be reduced by `scale`.
 
     They fade into each other: edges between them would count as edges of the picture. None where they would be too few
     to stand for the whole.
     """
-    side = step * max(_SMALL, math.ceil(_PIECE / step))
+    side = max(_PIECE, math.ceil(_SMALL / scale))
     part = min(1.0, math.sqrt(pixels / (rgb.shape[0] * rgb.shape[1])))
     (height, rows, high), (width, columns, wide) = (
-        (length, max(1, int(length * part / side)), min(side, length // step * step)) for length in rgb.shape[:2]
+        (length, max(1, int(length * part / side)), min(side, length)) for length in rgb.shape[:2]
     )
     if rows * columns < _FEW:
         return None

@@ -26,7 +26,8 @@ def enlarge(painted: Pixels, small: Pixels, photo: Pixels) -> Pixels:
     lit = luminance(small)
     gain = Image.fromarray(_gain(luminance(painted), lit))
     # In floats: of bytes, Pillow clips what overshoots between its two passes, whose order depends on the band's size.
-    sources = [Image.fromarray(plane) for plane in (*painted.astype(np.float32).transpose(2, 0, 1), lit)]
+    planes = _softened(painted, min(1.0, height / high - 1))
+    sources = [Image.fromarray(np.ascontiguousarray(plane)) for plane in (*planes.transpose(2, 0, 1), lit)]
     made = np.empty_like(photo)
     step = max(1, _BAND // width)
     for top in range(0, height, step):
@@ -38,6 +39,25 @@ def enlarge(painted: Pixels, small: Pixels, photo: Pixels) -> Pixels:
         detail = follows * (luminance(photo[rows]) - blurred)
         made[rows] = np.rint(np.clip(np.dstack(strokes) + detail[..., None], 0, 255))
     return made
+
+
+def _softened(painted: Pixels, amount: float) -> Floats:
+    """A painting without the finest of its pixels: grid and coloured fringes, unseen at its own size, seen enlarged.
+
+    At an `amount` of 1 half of the luminance and all of the colour that changes from pixel to pixel goes.
+    """
+    lit = luminance(painted)[..., None]
+    return _blurred(lit, amount / 8) + _blurred(painted - lit, amount / 4)
+
+
+def _blurred(values: Floats, share: float) -> Floats:
+    """Each value [h, w, C] mixed with so much of each of its neighbours, down and across."""
+    for axis in (0, 1):
+        edges = [(1, 1) if axis == number else (0, 0) for number in range(3)]
+        around, size = np.pad(values, edges, mode="edge"), values.shape[axis]
+        both = around.take(range(size), axis) + around.take(range(2, size + 2), axis)
+        values = values * np.float32(1 - 2 * share) + both * np.float32(share)
+    return values
 
 
 def _gain(painted: Floats, guide: Floats) -> Floats:

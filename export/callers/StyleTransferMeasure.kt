@@ -3,6 +3,7 @@ package impasto
 import android.graphics.Bitmap
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
+import kotlin.math.abs
 import kotlin.math.ceil
 import kotlin.math.sqrt
 
@@ -21,17 +22,22 @@ internal class StyleTransferMeasure(
     private val pixels: Int,
     private val statistics: (bytes: ByteBuffer, width: Int, height: Int) -> FloatArray,
 ) {
-    private val step = ceil(sqrt(photo.width.toDouble() * photo.height / pixels)).toInt()
-        .coerceIn(1, minOf(photo.width, photo.height) / MIN_SIDE)
+    private val scale = minOf(
+        1.0,
+        maxOf(
+            sqrt(pixels / (photo.width.toDouble() * photo.height)),
+            MIN_SIDE.toDouble() / minOf(photo.width, photo.height),
+        ),
+    )
 
     fun measure(): FloatArray {
-        val copy = reduced(photo.width, photo.height, step) { y, line ->
+        val copy = reduced(photo.width, photo.height, scale) { y, line ->
             photo.getPixels(line, 0, photo.width, 0, y, photo.width, 1)
         }
         val pieces = Pieces()
-        if (step == 1 || pieces.rows * pieces.columns < FEW) return copy
-        val sharp = reduced(pieces.width, pieces.height, 1, pieces::read)
-        val small = reduced(pieces.width, pieces.height, step, pieces::read)
+        if (scale == 1.0 || pieces.rows * pieces.columns < FEW) return copy
+        val sharp = reduced(pieces.width, pieces.height, 1.0, pieces::read)
+        val small = reduced(pieces.width, pieces.height, scale, pieces::read)
         val half = copy.size / 2
         return FloatArray(copy.size) { i ->
             if (i < half) {
@@ -42,42 +48,60 @@ internal class StyleTransferMeasure(
         }
     }
 
-    /** Statistics of a picture, opaque, with each square of [step] pixels a side as one, their mean. */
-    private fun reduced(width: Int, height: Int, step: Int, read: (y: Int, line: IntArray) -> Unit): FloatArray {
-        val across = width / step
-        val down = height / step
+    /** Statistics of a picture, opaque, at another scale: each pixel a mean of what lies within a pixel around it. */
+    private fun reduced(width: Int, height: Int, scale: Double, read: (y: Int, line: IntArray) -> Unit): FloatArray {
+        val columns = Taps(width, (width * scale + 0.5).toInt())
+        val rows = Taps(height, (height * scale + 0.5).toInt())
         val line = IntArray(width)
-        val sums = IntArray(across * 3)
-        val result = ByteBuffer.allocateDirect(across * down * 4).order(ByteOrder.nativeOrder())
-        for (y in 0 until down) {
-            sums.fill(0)
-            for (inner in 0 until step) {
-                read(y * step + inner, line)
-                for (x in 0 until across * step) {
-                    val at = x / step * 3
-                    sums[at] += line[x] shr 16 and 255
-                    sums[at + 1] += line[x] shr 8 and 255
-                    sums[at + 2] += line[x] and 255
+        val sums = FloatArray(width * 3)
+        val result = ByteBuffer.allocateDirect(columns.size * rows.size * 4).order(ByteOrder.nativeOrder())
+        for (y in 0 until rows.size) {
+            sums.fill(0f)
+            rows.weights[y].forEachIndexed { number, weight ->
+                read(rows.first[y] + number, line)
+                for (x in 0 until width) {
+                    sums[3 * x] += weight * (line[x] shr 16 and 255)
+                    sums[3 * x + 1] += weight * (line[x] shr 8 and 255)
+                    sums[3 * x + 2] += weight * (line[x] and 255)
                 }
             }
-            for (x in 0 until across) {
-                for (c in 0 until 3) result.put(((sums[x * 3 + c] + step * step / 2) / (step * step)).toByte())
+            for (x in 0 until columns.size) {
+                for (c in 0 until 3) {
+                    var sum = 0.5f
+                    columns.weights[x].forEachIndexed { number, weight ->
+                        sum += weight * sums[3 * (columns.first[x] + number) + c]
+                    }
+                    result.put(sum.toInt().toByte())
+                }
                 result.put(-1)
             }
         }
         result.rewind()
-        return statistics(result, across, down)
+        return statistics(result, columns.size, rows.size)
+    }
+
+    /** Of which of [length] places each of [size] places is a mean: from `first` on, with these weights. */
+    private class Taps(length: Int, val size: Int) {
+        private val step = length.toDouble() / size
+        val first = IntArray(size) { maxOf(0, ((it + 0.5) * step - step + 0.5).toInt()) }
+        val weights = Array(size) { at ->
+            val middle = (at + 0.5) * step
+            val end = minOf(length, (middle + step + 0.5).toInt())
+            val found = DoubleArray(end - first[at]) { maxOf(0.0, 1 - abs((first[at] + it + 0.5 - middle) / step)) }
+            val whole = found.sum()
+            FloatArray(found.size) { (found[it] / whole).toFloat() }
+        }
     }
 
     /**
-     * Pieces from all over the photo, side by side, whose sides are multiples of [step]. They fade into each other: edges
-     * between them would count as edges of the photo.
+     * Pieces from all over the photo, side by side. They fade into each other: edges between them would count as edges of
+     * the photo.
      */
     private inner class Pieces {
-        private val side = step * maxOf(SMALL, (PIECE + step - 1) / step)
+        private val side = maxOf(PIECE, ceil(SMALL / scale).toInt())
         private val part = minOf(1.0, sqrt(pixels / (photo.width.toDouble() * photo.height)))
-        private val across = minOf(side, photo.width / step * step)
-        private val down = minOf(side, photo.height / step * step)
+        private val across = minOf(side, photo.width)
+        private val down = minOf(side, photo.height)
         private val reach = side / 4
         val columns = maxOf(1, (photo.width * part / side).toInt())
         val rows = maxOf(1, (photo.height * part / side).toInt())

@@ -23,24 +23,24 @@ struct StyleTransferMeasure {
 
     private let width: Int
     private let height: Int
-    private let step: Int
+    private let scale: Double
     private let read: Read
     private let pieces: Pieces
 
     /// - Parameter pixels: of the copy, and of all pieces together, at most about so many.
     init(width: Int, height: Int, pixels: Int, read: @escaping Read) {
-        let times = (Double(width) * Double(height) / Double(pixels)).squareRoot().rounded(.up)
-        step = min(max(1, Int(times)), min(width, height) / Self.leastSide)
+        let least = Double(Self.leastSide) / Double(min(width, height))
+        scale = min(1, max((Double(pixels) / (Double(width) * Double(height))).squareRoot(), least))
         (self.width, self.height, self.read) = (width, height, read)
-        pieces = Pieces(photoWidth: width, photoHeight: height, pixels: pixels, step: step)
+        pieces = Pieces(photoWidth: width, photoHeight: height, pixels: pixels, scale: scale)
     }
 
     func measure(_ statistics: Statistics) throws -> [Float] {
-        let copy = try reduced(width, height, step, read, statistics)
-        if step == 1 || pieces.rows * pieces.columns < Self.few { return copy }
+        let copy = try reduced(width, height, scale, read, statistics)
+        if scale == 1 || pieces.rows * pieces.columns < Self.few { return copy }
         let inPieces: Read = { x, y, to in pieces.mixed(x, y, to, read) }
         let sharp = try reduced(pieces.width, pieces.height, 1, inPieces, statistics)
-        let small = try reduced(pieces.width, pieces.height, step, inPieces, statistics)
+        let small = try reduced(pieces.width, pieces.height, scale, inPieces, statistics)
         let half = copy.count / 2
         return copy.indices.map { i in
             if i < half { return copy[i] + sharp[i] - small[i] }
@@ -48,34 +48,61 @@ struct StyleTransferMeasure {
         }
     }
 
-    /// Statistics of a picture, opaque, with each square of `step` pixels a side as one, their mean.
+    /// Statistics of a picture, opaque, at another scale: each pixel a mean of what lies within a pixel around it.
     private func reduced(
-        _ width: Int, _ height: Int, _ step: Int, _ read: Read, _ statistics: Statistics
+        _ width: Int, _ height: Int, _ scale: Double, _ read: Read, _ statistics: Statistics
     ) throws -> [Float] {
-        let (across, down) = (width / step, height / step)
-        let bytes = NSMutableData(length: across * down * 4)!
+        let columns = Taps(width, Int(Double(width) * scale + 0.5))
+        let rows = Taps(height, Int(Double(height) * scale + 0.5))
+        let bytes = NSMutableData(length: columns.size * rows.size * 4)!
         var to = bytes.mutableBytes.assumingMemoryBound(to: UInt8.self)
         var pixel: [UInt8] = [0, 0, 0, 0]
-        for y in 0..<down {
-            var sums = [Int](repeating: 0, count: across * 3)
-            for inner in 0..<step {
-                for x in 0..<across * step {
-                    pixel.withUnsafeMutableBufferPointer { read(x, y * step + inner, $0.baseAddress!) }
-                    let at = x / step * 3
-                    for c in 0..<3 { sums[at + c] += Int(pixel[c]) }
+        for y in 0..<rows.size {
+            var sums = [Float](repeating: 0, count: width * 3)
+            for (number, weight) in rows.weights[y].enumerated() {
+                for x in 0..<width {
+                    pixel.withUnsafeMutableBufferPointer { read(x, rows.first[y] + number, $0.baseAddress!) }
+                    for c in 0..<3 { sums[3 * x + c] += weight * Float(pixel[c]) }
                 }
             }
-            for x in 0..<across {
-                for c in 0..<3 { to[c] = UInt8((sums[x * 3 + c] + step * step / 2) / (step * step)) }
+            for x in 0..<columns.size {
+                for c in 0..<3 {
+                    var sum: Float = 0.5
+                    for (number, weight) in columns.weights[x].enumerated() {
+                        sum += weight * sums[3 * (columns.first[x] + number) + c]
+                    }
+                    to[c] = UInt8(min(255, sum))
+                }
                 to[3] = 255
                 to += 4
             }
         }
-        return try statistics(bytes, across, down)
+        return try statistics(bytes, columns.size, rows.size)
     }
 
-    /// Pieces from all over the photo, side by side, whose sides are multiples of `step`. They fade into each other: edges
-    /// between them would count as edges of the photo.
+    /// Of which of `length` places each of `size` places is a mean: from `first` on, with these weights.
+    private struct Taps {
+        let size: Int
+        let first: [Int]
+        let weights: [[Float]]
+
+        init(_ length: Int, _ size: Int) {
+            let step = Double(length) / Double(size)
+            let first = (0..<size).map { max(0, Int((Double($0) + 0.5) * step - step + 0.5)) }
+            self.size = size
+            self.first = first
+            weights = (0..<size).map { at -> [Float] in
+                let middle = (Double(at) + 0.5) * step
+                let end = min(length, Int(middle + step + 0.5))
+                let found = (first[at]..<end).map { max(0, 1 - abs((Double($0) + 0.5 - middle) / step)) }
+                let whole = found.reduce(0, +)
+                return found.map { Float($0 / whole) }
+            }
+        }
+    }
+
+    /// Pieces from all over the photo, side by side. They fade into each other: edges between them would count as edges
+    /// of the photo.
     private struct Pieces {
         let columns: Int
         let rows: Int
@@ -87,12 +114,12 @@ struct StyleTransferMeasure {
         private let down: Int
         private let reach: Int
 
-        init(photoWidth: Int, photoHeight: Int, pixels: Int, step: Int) {
-            let side = step * max(StyleTransferMeasure.small, (StyleTransferMeasure.piece + step - 1) / step)
+        init(photoWidth: Int, photoHeight: Int, pixels: Int, scale: Double) {
+            let side = max(StyleTransferMeasure.piece, Int((Double(StyleTransferMeasure.small) / scale).rounded(.up)))
             let part = min(1, (Double(pixels) / (Double(photoWidth) * Double(photoHeight))).squareRoot())
             reach = side / 4
-            across = min(side, photoWidth / step * step)
-            down = min(side, photoHeight / step * step)
+            across = min(side, photoWidth)
+            down = min(side, photoHeight)
             columns = max(1, Int(Double(photoWidth) * part / Double(side)))
             rows = max(1, Int(Double(photoHeight) * part / Double(side)))
             (self.photoWidth, self.photoHeight) = (photoWidth, photoHeight)

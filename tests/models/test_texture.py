@@ -29,9 +29,26 @@ def test_a_painting_like_its_photo_gets_all_of_its_detail() -> None:
 
 
 def test_strokes_that_have_nothing_to_do_with_the_photo_stay_as_they_are() -> None:
-    strokes = np.random.default_rng(0).integers(0, 256, (80, 120, 3), np.uint8)
+    y, x = np.indices((80, 120))
+    strokes = (127.5 + 120 * np.sin(np.stack([x + y, x - y, x + 2 * y], axis=-1) * (np.pi / 14))).astype(np.uint8)
     flat, flat_small = np.full((240, 360, 3), 120, np.uint8), np.full((80, 120, 3), 120, np.uint8)
-    np.testing.assert_array_equal(texture.enlarge(strokes, flat_small, flat), enlarged(strokes))
+    made, plain = (
+        pixels.astype(float) - 127.5 for pixels in (texture.enlarge(strokes, flat_small, flat), enlarged(strokes))
+    )
+    assert np.abs(made - plain).mean() < 6 and (made * plain).mean() > 0.93 * (plain**2).mean()
+
+
+def test_a_grid_and_fringes_of_single_pixels_are_not_enlarged() -> None:
+    fine = np.where(np.indices((80, 120)).sum(0) % 2, 40, -40)
+    grey, colour = (
+        np.full((80, 120, 3), 120) + fine[..., None] * np.array(what) for what in ((1, 1, 1), (114, 0, -299))
+    )
+    flat, flat_small = np.full((240, 360, 3), 120, np.uint8), np.full((80, 120, 3), 120, np.uint8)
+    for strokes, left in ((grey, 0.3), ((colour - 120) / 299 + 120, 0.02)):
+        small = np.rint(strokes).astype(np.uint8)
+        made = texture.enlarge(small, flat_small, flat)
+        assert made.std() < left * enlarged(small).std()
+        np.testing.assert_array_equal(texture.enlarge(small, flat_small, flat_small), small)
 
 
 def test_bands_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
