@@ -12,8 +12,10 @@ from pathlib import Path
 from benchmarks import demo
 
 NETWORK = Path(__file__).with_name("swirls.safetensors")
-SETTINGS = ("experiment=demo", "model.width=0.5", "trainer.minutes=null", "device=cpu")
-SETTINGS += ("trainer.steps=600", "trainer.batch=4", "trainer.lr=0.003")
+SETTINGS = (
+    *("experiment=demo", "model.width=0.5", "trainer.minutes=null", "trainer.steps=600", "trainer.batch=4"),
+    *("trainer.lr=0.003", "device=cpu"),
+)
 
 
 def main() -> None:
