@@ -16,6 +16,24 @@ try {
   page.on('request', request => request.url().startsWith(new URL(url).origin) || seen.elsewhere.push(request.url()))
   const choose = name => page.setInputFiles('#file', `${folder}/${name}`)
   const done = () => page.waitForSelector('#download:enabled')
+  // What stood there before may still stand there for a moment.
+  const painted = (width, height) =>
+    page.waitForFunction(
+      ([width, height]) => {
+        const [after, download] = ['#after', '#download'].map(name => document.querySelector(name))
+        return after.width === width && after.height === height && !download.disabled
+      },
+      [width, height],
+    )
+  const fault = async act => {
+    const old = await page.textContent('#error')
+    await act()
+    await page.waitForFunction(old => {
+      const box = document.querySelector('#error')
+      return !box.hidden && box.textContent !== old
+    }, old)
+    return page.textContent('#error')
+  }
   const save = async name => {
     const [download] = await Promise.all([page.waitForEvent('download'), page.click('#download')])
     await download.saveAs(`${folder}/${name}`)
@@ -40,9 +58,7 @@ try {
   await page.check('#colors')
   await save('colors.png')
   await page.uncheck('#colors')
-  await page.setInputFiles('#mask', `${folder}/large.png`)
-  await page.waitForSelector('#error:visible')
-  seen.errors.mask = await page.textContent('#error')
+  seen.errors.mask = await fault(() => page.setInputFiles('#mask', `${folder}/large.png`))
   await page.setInputFiles('#mask', `${folder}/mask.png`)
   await page.waitForFunction(() => document.querySelector('#where').value === 'white')
   await save('subject.png')
@@ -67,24 +83,20 @@ try {
   await save('other.png')
   await page.setViewportSize({ width: 1280, height: 800 })
   await choose('large.png')
-  await done()
+  await painted(700, 400)
   await page.selectOption('#size', '512')
   await page.selectOption('#size', 'full')
   await page.selectOption('#size', '512')
-  await done()
+  await painted(512, 293)
   seen.size = await page.$eval('#after', ({ width, height }) => [width, height])
   await save('hasty.png')
   await page.screenshot({ path: `${folder}/desktop.png` })
-  for (const size of ['full', '512']) {
+  for (const [size, ...sides] of [['full', 700, 400], ['512', 512, 293]]) {
     await page.selectOption('#size', size)
-    await done()
+    await painted(...sides)
   }
   await save('calm.png')
-  for (const name of ['small.png', 'text.jpg']) {
-    await choose(name)
-    await page.waitForSelector('#error:visible')
-    seen.errors[name] = await page.textContent('#error')
-  }
+  for (const name of ['small.png', 'text.jpg']) seen.errors[name] = await fault(() => choose(name))
 } finally {
   await browser.close()
 }
