@@ -8,8 +8,6 @@ from impasto.configs.errors import RequestError
 # Sound that players expect there. FFmpeg writes more into these files than they play: PCM and FLAC in .mp4, for one.
 _MP4 = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus"})
 _MOV = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"})
-
-
 _HD = 1920 * 1080  # px up to which codecs look ahead as far as they like
 
 

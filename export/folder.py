@@ -12,9 +12,9 @@ from impasto.export.plan import Job
 from impasto.export.progress import bar
 
 # Two shared cores, `tiny` (benchmarks/folder.py). 12 megapixels: a photo takes 4.4 s of processor as one of two
-# threads, 4.9 in one of two processes (their starts included), 8.5 alone on two threads, which wait for each other at
-# every layer. 0.3 megapixels: 0.05 to 0.06 s by either, and which was the faster changed from run to run. Threads share
-# one model and one progress bar, and take less memory. From four on, memory weighs more.
+# threads, 4.9 in one of two processes (their starts included), 8.5 alone on two threads. 0.3 megapixels: 0.05 to 0.06 s
+# by either, and which was the faster changed from run to run. Threads share one model and one progress bar, and take
+# less memory. From four on, memory weighs more.
 MOST = 4
 
 _NO_MORE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # what the next photo would meet too
