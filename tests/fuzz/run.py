@@ -12,11 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from PIL import Image
+from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
 from impasto.configs.errors import CheckError, RequestError
 from tests.fuzz import corpus, entrances
@@ -43,7 +45,7 @@ class Tally:
     peak: int = 0
 
 
-def through(kind: Entrances, cases: Iterator[Case], folder: Path) -> Tally:
+def through(kind: Entrances, cases: Iterator[Case], folder: Path, done_one: Callable[[], None]) -> Tally:
     """Put each file through each entrance of a kind, in a process that may die of it."""
     tally = Tally()
     process: BaseProcess | None = None
@@ -64,6 +66,7 @@ def through(kind: Entrances, cases: Iterator[Case], folder: Path) -> Tally:
             process.join()
             tally.wrong.append(f"{path.name} through {done[-1] if done else 'the start'}: {_death(process)}")
             process = None
+        done_one()
     if process is not None and pipe is not None:
         pipe.send(None)
         process.join()
@@ -166,16 +169,22 @@ def fuzz(
     prepare(folder)
     whole = (ASSETS / "swirls.safetensors").read_bytes()
     network = (folder / "model.onnx").read_bytes()
+    counts = {"pictures": pictures * 9 // 10, "zips": pictures // 10, "checkpoints": models // 2}
+    counts["onnx"] = models - counts["checkpoints"]
     jobs: dict[str, tuple[Entrances, Iterator[Case]]] = {
-        "pictures": (entrances.of_pictures, corpus.pictures(pictures * 9 // 10, seed, heavy)),
-        "zips": (entrances.of_zips, corpus.zips(pictures // 10, seed, heavy)),
-        "checkpoints": (entrances.of_checkpoints, corpus.checkpoints(models // 2, seed, whole)),
-        "onnx": (entrances.of_onnx_files, corpus.onnx_files(models - models // 2, seed, network)),
+        "pictures": (entrances.of_pictures, corpus.pictures(counts["pictures"], seed, heavy)),
+        "zips": (entrances.of_zips, corpus.zips(counts["zips"], seed, heavy)),
+        "checkpoints": (entrances.of_checkpoints, corpus.checkpoints(counts["checkpoints"], seed, whole)),
+        "onnx": (entrances.of_onnx_files, corpus.onnx_files(counts["onnx"], seed, network)),
     }
     made = {name: prepare(folder / name) for name in kinds}
     # Each kind has a process of its own, so that two cores halve the time.
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        waiting = {name: threads.submit(through, *jobs[name], made[name]) for name in kinds}
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns) as bars, ThreadPoolExecutor(os.cpu_count()) as threads:
+        tasks = {name: bars.add_task(f"{name} (and some made by hand)", total=counts[name]) for name in kinds}
+        waiting = {
+            name: threads.submit(through, *jobs[name], made[name], partial(bars.advance, tasks[name])) for name in kinds
+        }
         return {name: tally.result() for name, tally in waiting.items()}
 
 

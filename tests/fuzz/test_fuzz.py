@@ -37,7 +37,9 @@ def _bad_entrances(folder: Path) -> dict[str, Entrance]:
 
 def test_what_must_not_be_is_found(tmp_path: Path) -> None:
     cases = [("00000.jpg", b""), ("00001.jpg", b"")]
-    tally = run.through(_bad_entrances, iter(cases), tmp_path)
+    seen: list[int] = []
+    tally = run.through(_bad_entrances, iter(cases), tmp_path, lambda: seen.append(1))
+    assert len(seen) == tally.files == 2
     traceback, memory = tally.wrong
     assert traceback.startswith("00000.jpg through bad: traceback") and "nobody caught" in traceback
     assert memory.startswith("00001.jpg through bad: holds 2")
