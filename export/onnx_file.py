@@ -36,7 +36,7 @@ class Lean(nn.Module):
         )
         assert first.bias is None and norm.num_features == first.out_channels
         with torch.no_grad():
-            first.weight.div_(networks.GREY)
+            first.weight.div_(networks.SPREAD)
 
     def forward(self, pixels: Tensor) -> Tensor:
         return self.body(pixels).float().sigmoid()

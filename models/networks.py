@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from impasto.configs.schema import ModelConfig
 
 MULTIPLE = 4  # two strides of 2: sides that a network takes are multiples of this
-GREY = 127.5  # networks see pixels as (pixels - GREY) / GREY
+GREY, SPREAD = 127.5, 128.0  # networks see pixels as (pixels - GREY) / SPREAD
 EPSILON = 1e-4  # instance norm; 1e-5 is subnormal in fp16, and a flat photo would become 0/0 on a phone
 
 
@@ -129,8 +129,8 @@ class Transformer(nn.Module):
         self.body = body
 
     def forward(self, pixels: Tensor) -> Tensor:
-        # In this order: the difference is exact in fp16, where pixels / GREY - 1 costs up to 10 dB on smooth pictures.
-        return 255 * torch.sigmoid(self.body((pixels - GREY) / GREY).float())
+        # Exact in fp16, in this order and with a power of two: pixels / 127.5 - 1 costs up to 15 dB on smooth pictures.
+        return 255 * torch.sigmoid(self.body((pixels - GREY) / SPREAD).float())
 
 
 def johnson(config: ModelConfig) -> Transformer:
