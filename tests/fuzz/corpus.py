@@ -113,12 +113,12 @@ def checkpoints(count: int, seed: int, whole: bytes) -> Iterator[Case]:
         yield f"{number:05d}_{way}.safetensors", WAYS[way](dice, bytearray(changed), whole) + rest
 
 
-def onnx_files(count: int, seed: int, whole: bytes) -> Iterator[Case]:
-    """`whole`, an ONNX file, mutated."""
+def onnx_files(count: int, seed: int, *wholes: bytes) -> Iterator[Case]:
+    """ONNX files, mutated."""
     dice = random.Random(seed)
     for number in range(count):
-        way = dice.choice([*WAYS])
-        yield f"{number:05d}_{way}.onnx", WAYS[way](dice, bytearray(whole), whole)
+        way, whole = dice.choice([*WAYS]), dice.choice(wholes)
+        yield f"{number:05d}_{way}.onnx", WAYS[way](dice, bytearray(whole), dice.choice(wholes))
 
 
 def _flip(dice: random.Random, data: bytearray, other: bytes) -> bytes:

@@ -20,7 +20,8 @@ def of_pictures(folder: Path) -> dict[str, Entrance]:
     good = folder / "photo.jpg"
     painting = app.compose("train", [f"style={good}", f"data.root={folder}", "style.size=32"]).style
     optimize = app.compose("optimize", [f"content={good}", f"style={good}", "size=32", "style.size=32"])
-    stylizing = app.compose("stylize", [f"model={folder / 'model.onnx'}", f"input={good}", f"output={folder}/out.png"])
+    output = [f"output={folder / 'out.png'}", "overwrite=true"]
+    stylizing = app.compose("stylize", [f"model={folder / 'model.onnx'}", f"input={good}", *output])
 
     def dataset(path: Path) -> None:
         photo_set = photos.PhotoSet(path.parent, "data.root")

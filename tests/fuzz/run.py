@@ -21,6 +21,7 @@ from PIL import Image
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
 from impasto.configs.errors import CheckError, RequestError
+from impasto.models import zoo
 from tests.fuzz import corpus, entrances
 from tests.fuzz.corpus import Case
 from tests.fuzz.entrances import Entrance
@@ -168,14 +169,14 @@ def fuzz(
     """Every kind of broken file, `pictures` of them in all that are or hold pictures and `models` that are models."""
     prepare(folder)
     whole = (ASSETS / "swirls.safetensors").read_bytes()
-    network = (folder / "model.onnx").read_bytes()
+    networks = [path.read_bytes() for path in (folder / "model.onnx", zoo.resolve("zoo/starry_night/tiny", ".onnx"))]
     counts = {"pictures": pictures * 9 // 10, "zips": pictures // 10, "checkpoints": models // 2}
     counts["onnx"] = models - counts["checkpoints"]
     jobs: dict[str, tuple[Entrances, Iterator[Case]]] = {
         "pictures": (entrances.of_pictures, corpus.pictures(counts["pictures"], seed, heavy)),
         "zips": (entrances.of_zips, corpus.zips(counts["zips"], seed, heavy)),
         "checkpoints": (entrances.of_checkpoints, corpus.checkpoints(counts["checkpoints"], seed, whole)),
-        "onnx": (entrances.of_onnx_files, corpus.onnx_files(counts["onnx"], seed, network)),
+        "onnx": (entrances.of_onnx_files, corpus.onnx_files(counts["onnx"], seed, *networks)),
     }
     made = {name: prepare(folder / name) for name in kinds}
     # Each kind has a process of its own, so that two cores halve the time.
