@@ -27,13 +27,18 @@ def task(config: StylizeConfig) -> None:
     """Stylize what `config.input` names. A photo that fails in a folder is skipped and listed on stderr at the end."""
     source, output = Path(config.input).expanduser(), Path(config.output).expanduser()
     mask = Path(config.mask).expanduser() if config.mask else None
+    for key, path in (("input", source), ("output", output), ("mask", mask)):
+        try:
+            _ = path and path.exists()
+        except OSError as error:  # a name that is too long, a folder that may not be entered
+            raise RequestError(f"{key}={path} cannot be looked at: {(error.strerror or str(error)).lower()}") from error
     if not source.is_dir() and containers.is_video(source, output):
         _video(config, source, containers.target(source, output, config.overwrite), mask)
         return
-    jobs, done = plan(source, output, mask, config.format, config.overwrite)
+    jobs, done, unread = plan(source, output, mask, config.format, config.overwrite)
     masks = Masks(mask, config.invert_mask) if mask else None
     if source.is_dir():
-        _folder(config, jobs, done, masks)
+        _folder(config, jobs, done, unread, masks)
         return
     painter = Painter(config, config.threads)
     try:
@@ -45,17 +50,17 @@ def task(config: StylizeConfig) -> None:
     print(f"{count(1)} written to {jobs[0].target}")
 
 
-def _folder(config: StylizeConfig, jobs: list[Job], done: int, masks: Masks | None) -> None:
+def _folder(config: StylizeConfig, jobs: list[Job], done: int, unread: list[str], masks: Masks | None) -> None:
     workers, threads = folder.division(config.workers, config.threads)
     painter = Painter(config, threads)
-    failures = folder.run(jobs, lambda job: _paint(painter, job, masks), workers, Console(stderr=True))
-    total = len(jobs) + done
+    failed = folder.run(jobs, lambda job: _paint(painter, job, masks), workers, Console(stderr=True))
+    failures, total = failed + unread, len(jobs) + done + len(unread)
     if failures:
         print(f"{count(len(failures))} of {total} skipped:", *failures, sep="\n  ", file=sys.stderr)
     if len(failures) == total:
         raise RequestError(f"none of the {total} photos in {config.input} could be stylized")
     kept = f"; {done} were there already (overwrite=true makes them again)" if done else ""
-    print(f"{count(len(jobs) - len(failures))} written to {config.output}{kept}")
+    print(f"{count(len(jobs) - len(failed))} written to {config.output}{kept}")
 
 
 def _video(config: StylizeConfig, source: Path, target: Path, mask: Path | None) -> None:

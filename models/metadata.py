@@ -1,5 +1,7 @@
 """What of a photo's EXIF data stays true of a picture that is made from it."""
 
+from typing import Any
+
 from PIL import ExifTags, Image
 
 _TAGS, _IFD = ExifTags.Base, ExifTags.IFD
@@ -10,21 +12,22 @@ _KEPT = {
     *(_TAGS.RatingPercent, _TAGS.XPTitle, _TAGS.XPComment, _TAGS.XPAuthor, _TAGS.XPKeywords, _TAGS.XPSubject),
 }
 _SRGB = 1  # the value of ColorSpace
-_MOST = 65_000  # bytes; a JPEG file holds 65,533 in all
+IN_JPEG = 65_000  # bytes; a JPEG file holds 65,533 in all
 
 
-def carried(exif: bytes, width: int, height: int, converted: bool, details: bool) -> bytes:
+def carried(exif: bytes, width: int, height: int, converted: bool, details: bool, most: int | None = None) -> bytes:
     """The EXIF data for an upright picture of that size, made from a photo with `exif`; empty where there are none.
 
     Left out are what the pixels no longer are (orientation, thumbnail) and the maker's notes, whose offsets point
     nowhere once they are moved. `converted` says that the colours were brought to sRGB. Without `details` (exposure,
-    place) only what, when and by whom. Broken data are left out.
+    place) only what, when and by whom. Broken data are left out, and the longest where all take over `most` bytes.
     """
     try:
-        source, made = Image.Exif(), Image.Exif()
+        source = Image.Exif()
         source.load(exif)
-        for tag in _KEPT & {*source}:
-            made[tag] = source[tag]
+        photo: dict[int, Any] = {tag: source[tag] for tag in _KEPT & {*source}}
+        camera: dict[int, Any] = {}
+        place: dict[int, Any] = {}
         if details:
             camera, place = {**source.get_ifd(_IFD.Exif)}, {**source.get_ifd(_IFD.GPSInfo)}
             for tag in (_TAGS.MakerNote, _TAGS.ExifInteroperabilityOffset):
@@ -33,13 +36,27 @@ def carried(exif: bytes, width: int, height: int, converted: bool, details: bool
             if converted:
                 new[_TAGS.ColorSpace] = _SRGB
             camera |= {tag: value for tag, value in new.items() if tag in camera}
-            for ifd, tags in ((_IFD.Exif, camera), (_IFD.GPSInfo, place)):
-                if tags:
-                    made[ifd] = tags
-        data = made.tobytes() if {*made} else b""
+        while len(data := _packed(photo, camera, place)) > (most or len(data)):
+            longest, tags = max(
+                ((tag, tags) for tags in (photo, camera, place) for tag in tags),
+                key=lambda one: _length(one[1][one[0]]),
+            )
+            del tags[longest]
+        return data
     except Exception:  # a tag may hold anything, and no photo is lost for it
         return b""
-    return data if len(data) <= _MOST else b""
+
+
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, bytes | str | tuple) else 1
+
+
+def _packed(photo: dict[int, Any], camera: dict[int, Any], place: dict[int, Any]) -> bytes:
+    made = Image.Exif()
+    for tag, value in (photo | {_IFD.Exif: camera, _IFD.GPSInfo: place}).items():
+        if value != {}:
+            made[tag] = value
+    return made.tobytes() if {*made} else b""
 
 
 def of(image: Image.Image) -> bytes | None:

@@ -19,6 +19,7 @@ from impasto.configs.errors import RequestError
 from impasto.models import metadata
 from impasto.models.files import aside
 
+_OTHERS = (".heic", ".heif", ".jxl", ".jp2", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2")
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm")
 MAX_PIXELS = 178_956_970  # where Pillow itself refuses: 2 x 89 MP, half a gigabyte of RGB once decoded
 
@@ -92,13 +93,13 @@ def write(picture: Picture, path: Path, quality: int) -> None:
         options["icc_profile"] = _srgb_profile()
     image = Image.fromarray(picture.rgb)
     if picture.exif:  # libtiff, which compresses TIFF files, writes no IFD of details
-        options["exif"] = metadata.carried(picture.exif, *image.size, picture.had_profile, details=kind != "TIFF")
+        most = metadata.IN_JPEG if kind == "JPEG" else None
+        options["exif"] = metadata.carried(picture.exif, *image.size, picture.had_profile, kind != "TIFF", most)
     if picture.alpha is not None:
-        alpha = Image.fromarray(picture.alpha)
         if kind == "JPEG":
-            image = Image.composite(image, Image.new("RGB", image.size, "white"), alpha)
+            _lay_over_white(image, picture.alpha)
         else:
-            image.putalpha(alpha)
+            image.putalpha(Image.fromarray(picture.alpha))
     encoded = io.BytesIO()  # Pillow itself takes a file for whole of which a full disk took only the beginning
     try:
         image.save(encoded, kind, **options)
@@ -108,6 +109,13 @@ def write(picture: Picture, path: Path, quality: int) -> None:
     except (OSError, ValueError) as error:  # ValueError: WebP's 16383 px
         reason = str(getattr(error, "strerror", None) or error).lower()
         raise RequestError(f"{path} cannot be written as {image.width}x{image.height} {kind}: {reason}") from error
+
+
+def _lay_over_white(image: Image.Image, alpha: NDArray[np.uint8]) -> None:
+    rows = max(1, _STRIP // image.width)
+    for top in range(0, image.height, rows):
+        clear = Image.fromarray(255 - alpha[top : top + rows])
+        image.paste("white", (0, top, image.width, top + clear.height), clear)
 
 
 def check_writable(path: Path) -> None:
@@ -139,12 +147,21 @@ def find_pictures(folder: Path) -> list[Path]:
 
     Follows links, visits each folder once, and leaves out hidden files and folders, and what is no plain file.
     """
+    return look_for_pictures(folder)[0]
+
+
+def look_for_pictures(folder: Path) -> tuple[list[Path], list[str]]:
+    """The same, and a sentence on each picture or folder under it that cannot be read, as far as its name tells."""
     try:
         next(folder.iterdir(), None)
     except OSError as error:
         raise RequestError(f"{folder} is no folder that can be listed: {(error.strerror or '').lower()}") from error
-    found, visited = [], set()
-    for root, folders, files in os.walk(folder, followlinks=True):
+    found, unread, visited = [], list[str](), set()
+
+    def refused(error: OSError) -> None:
+        unread.append(f"{error.filename} is no folder that can be listed: {(error.strerror or '').lower()}")
+
+    for root, folders, files in os.walk(folder, onerror=refused, followlinks=True):
         here = Path(root)
         real = here.resolve()
         if real in visited:  # a link back up
@@ -153,9 +170,14 @@ def find_pictures(folder: Path) -> list[Path]:
         visited.add(real)
         # Real folders first, so that a link beside its target does not claim the target's pictures.
         folders[:] = sorted((f for f in folders if f[0] != "."), key=lambda f: ((here / f).is_symlink(), f))
-        shown = [here / file for file in files if file[0] != "."]
-        found += [path for path in shown if path.suffix.lower() in SUFFIXES and path.is_file()]
-    return sorted(found)
+        for path in sorted(here / file for file in files if file[0] != "."):
+            if path.suffix.lower() in SUFFIXES and path.is_file():
+                found.append(path)
+            elif path.suffix.lower() in SUFFIXES and path.is_symlink():
+                unread.append(f"{path} is a link to nothing")
+            elif path.suffix.lower() in _OTHERS:
+                unread.append(f"{path} is of a kind that we do not read; make a JPEG of it")
+    return sorted(found), unread
 
 
 def _read(file: BinaryIO, name: str, short_side: int | None) -> Picture:

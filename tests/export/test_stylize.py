@@ -89,6 +89,34 @@ def test_a_folder_keeps_its_tree_and_survives_bad_photos(
     assert str(source / "deep" / "torn.jpg") in lines[1] and str(source / "text.jpg") in lines[2]
 
 
+def test_a_folder_lists_what_it_cannot_read_by_its_name(
+    inverter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = save(tmp_path / "in" / "a.png", noise(9, 9)).parent
+    (source / "gone.jpg").symlink_to(tmp_path / "nothing.jpg")
+    (source / "IMG_1.HEIC").write_bytes(b"of a phone")
+    (source / "notes.txt").write_text("no photo")
+    ask(inverter, source, tmp_path / "out")
+    out, err = capsys.readouterr()
+    assert out.startswith("1 photo written")
+    assert err.splitlines() == [
+        "2 photos of 3 skipped:",
+        f"  {source / 'IMG_1.HEIC'} is of a kind that we do not read; make a JPEG of it",
+        f"  {source / 'gone.jpg'} is a link to nothing",
+    ]
+    (source / "a.png").unlink()
+    with pytest.raises(RequestError, match=r"holds no pictures .* but 2 that cannot be read: .*IMG_1\.HEIC"):
+        ask(inverter, source, tmp_path / "out")
+
+
+def test_names_that_some_disks_take_for_one(inverter: Path, tmp_path: Path) -> None:
+    source, output = tmp_path / "in", tmp_path / "out"
+    save(source / "A.JPG", noise(9, 9))
+    save(source / "a.png", noise(20, 30))
+    ask(inverter, source, output, "format=jpg")
+    assert sorted(path.name for path in output.iterdir()) == ["A.JPG", "a.png.jpg"]
+
+
 def test_a_folder_goes_on_where_it_stopped(inverter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, output = tmp_path / "in", tmp_path / "out"
     for name in "abc":
@@ -156,6 +184,8 @@ def test_a_folder_of_bad_photos_fails(inverter: Path, tmp_path: Path, capsys: py
         ("nested/n", "above", "would overwrite"),
         ("empty", "out", r"holds no pictures \(\.jpg, "),
         ("in/text.jpg", "out.jpg", "text.jpg is not a picture"),
+        ("x" * 300 + ".jpg", "out.jpg", "input=.* cannot be looked at: file name too long"),
+        ("in/a.jpg", "x" * 300 + ".jpg", "output=.* cannot be looked at: file name too long"),
     ],
 )
 def test_wrong_requests_get_one_sentence_and_change_nothing(

@@ -97,6 +97,22 @@ def test_tiff_is_read_whole_and_written_without_details(tmp_path: Path) -> None:
             assert image.size == (20, 30) and np.asarray(image).std() == 0
 
 
+def test_where_all_is_too_much_for_a_jpeg_the_longest_is_left_out(tmp_path: Path) -> None:
+    made = Image.Exif()
+    made[TAGS.Make], made[TAGS.ImageDescription] = "Phone", "x" * 30_000
+    made[IFD.Exif] = CAMERA | {TAGS.UserComment: b"x" * 40_000}
+    made[IFD.GPSInfo] = PLACE
+    picture = Picture(np.zeros((20, 30, 3), np.uint8), exif=made.tobytes())
+    for suffix, whole in ((".jpg", False), (".png", True)):
+        write(picture, tmp_path / f"made{suffix}", 95)
+        with Image.open(tmp_path / f"made{suffix}") as image:
+            found = image.getexif()
+        camera = found.get_ifd(IFD.Exif)
+        assert found[TAGS.Make] == "Phone" and len(found[TAGS.ImageDescription]) == 30_000
+        assert camera[TAGS.ExposureTime] == 1 / 125 and found.get_ifd(IFD.GPSInfo) == PLACE
+        assert (TAGS.UserComment in camera) == whole
+
+
 def broken(tag: int, value: object) -> bytes:
     made = Image.Exif()
     made[tag] = value

@@ -43,6 +43,16 @@ def test_jpeg_is_laid_over_white_in_full_colour_resolution(tmp_path: Path) -> No
     assert (read(path).rgb > 250).all()
 
 
+def test_what_is_half_clear_is_half_white(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "_STRIP", 5 * 32)  # five rows, and a rest
+    alpha = np.tile(np.arange(32, dtype=np.uint8)[:, None] * 8, (1, 32))
+    grey = np.full((32, 32, 3), 40, np.uint8)
+    write(Picture(grey, alpha), tmp_path / "a.jpg", 100)
+    expected = 40 * (alpha / 255) + 255 * (1 - alpha / 255)
+    assert np.abs(read(tmp_path / "a.jpg").rgb - expected[..., None]).max() < 3
+    assert (grey == 40).all()
+
+
 def test_writing_again_gives_the_same_bytes(tmp_path: Path) -> None:
     names = [tmp_path / name for name in ("a.png", "b.png")]
     for name in names:
