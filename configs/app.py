@@ -2,12 +2,15 @@
 
 import copy
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import hydra
@@ -64,16 +67,33 @@ def run(verb: str, task: Callable[[Any], None], swept: Callable[[Path], None] | 
     Ends the process with one sentence on stderr where that fails: exit code 2 for a wrong request, 1 otherwise.
     """
     try:
-        command = overrides.read(sys.argv[1:])
-        if command.options.shell_completion:
-            _register(verb)
-            _call_hydra(verb, lambda config: None, sys.argv[1:])
-        else:
-            _launch(verb, task, _plan(verb, command), swept or (lambda folder: None))
+        with _terminable():
+            command = overrides.read(sys.argv[1:])
+            if command.options.shell_completion:
+                _register(verb)
+                _call_hydra(verb, lambda config: None, sys.argv[1:])
+            else:
+                _launch(verb, task, _plan(verb, command), swept or (lambda folder: None))
     except (Exception, KeyboardInterrupt) as error:
         if _wants_traceback():
             raise
         sys.exit(_say(verb, error))
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends the command as Ctrl-C does, so that what is written aside is removed; a task may differ."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    mine = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    before = signal.signal(signal.SIGTERM, stop) if mine else None
+    try:
+        yield
+    finally:
+        if mine:
+            signal.signal(signal.SIGTERM, before)
 
 
 def compose(verb: str, lines: Sequence[str] = ()) -> Any:

@@ -129,6 +129,7 @@ def _start(photos: PhotoSet, config: CheckConfig) -> None:
     global _photos, _config
     _photos, _config = photos, config
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that shows the bar
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _examine_all(names: Sequence[str]) -> list[Finding]:

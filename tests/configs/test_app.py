@@ -1,6 +1,7 @@
 """Commands end to end: what reaches the task, what an error says, what stays behind."""
 
 import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,20 @@ def test_a_task_that_fails(start: Start, tmp_path: Path, error: BaseException, c
     outcome = start("model=x", "input=x", "output=x", verb="stylize", task=fail(error))
     assert outcome.sentence(code, "stylize") == sentence
     assert files(tmp_path) == []
+
+
+def test_sigterm_ends_a_task_as_ctrl_c_does(start: Start) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    ended: list[bool] = []
+
+    def task(config: Any) -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            ended.append(True)
+
+    assert start("model=x", "input=x", "output=x", verb="stylize", task=task).sentence(130, "stylize") == "interrupted"
+    assert ended and signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_folder_that_cannot_be_made(start: Start, tmp_path: Path) -> None:
