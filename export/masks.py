@@ -1,6 +1,9 @@
 """Masks: grey pictures that say where a photo is painted."""
 
-from functools import cached_property
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,18 @@ from numpy.typing import NDArray
 from impasto.configs.errors import RequestError
 from impasto.models.colors import grey
 from impasto.models.pictures import find_pictures, read
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A mask [height, width], packed: plain, that of a large photo would take a byte a pixel while it is painted."""
+
+    shape: tuple[int, int]
+    packed: bytes
+
+    def over(self, shape: tuple[int, int]) -> NDArray[np.uint8]:
+        """Its bytes, stretched to a size (height, width)."""
+        return stretched(np.frombuffer(zlib.decompress(self.packed), np.uint8).reshape(self.shape), shape)
 
 
 class Masks:
@@ -23,10 +38,10 @@ class Masks:
             raise RequestError(f"mask={path} does not exist; name a grey picture, or a folder of them")
         self._only = None if path.is_dir() else self._read(path)
 
-    def of(self, name: Path, shape: tuple[int, int]) -> NDArray[np.uint8]:
-        """The mask [H, W] of a photo of that name and size (height, width), 255 where it is painted.
+    def of(self, name: Path, shape: tuple[int, int]) -> Callable[[], NDArray[np.uint8]]:
+        """What gives the mask [H, W] of a photo of that name and size (height, width), 255 where it is painted.
 
-        One of another size is stretched over the photo; RequestError for one of another shape.
+        One of another size is stretched over the photo; RequestError for one of another shape, at once.
         """
         path, mask = self.path, self._only
         if mask is None:
@@ -37,7 +52,7 @@ class Masks:
             raise RequestError(
                 f"mask {path} is {width}x{height}, but {name} is {wide}x{high}; give one of the same shape"
             )
-        return stretched(mask, shape)
+        return partial(mask.over, shape)
 
     def _named(self, name: Path) -> Path:
         """a.jpg's mask is a.jpg, or else the one picture a.* (a.png)."""
@@ -57,12 +72,12 @@ class Masks:
             names.setdefault(mask.relative_to(self.path).with_suffix(""), []).append(mask)
         return names
 
-    def _read(self, path: Path) -> NDArray[np.uint8]:
+    def _read(self, path: Path) -> Mask:
         picture = read(path)
         mask = grey(picture.rgb)
         if picture.alpha is not None:  # a subject cut out: nothing is painted where nothing is left
             mask = ((mask.astype(np.uint16) * picture.alpha + 127) // 255).astype(np.uint8)
-        return 255 - mask if self.invert else mask
+        return Mask(mask.shape, zlib.compress((255 - mask if self.invert else mask).data, 1))
 
 
 def stretched(mask: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:

@@ -1,5 +1,6 @@
 """A loaded model and what is asked of it: from one picture to another."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -24,14 +25,17 @@ class Painter:
         )
 
     def __call__(
-        self, photo: Picture, mask: NDArray[np.uint8] | None = None, tell: Tell = lambda done: None
+        self, photo: Picture, mask: Callable[[], NDArray[np.uint8]] | None = None, tell: Tell = lambda done: None
     ) -> Picture:
-        """The painted picture: as large, the photo's alpha and metadata; a mask [H, W] is 255 where it is painted."""
+        """The painted picture: as large, the photo's alpha and metadata.
+
+        A mask [H, W] is 255 where it is painted; it is asked for when that is done, since memory is short until then.
+        """
         rgb = self._stylized(photo, tell)
         if self.config.keep_colors:
-            rgb = colors.keep_colors(rgb, photo.rgb)
+            rgb = colors.keep_colors(rgb, photo.rgb, out=rgb)
         if mask is not None:
-            rgb = colors.blend(rgb, photo.rgb, mask)
+            rgb = colors.blend(rgb, photo.rgb, mask(), out=rgb)
         return replace(photo, rgb=rgb)
 
     def _stylized(self, photo: Picture, tell: Tell) -> NDArray[np.uint8]:
@@ -44,4 +48,4 @@ class Painter:
         if strength == 1:
             return rgb
         part = np.broadcast_to(np.uint8(round(255 * strength)), rgb.shape[:2])
-        return colors.blend(rgb, photo.rgb, part)
+        return colors.blend(rgb, photo.rgb, part, out=rgb)

@@ -23,21 +23,29 @@ def grey(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return made
 
 
-def keep_colors(painted: NDArray[np.uint8], photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def keep_colors(
+    painted: NDArray[np.uint8], photo: NDArray[np.uint8], out: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
     """The luminance of `painted` with the colours of `photo`, both [H, W, 3] (Gatys et al. 2016b, luminance-only).
 
-    In YIQ the photo's I and Q with the other's Y: the same difference of Y added to red, green and blue.
+    In YIQ the photo's I and Q with the other's Y: the same difference of Y added to red, green and blue. `out` takes
+    the result, and may be `painted`.
     """
-    mixed = np.empty_like(photo)
+    mixed = np.empty_like(photo) if out is None else out
     for rows in _bands(photo):
         change = luminance(painted[rows]) - luminance(photo[rows])
         mixed[rows] = np.rint(np.clip(photo[rows] + change[..., None], 0, 255))
     return mixed
 
 
-def blend(painted: NDArray[np.uint8], photo: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """`painted` [H, W, 3] where the mask [H, W] is 255, `photo` where it is 0, between them a mix."""
-    mixed = np.empty_like(photo)
+def blend(
+    painted: NDArray[np.uint8],
+    photo: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
+    out: NDArray[np.uint8] | None = None,
+) -> NDArray[np.uint8]:
+    """`painted` [H, W, 3] where the mask [H, W] is 255, `photo` where it is 0, between them a mix; `out` as above."""
+    mixed = np.empty_like(photo) if out is None else out
     for rows in _bands(photo):
         part = mask[rows, :, None].astype(np.uint16)
         mixed[rows] = (painted[rows] * part + photo[rows] * (255 - part) + 127) // 255  # at most 65,152

@@ -34,5 +34,10 @@ def test_a_large_picture_is_mixed_in_bands(monkeypatch: pytest.MonkeyPatch) -> N
     whole = colors.keep_colors(painted, photo), colors.blend(painted, photo, mask), colors.grey(photo)
     monkeypatch.setattr(colors, "_BAND", 30)
     bands = colors.keep_colors(painted, photo), colors.blend(painted, photo, mask), colors.grey(photo)
+    places = painted.copy(), painted.copy()
+    assert colors.keep_colors(places[0], photo, out=places[0]) is places[0]
+    assert colors.blend(places[1], photo, mask, out=places[1]) is places[1]
+    for one, other in zip(whole, places, strict=False):
+        np.testing.assert_array_equal(one, other)
     for one, other in zip(whole, bands, strict=True):
         np.testing.assert_array_equal(one, other)
