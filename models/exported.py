@@ -113,10 +113,9 @@ def failure(error: Exception, height: int, width: int) -> RequestError:
 
 def card(session: onnxruntime.InferenceSession) -> dict[str, Any]:
     """The card that impasto-export copied into a file, with style and loss; empty for a file that has none."""
-    text = session.get_modelmeta().custom_metadata_map.get(CARD, "{}")
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = json.loads(session.get_modelmeta().custom_metadata_map.get(CARD, "{}"))
+    except (ValueError, RecursionError):  # as UnicodeDecodeError is one
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -110,3 +110,6 @@ def test_a_card_is_what_the_exporter_wrote(inverter: Path, tmp_path: Path) -> No
         path = model(tmp_path / f"{number}.onnx", card=text)
         assert exported.card(exported.load(path, 1)) == expected
     assert exported.card(exported.load(inverter, 1)) == {}
+    torn = tmp_path / "torn.onnx"
+    torn.write_bytes(model(tmp_path / "words.onnx", card="no JSON").read_bytes().replace(b"no JSON", b"no \xffSON"))
+    assert exported.card(exported.load(torn, 1)) == {}
