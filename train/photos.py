@@ -29,7 +29,9 @@ MAX_BYTES = 1 << 28  # of one photo in a zip, so that a zip bomb cannot fill the
 class PhotoSet:
     """The photos below a folder or in a zip, by name; pictures are recognised by their suffix.
 
-    `stamp` is another one where any file of `root` was changed, and `numbers` counts all of its photos.
+    `stamp` is another one where any file of `root` was changed, or replaced by one of the same size and date, and where
+    a folder was moved; `sha256`, of names and sizes alone, is the same wherever the photos are. `numbers` counts all of
+    `root`'s photos.
     """
 
     def __init__(self, root: Path, key: str, skip: str | None = None) -> None:
@@ -39,7 +41,8 @@ class PhotoSet:
             self.names = [str(path.relative_to(root)) for path in pictures.find_pictures(root)]
             files = {name: (root / name).stat() for name in self.names}
             sizes = {name: file.st_size for name, file in files.items()}
-            versions = [(name, file.st_size, file.st_mtime_ns) for name, file in files.items()]
+            place = str(root.resolve())  # for file systems that make up the rest
+            versions: list[object] = [place, *((name, *_version(file)) for name, file in files.items())]
         elif root.is_file() and zipfile.is_zipfile(root):
             entries = {entry.filename: entry for entry in self._zip().infolist() if _is_photo(entry.filename)}
             self.names = sorted(entries)
@@ -147,6 +150,11 @@ def to_pixels(batch: Tensor, device: torch.device) -> Tensor:
 
 def _sha256(listed: Sequence[object]) -> str:
     return hashlib.sha256(repr(listed).encode(errors="surrogateescape")).hexdigest()
+
+
+def _version(file: os.stat_result) -> tuple[int, ...]:
+    # Another photo's file can have the same size and date (cp -p, tar), but not the same inode and time of change.
+    return file.st_size, file.st_mtime_ns, file.st_ctime_ns, file.st_ino
 
 
 def _is_photo(name: str) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from safetensors.torch import load_file
 
 from impasto.train import kept
@@ -117,6 +118,20 @@ def test_a_changed_photo_is_another_set(photo_folder: Path, tmp_path: Path) -> N
     some = PhotoSet(root, "data.root", str(tmp_path / "skip.txt"))
     assert some.stamp == PhotoSet(root, "data.root").stamp  # what is left out changes no photo
     assert some.numbers["photo_4.jpg"] == 4
+
+
+def test_other_photos_of_the_same_names_sizes_and_dates_are_another_set(tmp_path: Path) -> None:
+    """As BMP and PPM files have, unpacked by tar or copied by cp -p; also where they replace the first."""
+    for name, level in (("black", 0), ("white", 255)):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            Image.new("RGB", (48, SIDE), (level, level, level)).save(tmp_path / name / f"{number}.bmp")
+            os.utime(tmp_path / name / f"{number}.bmp", (1, 1))
+    assert PhotoSet(tmp_path / "black", "data.root").sha256 == PhotoSet(tmp_path / "white", "data.root").sha256
+    assert {int(crop.max()) for crop in all_crops(tmp_path / "black", tmp_path / "cache", 8)} == {0}
+    assert {int(crop.min()) for crop in all_crops(tmp_path / "white", tmp_path / "cache", 8)} == {255}
+    shutil.copytree(tmp_path / "white", tmp_path / "black", dirs_exist_ok=True)  # into the very files, and their dates
+    assert {int(crop.min()) for crop in all_crops(tmp_path / "black", tmp_path / "cache", 8)} == {255}
 
 
 def test_unreadable_photos_are_still_listed(photo_folder: Path, tmp_path: Path) -> None:
