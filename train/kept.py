@@ -1,14 +1,14 @@
-"""Photos kept decoded for later epochs and later runs, in a memory-mapped file that any number of processes share.
+"""Photos kept decoded for later epochs and later runs, in a file that any number of processes share.
 
 A file is of one photo set at one short side, and each photo has a place of its own in it. So nothing is allocated, and
 nothing locked to write: whoever keeps a photo writes the same bytes to the same place. A photo is good if the checksum
 beside it is right; what a kill or a power cut left half written is decoded and written again. The places are as large
 as the largest photo may be, which costs nothing, for what was never written of a sparse file takes no room on the disk.
+The file is read, not mapped: where its disk fails, or a tmpfs is full, a mapping's reader is killed by SIGBUS.
 """
 
 import errno
 import hashlib
-import mmap
 import os
 import shutil
 import struct
@@ -32,6 +32,7 @@ SUFFIX = ".photos"
 LONGEST = 2  # times the short side: what is longer is not kept
 _FORMAT = "impasto photos 1"
 _HEAD = 4096  # bytes before the first place: which photos these are
+_BLOCK = 4096  # bytes: a place has blocks of the disk of its own
 _PLACE = struct.Struct("<4sIII")  # mark, height, width, checksum; the pixels follow
 _MARK = b"kept"
 _FREE = 1 << 30  # bytes of the disk that are left to others
@@ -51,7 +52,7 @@ class Kept:
         self.folder = folder
         self.gigabytes = gigabytes
         self.room = 3 * LONGEST * short_side**2
-        self.place = -(-(_PLACE.size + self.room) // mmap.PAGESIZE) * mmap.PAGESIZE
+        self.place = -(-(_PLACE.size + self.room) // _BLOCK) * _BLOCK
         self.size = _HEAD + count * self.place
         made_by = (PIL.__version__, torch.__version__)  # who decoded and resized
         key = hashlib.sha256(repr((_FORMAT, made_by, stamp, count, short_side)).encode()).hexdigest()
@@ -62,11 +63,10 @@ class Kept:
         # Why nothing more is written, for all workers: 0, _BOUND, or the number of a system's error.
         self._stopped = torch.zeros(1, dtype=torch.int32).share_memory_()
         self._file: int | None = None
-        self._map: mmap.mmap | None = None
         self._open()
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_file": None, "_map": None}
+        return vars(self) | {"_file": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -77,15 +77,19 @@ class Kept:
             os.close(self._file)  # type: ignore[arg-type]
 
     def read(self, number: int) -> NDArray[np.uint8] | None:
-        """A kept photo [H, W, 3], which must not be written to; None if it is not there, or damaged."""
-        if self._map is None:
+        """A kept photo [H, W, 3]; None if it is not there, damaged, or cannot be read."""
+        if self._file is None:
             return None
         at = _HEAD + number * self.place
-        mark, height, width, checksum = _PLACE.unpack_from(self._map, at)
-        if mark != _MARK or not 0 < 3 * height * width <= self.room:
-            return None
-        flat = np.frombuffer(self._map, np.uint8, 3 * height * width, at + _PLACE.size)
-        return flat.reshape(height, width, 3) if _checksum(height, width, flat) == checksum else None
+        with suppress(OSError, struct.error):  # the latter where the file was cut short
+            mark, height, width, checksum = _PLACE.unpack(os.pread(self._file, _PLACE.size, at))
+            if mark != _MARK or not 0 < 3 * height * width <= self.room:
+                return None
+            photo = np.empty((height, width, 3), np.uint8)
+            whole = os.preadv(self._file, [photo.data], at + _PLACE.size) == photo.nbytes
+            if whole and _checksum(height, width, photo) == checksum:
+                return photo
+        return None
 
     def write(self, number: int, photo: NDArray[np.uint8]) -> None:
         """Keep a photo [H, W, 3], if there is room."""
@@ -129,7 +133,6 @@ class Kept:
             if not tag.exists():
                 tag.write_text(_TAG)
             self._file = self._locked()
-            self._map = mmap.mmap(self._file, self.size)
         except (OSError, ValueError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             self._news.append(self._unusable(reason.lower()))

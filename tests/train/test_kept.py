@@ -177,6 +177,28 @@ def test_a_foreign_file_in_its_place_is_made_again(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.read(0), photo(0))
 
 
+def read_ten(made: Kept) -> None:
+    sys.exit(sum(made.read(number) is not None for number in range(10)))
+
+
+def test_what_the_disk_fails_to_give_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process that a mapping would get killed, as where a tmpfs is full: here the file is cut short under it."""
+    made = cache(tmp_path)
+    for number in range(10):
+        made.write(number, photo(number))
+    os.truncate(made.path, 4096 + 3 * made.place + 1000)
+    reader = multiprocessing.get_context("fork").Process(target=read_ten, args=(made,))
+    reader.start()
+    reader.join()
+    assert reader.exitcode == 3
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "preadv", fail)
+    assert made.read(0) is None
+
+
 def write_on(folder: Path, large: NDArray[np.uint8], begun: Event) -> None:
     made = Kept(folder, 1, "set", 50, 256)
     begun.set()
