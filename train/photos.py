@@ -24,6 +24,8 @@ from impasto.models.pictures import SUFFIXES, UnreadablePicture
 from impasto.train import skiplist
 
 MAX_BYTES = 1 << 28  # of one photo in a zip, so that a zip bomb cannot fill the memory
+# What zipfile raises over a damaged file: RuntimeError where it takes it for encrypted, or of a kind that it knows not.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, LZMAError, OSError, RuntimeError, EOFError, ValueError, OverflowError)
 
 
 class PhotoSet:
@@ -43,7 +45,7 @@ class PhotoSet:
             sizes = {name: file.st_size for name, file in files.items()}
             place = str(root.resolve())  # for file systems that make up the rest
             versions: list[object] = [place, *((name, *_version(file)) for name, file in files.items())]
-        elif root.is_file() and zipfile.is_zipfile(root):
+        elif root.is_file() and _is_zip(root):
             entries = {entry.filename: entry for entry in self._zip().infolist() if _is_photo(entry.filename)}
             self.names = sorted(entries)
             sizes = {name: entry.file_size for name, entry in entries.items()}
@@ -95,7 +97,7 @@ class PhotoSet:
         try:
             with self._zip().open(name) as file:
                 data = file.read(MAX_BYTES + 1)
-        except (zipfile.BadZipFile, zlib.error, LZMAError, OSError, RuntimeError, EOFError, ValueError) as error:
+        except _DAMAGED as error:
             raise UnreadablePicture(f"{self.root}/{name} cannot be unpacked: {error}") from error
         if len(data) > MAX_BYTES:
             raise UnreadablePicture(f"{self.root}/{name} is over {MAX_BYTES >> 20} MiB")
@@ -107,7 +109,7 @@ class PhotoSet:
         if process not in self._zips:
             try:
                 self._zips = {process: zipfile.ZipFile(self.root)}
-            except (zipfile.BadZipFile, OSError) as error:
+            except _DAMAGED as error:
                 raise RequestError(f"{self.root} is a damaged zip file ({error}); make it again") from error
         return self._zips[process]
 
@@ -155,6 +157,14 @@ def _sha256(listed: Sequence[object]) -> str:
 def _version(file: os.stat_result) -> tuple[int, ...]:
     # Another photo's file can have the same size and date (cp -p, tar), but not the same inode and time of change.
     return file.st_size, file.st_mtime_ns, file.st_ctime_ns, file.st_ino
+
+
+def _is_zip(path: Path) -> bool:
+    """Whether it is a zip, damaged ones included."""
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:
+        return True
 
 
 def _is_photo(name: str) -> bool:

@@ -1,5 +1,6 @@
 import io
 import pickle
+import struct
 import zipfile
 from itertools import islice
 from pathlib import Path
@@ -204,6 +205,27 @@ def test_a_rotten_entry_of_a_zip_is_a_bad_photo(folder: Path, tmp_path: Path, me
     with pytest.raises(UnreadablePicture, match=r"rotten\.jpg cannot be unpacked"):
         photo_set.read("rotten.jpg", 32)
     assert photo_set.read("good.jpg", 32).shape[2] == 3
+
+
+@pytest.mark.parametrize("damage", ["a version", "a name", "a disk", "a size"])
+def test_a_damaged_zip_is_one_sentence(folder: Path, tmp_path: Path, damage: str) -> None:
+    packed = tmp_path / "photos.zip"
+    with zipfile.ZipFile(packed, "w") as file:
+        file.write(folder / "a.jpg", "Größe.jpg")
+    data = bytearray(packed.read_bytes())
+    directory, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
+    if damage == "a version":  # that is needed to read it
+        data[directory + 6] = 99
+    elif damage == "a name":
+        data[data.index("ö".encode(), directory)] = 0xFF
+    elif damage == "a disk":  # the second of three, by what large zips have before their end
+        data[end:end] = struct.pack("<4sIQI", b"PK\x06\x07", 1, 0, 3)
+    else:  # of the directory
+        data[end + 12] ^= 0xFF
+    packed.write_bytes(data)
+    with pytest.raises(RequestError, match=r"photos\.zip is a damaged zip file \(.+\); make it again") as error:
+        PhotoSet(packed, "data.root")
+    assert "\n" not in str(error.value)
 
 
 def test_a_zip_bomb_is_a_bad_photo(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
