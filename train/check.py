@@ -54,6 +54,7 @@ def task(config: CheckConfig) -> None:
 def _show(report: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console(highlight=False)
     table = Table(title=f"{report['photos']} photos, {report['bytes'] / 1e6:.1f} MB")
@@ -62,8 +63,9 @@ def _show(report: dict[str, Any]) -> None:
     for kind, count in report["counts"].items():
         name, reason = next(iter(report["odd"].get(kind, {}).items()), ("", ""))
         example = f"{name}: {reason}" if reason and reason != kind else name
+        shown = Text(example.encode(errors="backslashreplace").decode())  # a name may hold markup
         left_out = "yes" if kind in report["skip"]["kinds"] else "no"
-        table.add_row(kind, str(count), f"{count / report['photos']:.1%}", left_out if count else "", example)
+        table.add_row(kind, str(count), f"{count / report['photos']:.1%}", left_out if count else "", shown)
     console.print(table)
     for side in ("short_side", "long_side", "megapixels"):
         console.print(f"{side.replace('_', ' ')}: " + ", ".join(f"{q} {value:g}" for q, value in report[side].items()))

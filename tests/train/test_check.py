@@ -126,6 +126,21 @@ def test_wrong_lists_are_one_sentence(tmp_path: Path) -> None:
         PhotoSet(tmp_path, "data.root", str(tmp_path / "nowhere.txt"))
 
 
+def test_names_in_the_table_may_be_of_any_kind(
+    tmp_path: Path, impasto: Impasto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")  # as where LANG=en_GB.UTF-8
+    (tmp_path / "a[").mkdir()
+    (tmp_path / "a[" / "b].jpg").write_text("not a photo")
+    Image.new("RGB", (80, 60), (9, 90, 200)).save(tmp_path / "[red]x.png")
+    photo(11).convert("L").save(tmp_path / ":smile:.png")
+    Image.new("CMYK", (80, 60)).save(tmp_path / "y\udcff.jpg")
+    done = impasto("check", f"data.root={tmp_path}", "data.size=32", f"output={tmp_path / 'out'}", "processes=2")
+    assert done.returncode == 0, done.stderr
+    for name in ("a[/b].jpg", "[red]x.png", ":smile:.png", r"y\udcff.jpg"):
+        assert name in done.stdout
+
+
 def test_nothing_readable_fails(tmp_path: Path, impasto: Impasto) -> None:
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as file:
         file.writestr("a.jpg", "no photo")
