@@ -30,21 +30,28 @@ class StabilityLoss(nn.Module):
     def forward(self, network: Network, photos: Tensor, stylized: Tensor, random: torch.Generator) -> Tensor:
         """The loss of pictures `stylized` [N, 3, H, W] that `network` made of `photos` [N, 3, H, W], 0..255.
 
-        H and W above `reach` + 2 BORDER.
+        H and W above `reach` + 2 BORDER. `random` is of the CPU, so that nobody waits for a GPU to tell the shift.
         """
-        down, right = torch.randint(0, self.reach + 1, (2,), generator=random, device=random.device).tolist()
+        down, right = torch.randint(0, self.reach + 1, (2,), generator=random).tolist()
         moved = F.pad(photos[..., down:, right:], (0, right, 0, down), mode="replicate")
-        noise = torch.randn(photos.shape, generator=random, device=random.device).to(photos.device)
+        noise = torch.randn(photos.shape, generator=_near(photos.device, random), device=photos.device)
         again = network((moved + NOISE * noise).to(memory_format=torch.channels_last))
         height, width = photos.shape[2] - down, photos.shape[3] - right
         return (_inner(stylized[..., down:, right:]) - _inner(again[..., :height, :width])).square().mean()
 
 
-def draw(seed: int, step: int, device: torch.device) -> torch.Generator:
-    """What a step of a run draws its shift and noise from: the same again where the run is resumed."""
+def draw(seed: int, step: int) -> torch.Generator:
+    """What a step of a run draws its shift and noise from, on the CPU: the same again where the run is resumed."""
     # torch's own seeds are 32 bits long where they are the CPU's: more would be cut off unseen.
     mixed = np.random.SeedSequence((seed, 2, step)).generate_state(1)[0]
-    return torch.Generator(device).manual_seed(int(mixed))
+    return torch.Generator().manual_seed(int(mixed))
+
+
+def _near(device: torch.device, random: torch.Generator) -> torch.Generator:
+    """`random` itself, or, where the device is a GPU, one of its own that `random` seeds."""
+    if device.type != "cuda":
+        return random
+    return torch.Generator(device).manual_seed(int(torch.randint(2**63 - 1, (), generator=random)))
 
 
 @torch.no_grad()

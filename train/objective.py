@@ -58,5 +58,5 @@ class Objective:
         """The stability loss by the shift and noise of a step, which a resumed run draws again; 0 without a weight."""
         if not self.config.trainer.stability_weight:
             return torch.zeros((), device=self.hardware.device)
-        random = stability.draw(self.config.seed, step, self.hardware.device)
+        random = stability.draw(self.config.seed, step)
         return self.stability(network, photos, stylized, random)

@@ -72,12 +72,12 @@ def test_the_loss_is_what_a_shift_and_noise_change(photo: Tensor, monkeypatch: p
 
 def test_each_step_draws_another_shift_and_noise_and_draws_it_again() -> None:
     drawn = {
-        (seed, step): torch.randn(3, generator=stability.draw(seed, step, torch.device("cpu"))).tolist()
+        (seed, step): torch.randn(3, generator=stability.draw(seed, step)).tolist()
         for seed in (0, 1, 2**32 - 1)
         for step in (0, 1, 2, 2**33)
     }
     assert len({tuple(values) for values in drawn.values()}) == len(drawn)
-    again = torch.randn(3, generator=stability.draw(1, 2, torch.device("cpu"))).tolist()
+    again = torch.randn(3, generator=stability.draw(1, 2)).tolist()
     assert again == drawn[1, 2]
 
 
@@ -93,3 +93,34 @@ def test_the_loss_is_drawn_from_its_generator_and_teaches_both_passes(photo: Ten
     whole = loss(network, photo, network(photo), torch.Generator().manual_seed(3))
     (slope,) = torch.autograd.grad(whole, gain)
     assert slope.item() == pytest.approx(2 * whole.item(), rel=1e-4)  # quadratic in a gain of both
+
+
+def test_shift_and_noise_are_the_next_numbers_of_the_generator(photo: Tensor) -> None:
+    shown: list[Tensor] = []
+
+    def look(pixels: Tensor) -> Tensor:
+        shown.append(pixels)
+        return pixels
+
+    StabilityLoss()(look, photo, photo, stability.draw(5, 7))
+    random = stability.draw(5, 7)
+    down, right = torch.randint(0, StabilityLoss().reach + 1, (2,), generator=random).tolist()
+    moved = F.pad(photo[..., down:, right:], (0, right, 0, down), mode="replicate")
+    assert torch.equal(shown[0], moved + NOISE * torch.randn(photo.shape, generator=random))
+
+
+def test_nothing_is_read_from_the_device(photo: Tensor) -> None:
+    far = photo.to("meta")  # whose values nobody can read
+    assert StabilityLoss()(copies, far, far, stability.draw(0, 1)).device == far.device
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_nobody_waits_for_a_gpu(photo: Tensor) -> None:
+    on_gpu = photo.to("cuda")
+    before = torch.cuda.get_sync_debug_mode()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        losses = [StabilityLoss()(blurred, on_gpu, on_gpu, stability.draw(0, step)) for step in (1, 1, 2)]
+    finally:
+        torch.cuda.set_sync_debug_mode(before)
+    assert losses[0].item() == losses[1].item() != losses[2].item()
