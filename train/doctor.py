@@ -1,8 +1,10 @@
 """What a dataset is made of: sizes, kinds of files, and the photos that are of little use to learn on."""
 
 import hashlib
+import multiprocessing
 import os
 import signal
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -130,6 +132,14 @@ def _start(photos: PhotoSet, config: CheckConfig) -> None:
     _photos, _config = photos, config
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that shows the bar
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # A killed parent tells nobody, and the workers hold each other's queue open: they would wait for ever.
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _examine_all(names: Sequence[str]) -> list[Finding]:

@@ -1,5 +1,9 @@
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -139,6 +143,33 @@ def test_names_in_the_table_may_be_of_any_kind(
     assert done.returncode == 0, done.stderr
     for name in ("a[/b].jpg", "[red]x.png", ":smile:.png", r"y\udcff.jpg"):
         assert name in done.stdout
+
+
+def test_workers_end_with_a_command_that_was_killed(rotten: Path) -> None:
+    """While they wait for more photos, or for somebody to take what they found."""
+    script = """
+import multiprocessing, sys, time
+from pathlib import Path
+from impasto.configs import app
+from impasto.train import doctor
+from impasto.train.photos import PhotoSet
+config = app.compose("check", [f"data.root={sys.argv[1]}", "data.size=32", "processes=2"])
+found = doctor.scan(PhotoSet(Path(config.data.root), "data.root"), config)
+next(found)
+print(*(worker.pid for worker in multiprocessing.active_children()), flush=True)
+time.sleep(100)
+"""
+    command = subprocess.Popen([sys.executable, "-c", script, str(rotten)], stdout=subprocess.PIPE, text=True)
+    assert command.stdout is not None
+    workers = [int(pid) for pid in command.stdout.readline().split()]
+    command.kill()
+    try:
+        command.communicate(timeout=30)  # until the workers, too, have let go of the pipe
+    except subprocess.TimeoutExpired:
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        raise
+    assert len(workers) == 2
 
 
 def test_nothing_readable_fails(tmp_path: Path, impasto: Impasto) -> None:
