@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SIDE = 360  # px of the short side at which motion is looked for
+_LEAST = 32  # px of either side: in less, OpenCV 5.0's search reads beyond the picture, and the process dies
 _NOISE = 12.0  # levels between two frames, smoothed, from which on it is no longer the same thing that is seen
 _STILL = 0.25  # px at that size: less is no motion, and to move a picture by a part of a pixel blurs it
 _ASTRAY = 1.0  # px at that size between a pixel and where it comes to, forth and back: more, and it was hidden
@@ -77,7 +78,7 @@ class Steady:
 def _small(photo: Pixels) -> Pixels:
     height, width = photo.shape[:2]
     scale = min(1.0, _SIDE / min(height, width))
-    size = max(16, round(width * scale)), max(16, round(height * scale))
+    size = max(_LEAST, round(width * scale)), max(_LEAST, round(height * scale))
     return np.asarray(cv2.GaussianBlur(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), (0, 0), 1.0), np.uint8)
 
 

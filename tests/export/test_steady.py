@@ -1,5 +1,7 @@
 """Steadying of painted frames: less flicker, and no ghost of what has moved on."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -65,3 +67,15 @@ def test_a_cut_starts_anew() -> None:
     small = other[:50, :50]
     np.testing.assert_array_equal(steady(small, small), small)
     assert Steady(0.5).flicker() == (0, 0)
+
+
+def test_narrow_videos_do_no_harm() -> None:
+    program = """
+import numpy as np
+from impasto.export.steady import Steady
+for shape in (16, 96), (96, 16), (12, 48), (30, 200), (16, 640), (2, 3000), (3000, 2), (1, 1):
+    steady, scene = Steady(0.7), np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    assert all(np.array_equal(steady(scene, scene), scene) for _ in range(3)), shape
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)  # it may crash
+    assert (done.returncode, done.stderr) == (0, "")
