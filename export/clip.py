@@ -26,6 +26,7 @@ _MATRICES = {1: Colorspace.ITU709, 4: Colorspace.FCC, 5: Colorspace.ITU601, 6: C
 _MATRICES |= {7: Colorspace.SMPTE240M, 9: Colorspace.BT2020, 10: Colorspace.BT2020}  # by ISO/IEC 23091-2
 _OWN = ("encoder", "major_brand", "minor_version", "compatible_brands", "handler_name", "vendor_id")  # of the old file
 _MISSING = 0.5  # seconds that a container may promise and not hold
+_FROM_ZERO = ("matroska,webm",)  # FFmpeg, which writes most of them, counts their duration from 0, not from their start
 _BACK = 1  # second by which times must go back to begin anew: less is disorder
 _CAMERA = 0  # the first one
 _MILLISECONDS = Fraction(1, 1000)
@@ -50,30 +51,35 @@ class Frame:
 
 
 class Timeline:
-    """Brings a file whose times begin anew, as recordings put end to end do, onto one line."""
+    """Brings a file whose times begin anew, as recordings put end to end do, onto one line that begins at 0.
 
-    def __init__(self) -> None:
-        self._starts = [Fraction(0)]  # of each part, in seconds
+    Times before 0 stay: there, encoders of sound put what players leave out.
+    """
+
+    def __init__(self, start: Fraction) -> None:
+        self._starts = [-max(Fraction(0), start)]  # what is added to each part, in seconds
         self._parts: dict[int, int] = {}  # which of them a stream is in: streams change one after the other
         self._last: dict[int, Fraction] = {}
         self._reached = Fraction(0)
 
     def place(self, packet: Any) -> None:
         """Move a packet's times to where they belong."""
-        if packet.dts is None:
+        stamp = packet.pts if packet.dts is None else packet.dts  # Matroska tells no dts of what comes first
+        if stamp is None:
             return
         stream, base = packet.stream.index, packet.time_base
-        part, time = self._parts.get(stream, 0), packet.dts * base
+        part, time = self._parts.get(stream, 0), stamp * base
         if time < self._last.get(stream, time) - _BACK:
             part = self._parts[stream] = part + 1
             if part == len(self._starts):
                 self._starts.append(self._reached - time)
         self._last[stream] = time
         shift = round(self._starts[part] / base)
-        packet.dts += shift
+        if packet.dts is not None:
+            packet.dts += shift
         if packet.pts is not None:
             packet.pts += shift
-        self._reached = max(self._reached, (packet.dts + (packet.duration or 0)) * base)
+        self._reached = max(self._reached, (stamp + shift + (packet.duration or 0)) * base)
 
 
 class Clip:
@@ -132,7 +138,8 @@ class Clip:
 
     def _read(self) -> Iterator[Any]:
         """Packets of sound, and frames as they are stored."""
-        timeline = Timeline()
+        start = Fraction(self.container.start_time or 0, av.time_base)
+        timeline = Timeline(start)
         try:
             for packet in self.container.demux(self.stream, *self.sounds):
                 timeline.place(packet)
@@ -149,9 +156,11 @@ class Clip:
         if self._damaged:  # the decoder filled in what is missing
             self.broken = f"is damaged in {self._damaged} frame{'' if self._damaged == 1 else 's'}"
         promised = (self.container.duration or 0) / av.time_base
-        start = (self.container.start_time or 0) / av.time_base
-        if promised and self._ended - start < promised - _MISSING:
-            self.broken = f"breaks off after {self._ended - start:.1f} of {promised:.1f} seconds"
+        if self.container.format.name in _FROM_ZERO and 0 < start < promised:
+            promised -= float(start)
+        held = self._ended - min(0.0, float(start))  # what is above 0 the timeline has taken away
+        if promised and held < promised - _MISSING:
+            self.broken = f"breaks off after {held:.1f} of {promised:.1f} seconds"
 
     def _decoded(self, packet: Any) -> list[Any]:
         try:
