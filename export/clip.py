@@ -101,6 +101,7 @@ class Clip:
         self.rate = self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
         self.metadata = {key: text for key, text in self.container.metadata.items() if key not in _OWN}
         self.aspect = self.stream.sample_aspect_ratio
+        self._promised, self._others = self._declared()
         self._parts = self._read()
         self._ahead: list[Any] = []  # what lies before the first frame, and that frame
         while not self._ahead or isinstance(self._ahead[-1], Sound):
@@ -115,8 +116,7 @@ class Clip:
             self.colour["colorspace"], Colorspace.ITU709 if self._first.height >= _HD else Colorspace.ITU601
         )
         self.shape = turned(np.empty((self._first.height, self._first.width)), self.rotation).shape
-        seconds = (self.container.duration or 0) / av.time_base
-        self.frames = self.stream.frames or (round(seconds * self.rate) if seconds else None)
+        self.frames = self.stream.frames or round(self._promised * self.rate) or None
 
     def __enter__(self) -> "Clip":
         return self
@@ -141,7 +141,10 @@ class Clip:
         start = Fraction(self.container.start_time or 0, av.time_base)
         timeline = Timeline(start)
         try:
-            for packet in self.container.demux(self.stream, *self.sounds):
+            for packet in self.container.demux(self.stream, *self.sounds, *self._others):
+                if packet.stream in self._others:
+                    self._reach(packet, start)
+                    continue
                 timeline.place(packet)
                 if packet.stream is self.stream:
                     parts = self._decoded(packet)
@@ -155,12 +158,9 @@ class Clip:
             self.broken = f"is damaged ({reason(error)})"
         if self._damaged:  # the decoder filled in what is missing
             self.broken = f"is damaged in {self._damaged} frame{'' if self._damaged == 1 else 's'}"
-        promised = (self.container.duration or 0) / av.time_base
-        if self.container.format.name in _FROM_ZERO and 0 < start < promised:
-            promised -= float(start)
         held = self._ended - min(0.0, float(start))  # what is above 0 the timeline has taken away
-        if promised and held < promised - _MISSING:
-            self.broken = f"breaks off after {held:.1f} of {promised:.1f} seconds"
+        if held < self._promised - _MISSING:
+            self.broken = f"breaks off after {held:.1f} of {self._promised:.1f} seconds"
 
     def _decoded(self, packet: Any) -> list[Any]:
         try:
@@ -169,9 +169,20 @@ class Clip:
             self.broken = f"is damaged ({reason(error)})"
             return []
 
-    def _reach(self, part: Any) -> None:
+    def _reach(self, part: Any, start: Fraction = Fraction(0)) -> None:
         if part.pts is not None and part.time_base is not None:
-            self._ended = max(self._ended, float((part.pts + (part.duration or 0)) * part.time_base))
+            self._ended = max(self._ended, float((part.pts + (part.duration or 0)) * part.time_base - max(0, start)))
+
+    def _declared(self) -> tuple[float, list[Any]]:
+        """The length in seconds that the file declares, and of which further tracks that is the length, too."""
+        start, length = self.container.start_time or 0, self.container.duration or 0
+        if self.container.format.name in _FROM_ZERO and 0 < start < length:
+            length -= start
+        read: list[Any] = [self.stream, *self.sounds]
+        if all(one.duration for one in read):
+            ends = [((one.start_time or 0) + one.duration) * one.time_base for one in read]
+            return min(length / av.time_base, float(max(ends)) - start / av.time_base), []
+        return length / av.time_base, [one for one in self.container.streams if one not in read]
 
     def _seen(self, frame: Any) -> Pixels:
         first = self._first

@@ -15,10 +15,16 @@ av = pytest.importorskip("av")
 FRAMES = 20  # at 25 a second
 
 
+def film(out: Any, codec: str = "libx264", pixels: str = "yuv420p") -> Any:
+    """A new track of 48x64."""
+    stream = out.add_stream(codec, rate=25)
+    stream.height, stream.width, stream.pix_fmt = 48, 64, pixels
+    stream.codec_context.time_base = Fraction(1, 90000)
+    return stream
+
+
 def encode(out: Any, stream: Any, count: int = FRAMES, start: int = 0) -> None:
     """Frames at 25 a second, from a second on."""
-    stream.height, stream.width = 48, 64
-    stream.codec_context.time_base = Fraction(1, 90000)
     for number in range(count):
         frame = av.VideoFrame.from_ndarray(picture(number % 10), "rgb24")
         frame.pts, frame.time_base = start * 90000 + number * 3600, Fraction(1, 90000)
@@ -51,7 +57,7 @@ def test_a_recording_from_the_middle_of_a_broadcast_begins_at_once(
 ) -> None:
     source, target = tmp_path / f"a.{format}", tmp_path / f"b{suffix}"
     with av.open(str(source), "w") as out:
-        stream, track = out.add_stream("libx264", rate=25), out.add_stream("aac", rate=48000)
+        stream, track = film(out), out.add_stream("aac", rate=48000)
         encode(out, stream, start=18000)
         hum(out, track, start=18000)
     with av.open(str(source)) as file:
@@ -66,10 +72,45 @@ def test_a_recording_from_the_middle_of_a_broadcast_begins_at_once(
 
 def test_how_far_a_late_one_goes_counts_from_its_start(inverter: Path, tmp_path: Path) -> None:
     with av.open(str(tmp_path / "a.mkv"), "w") as out:
-        encode(out, out.add_stream("libx264", rate=25), 100, start=10)
+        encode(out, film(out), 100, start=10)
     with av.open(str(tmp_path / "a.mkv")) as file:
         end = [packet.pos for packet in file.demux(video=0) if packet.size][50]
     whole = (tmp_path / "a.mkv").read_bytes()
     (tmp_path / "torn.mkv").write_bytes(whole[:end])
     with pytest.raises(CheckError, match=r"torn\.mkv breaks off after 2\.\d of 4\.0 seconds"):
+        ask(inverter, tmp_path / "torn.mkv", tmp_path / "b.mp4")
+
+
+def longer(path: Path, other: str) -> Path:
+    """A video with a further track that is 5 s long: a video, or a subtitle."""
+    (path.parent / "a.srt").write_text("1\n00:00:00,000 --> 00:00:05,000\nhello\n\n")
+    with av.open(str(path), "w") as out, av.open(str(path.parent / "a.srt")) as lines:
+        stream, track = film(out), out.add_stream("aac", rate=48000)
+        if other == "video":
+            second = film(out)
+        else:
+            text = out.add_stream_from_template(lines.streams.subtitles[0])
+        encode(out, stream)
+        hum(out, track)
+        if other == "video":
+            encode(out, second, 125)
+        for packet in lines.demux() if other == "subtitle" else ():
+            if packet.dts is not None:
+                packet.stream = text
+                out.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("name", ["video.mp4", "video.mkv", "video.ts", "subtitle.mkv"])
+def test_a_further_track_may_be_longer(
+    inverter: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask(inverter, longer(tmp_path / name, name.partition(".")[0]), tmp_path / "b.mp4")
+    assert capsys.readouterr().out.startswith("20 frames written")
+
+
+def test_one_that_breaks_off_with_a_further_track(inverter: Path, tmp_path: Path) -> None:
+    whole = longer(tmp_path / "a.mkv", "video")
+    (tmp_path / "torn.mkv").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(CheckError, match=r"torn\.mkv breaks off after \d\.\d of 5\.0 seconds"):
         ask(inverter, tmp_path / "torn.mkv", tmp_path / "b.mp4")
