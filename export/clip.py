@@ -115,7 +115,15 @@ class Clip:
         self.matrix = _MATRICES.get(
             self.colour["colorspace"], Colorspace.ITU709 if self._first.height >= _HD else Colorspace.ITU601
         )
+        if self.colour["colorspace"] not in (_UNKNOWN, *_MATRICES):  # RGB, above all, which we do not write
+            self.colour["colorspace"] = int(self.matrix)
         self.shape = turned(np.empty((self._first.height, self._first.width)), self.rotation).shape
+        try:
+            self._seen(self._first)
+        except (FFmpegError, OSError) as error:
+            self.container.close()
+            fault = f"{path} holds colours that cannot be turned into RGB: {reason(error)}"
+            raise RequestError(f"{fault}; convert it to BT.709 with another program first") from error
         self.frames = self.stream.frames or round(self._promised * self.rate) or None
 
     def __enter__(self) -> "Clip":

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from impasto.configs.errors import CheckError
+from impasto.configs.errors import CheckError, RequestError
 from tests.export.conftest import ask
 from tests.export.test_video import picture, seen
 
@@ -114,3 +114,33 @@ def test_one_that_breaks_off_with_a_further_track(inverter: Path, tmp_path: Path
     (tmp_path / "torn.mkv").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     with pytest.raises(CheckError, match=r"torn\.mkv breaks off after \d\.\d of 5\.0 seconds"):
         ask(inverter, tmp_path / "torn.mkv", tmp_path / "b.mp4")
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels"),
+    [("a.mp4", "libx264rgb", "rgb24"), ("a.mov", "png", "rgb24"), ("a.mkv", "ffv1", "bgr0")],
+)
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_rgb_is_tagged_as_what_is_written(
+    inverter: Path, tmp_path: Path, name: str, codec: str, pixels: str, suffix: str
+) -> None:
+    source, target = tmp_path / name, tmp_path / f"b{suffix}"
+    with av.open(str(source), "w") as out:
+        encode(out, film(out, codec, pixels))
+    ask(inverter, source, target, "crf=5")
+    with av.open(str(target)) as file:
+        frame = next(file.decode(video=0))
+    assert frame.format.name == "yuv420p" and int(frame.colorspace) in (2, 5)  # unknown is BT.601 at this size
+    before, after = seen(source)[1][0], frame.to_ndarray(format="rgb24")
+    centres = np.ix_([12, 36], [16, 48])
+    assert np.abs(after[centres].astype(int) - (255 - before[centres].astype(int))).max() < 12
+
+
+def test_colours_that_cannot_be_read_get_one_sentence(inverter: Path, tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mkv"), "w") as out:
+        stream = film(out, pixels="yuv444p")
+        stream.codec_context.colorspace = 8  # YCgCo
+        encode(out, stream)
+    with pytest.raises(RequestError, match=r"a\.mkv holds colours that cannot .* convert it to BT\.709"):
+        ask(inverter, tmp_path / "a.mkv", tmp_path / "out" / "b.mp4")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mkv"]
