@@ -19,6 +19,7 @@ class Copied:
 
     def __init__(self, container: Any, sound: Any) -> None:
         self._stream, self._last = container.add_stream_from_template(sound), -math.inf
+        _label(self._stream, sound)
 
     def packets(self, packet: Any) -> list[Any]:
         """What is to be written for a packet of the source; nothing for one that goes back in time (damage)."""
@@ -42,9 +43,7 @@ class Encoded:
         rate = self._source.rate if self._source.rate in rates else _RATE
         self._stream = container.add_stream(codec, rate=rate, layout=layout)
         self._stream.bit_rate = _BIT_RATE * self._stream.codec_context.channels
-        self._stream.metadata.update(
-            {key: sound.metadata[key] for key in ("language", "title") if key in sound.metadata}
-        )
+        _label(self._stream, sound)
 
     def packets(self, packet: Any) -> list[Any]:
         """What is to be written for a packet of the source; nothing for one that is damaged."""
@@ -63,6 +62,12 @@ class Encoded:
 
 
 Track = Copied | Encoded
+
+
+def _label(stream: Any, sound: Any) -> None:
+    """What a player goes by to choose a track."""
+    stream.metadata.update({key: sound.metadata[key] for key in ("language", "title") if key in sound.metadata})
+    stream.disposition = sound.disposition
 
 
 def track(container: Any, kind: Container, sound: Any) -> Track:

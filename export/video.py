@@ -33,7 +33,7 @@ def stylize(config: StylizeConfig, source: Path | None, target: Path, masks: Mas
     """
     workers, threads = folder.division(config.workers, config.threads)
     with Clip(source) if source else Camera() as clip:
-        mask = masks.of(Path(clip.name), clip.shape)() if masks else None
+        mask = masks.of(Path(Path(clip.name).name), clip.shape)() if masks else None
         painter = Painter(config, threads, frames=True)
         steady = Steady(config.stabilize) if config.stabilize else None
         try:

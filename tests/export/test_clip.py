@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from impasto.configs.errors import CheckError, RequestError
-from tests.export.conftest import ask
-from tests.export.test_video import picture, seen
+from tests.export.conftest import ask, save
+from tests.export.test_video import clip, picture, seen
 
 av = pytest.importorskip("av")
 FRAMES = 20  # at 25 a second
@@ -144,3 +144,36 @@ def test_colours_that_cannot_be_read_get_one_sentence(inverter: Path, tmp_path: 
     with pytest.raises(RequestError, match=r"a\.mkv holds colours that cannot .* convert it to BT\.709"):
         ask(inverter, tmp_path / "a.mkv", tmp_path / "out" / "b.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["a.mkv"]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".webm"])
+def test_a_track_of_sound_keeps_its_name(inverter: Path, tmp_path: Path, suffix: str) -> None:
+    from av.stream import Disposition
+
+    source, target = tmp_path / "a.mkv", tmp_path / f"b{suffix}"
+    with av.open(str(source), "w") as out:
+        stream, tracks = film(out), [out.add_stream("aac", rate=48000) for _ in range(2)]
+        for track, language, kind in zip(
+            tracks, ("deu", "fra"), (Disposition.comment, Disposition.default), strict=True
+        ):
+            track.metadata.update({"language": language, "title": f"In {language}"})
+            track.disposition = kind
+        encode(out, stream)
+        for track in tracks:
+            hum(out, track)
+    ask(inverter, source, target)
+    with av.open(str(target)) as file:
+        found = file.streams.audio
+        assert [track.metadata.get("language") for track in found] == ["deu", "fra"]
+        assert suffix == ".mp4" or [track.metadata.get("title") for track in found] == ["In deu", "In fra"]
+        assert [bool(track.disposition & Disposition.default) for track in found] == [False, True]
+        assert suffix == ".webm" or found[0].disposition & Disposition.comment  # WebM has no such flag
+
+
+def test_a_mask_of_its_name(inverter: Path, tmp_path: Path) -> None:
+    masks = tmp_path / "masks"
+    (tmp_path / "in").mkdir()
+    source = clip(tmp_path / "in" / "a.mp4", sound=False)
+    save(masks / "a.png", np.zeros((48, 64), np.uint8))
+    ask(inverter, source, tmp_path / "b.mp4", "crf=5", f"mask={masks}")
+    assert np.abs(seen(tmp_path / "b.mp4")[1][0].astype(int) - seen(source)[1][0]).mean() < 3
