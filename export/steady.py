@@ -46,8 +46,16 @@ class Steady:
         self._before = small, painted, mixed
         return mixed
 
+    @property
+    def measured(self) -> bool:
+        """Whether any frame showed something that the one before it showed."""
+        return bool(self._sums[2])
+
     def flicker(self) -> tuple[float, float]:
-        """How far a pixel is from the same thing a frame before, before and after mixing: levels of 255, the mean."""
+        """How far a pixel is from the same thing a frame before, before and after mixing: levels of 255, the mean.
+
+        Nothing `measured` is 0.
+        """
         before, after, seen = self._sums
         return (float(before / seen), float(after / seen)) if seen else (0.0, 0.0)
 

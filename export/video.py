@@ -63,8 +63,9 @@ def stylize(config: StylizeConfig, source: Path | None, target: Path, masks: Mas
                 raise RequestError(f"{clip.name} holds no frame that can be read")
     if clip.broken:
         raise CheckError(f"{clip.name} {clip.broken}; the {count} frames that can be read are in {target}")
-    before, after = steady.flicker() if steady else (0.0, 0.0)
-    flicker = f"; flicker {before:.2f} before, {after:.2f} after (levels of 255)" if steady else ""
+    flicker = ""
+    if steady and steady.measured:  # not of one frame alone, nor where all is new in each
+        flicker = "; flicker {:.2f} before, {:.2f} after (levels of 255)".format(*steady.flicker())
     return f"{count} frame{'' if count == 1 else 's'} written to {target}{flicker}"
 
 

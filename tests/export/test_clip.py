@@ -1,5 +1,6 @@
 """Videos as cameras, broadcasters and editors leave them: late starts, other tracks, colours that are not ours."""
 
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -177,3 +178,12 @@ def test_a_mask_of_its_name(inverter: Path, tmp_path: Path) -> None:
     save(masks / "a.png", np.zeros((48, 64), np.uint8))
     ask(inverter, source, tmp_path / "b.mp4", "crf=5", f"mask={masks}")
     assert np.abs(seen(tmp_path / "b.mp4")[1][0].astype(int) - seen(source)[1][0]).mean() < 3
+
+
+def test_flicker_is_told_where_it_was_measured(
+    inverter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for count, told in (1, ""), (2, r"; flicker \d\.\d\d before, \d\.\d\d after \(levels of 255\)"):
+        source = clip(tmp_path / f"{count}.mp4", sound=False, frames=[picture(0)] * count)
+        ask(inverter, source, tmp_path / f"to{count}.mp4", "stabilize=0.7")
+        assert re.fullmatch(rf"{count} frames? written to .*to{count}\.mp4{told}\n", capsys.readouterr().out)
