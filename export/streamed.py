@@ -19,6 +19,7 @@ from impasto.configs.shipping import TilesConfig
 from impasto.export import fields, norms
 from impasto.export.boxes import Box, boxes
 from impasto.export.label import INPUT, OUTPUT
+from impasto.export.scratch import NoRoom, Scratch
 from impasto.models import exported
 
 Pixels = NDArray[np.uint8]
@@ -52,48 +53,6 @@ class Moments:
         return self._mean.astype(np.float32), (self._squares / self._count).astype(np.float32)
 
 
-class NoRoom(Exception):  # noqa: N818 - no error: the way without a file is left
-    """A value cannot be kept in a file: the disk is full, or 16 bits are too few for it."""
-
-
-class Kept:
-    """A value [C, H, W] of a whole picture in a temporary file, in 16 bits. Everything raises NoRoom."""
-
-    def __init__(self, width: int) -> None:
-        self._width, self._channels = width, 0
-        try:
-            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - it goes with this object
-        except OSError as error:
-            raise NoRoom from error
-
-    def write(self, rows: slice, columns: slice, values: Floats) -> None:
-        """Keep values [C, h, w], a part of the whole."""
-        self._channels = len(values)
-        with np.errstate(over="ignore"):
-            half = np.ascontiguousarray(values.astype(np.float16).transpose(1, 2, 0))
-        if not np.isfinite(half).all():
-            raise NoRoom
-        try:
-            for row, line in enumerate(half, rows.start):
-                self._file.seek(self._place(row, columns))
-                if self._file.write(line.data) != line.nbytes:
-                    raise NoRoom
-        except OSError as error:
-            raise NoRoom from error
-
-    def read(self, rows: slice, columns: slice) -> Floats:
-        """Values [1, C, h, w] of a part."""
-        half = np.empty((rows.stop - rows.start, columns.stop - columns.start, self._channels), np.float16)
-        for row, line in enumerate(half, rows.start):
-            self._file.seek(self._place(row, columns))
-            if self._file.readinto(line.data) != line.nbytes:
-                raise NoRoom
-        return np.ascontiguousarray(half.transpose(2, 0, 1)[None], np.float32)
-
-    def _place(self, row: int, columns: slice) -> int:
-        return (row * self._width + columns.start) * self._channels * 2
-
-
 @dataclass(frozen=True)
 class Pass:
     """What one pass over the tiles computes: `target`, from `sources` and the image, and `keep` for the next ones.
@@ -124,7 +83,7 @@ class Stream:
         self.steps = {name: field.step for name, field in fields.of(model).items()}
         self.height, self.width = (self.multiple * math.ceil(side / self.multiple) for side in rgb.shape[:2])
         self.boxes = boxes(self.height, self.width, config.side, self.multiple)
-        self.kept: dict[str, Kept] = {}
+        self.kept: dict[str, Scratch] = {}
 
     def statistics(self) -> norms.Statistics:
         """Mean and variance of what each norm of the network normalises. What ONNX Runtime raises passes."""
@@ -182,7 +141,7 @@ class Stream:
         inputs = {value.name for value in graph.graph.input}
         session = exported.open_session(graph.SerializeToString(), self.threads, arena=False)
         self.kept = {name: kept for name, kept in self.kept.items() if name in step.sources} | {
-            name: Kept(self.width // int(self.steps[name])) for name in step.keep
+            name: self._scratch(int(self.steps[name])) for name in step.keep
         }
         for box in self.boxes:
             outer = box.grown(step.margin, self.height, self.width)
@@ -194,6 +153,11 @@ class Stream:
             for name in inputs & {*step.sources}:
                 given[name] = self.kept[name].read(*outer.within(whole, int(self.steps[name])))
             yield box, outer, session.run(None, given)
+
+    def _scratch(self, step: int) -> Scratch:
+        return Scratch(
+            self.height // step, [edge // step for edge in sorted({box.left for box in self.boxes} | {self.width})]
+        )
 
     def _inner(self, name: str, box: Box, outer: Box, values: Floats) -> Floats:
         """Of a value [1, C, h, w] of a tile with its margin, the part [C, h, w] without."""

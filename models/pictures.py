@@ -100,6 +100,7 @@ def write(picture: Picture, path: Path, quality: int) -> None:
             _lay_over_white(image, picture.alpha)
         else:
             image.putalpha(Image.fromarray(picture.alpha))
+    del picture  # where nobody else holds it, its pixels go now: Pillow has its own, of 4 bytes
     encoded = io.BytesIO()  # Pillow itself takes a file for whole of which a full disk took only the beginning
     try:
         image.save(encoded, kind, **options)

@@ -96,11 +96,11 @@ def test_what_16_bits_cannot_hold_is_computed_again(
     expected = whole(path, photo).rgb
     assert np.abs(tiled(path, photo, tiles).rgb.astype(int) - expected).max() <= 1
 
-    class Full(streamed.Kept):
+    class Full(streamed.Scratch):
         def write(self, *arguments: object) -> None:
             raise streamed.NoRoom
 
-    monkeypatch.setattr(streamed, "Kept", Full)  # a disk that is full
+    monkeypatch.setattr(streamed, "Scratch", Full)  # a disk that is full
     assert np.abs(tiled(path, photo, tiles).rgb.astype(int) - expected).max() <= 1
 
 
