@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+PART = ".part"  # how a file ends that is being written
+
 
 @contextmanager
 def aside(path: Path) -> Iterator[Path]:
@@ -15,7 +17,7 @@ def aside(path: Path) -> Iterator[Path]:
 
     The folder is synced after that, where the system can: a power cut then leaves the old file or the new one.
     """
-    part = path.with_name(f".{uuid.uuid4().hex}.part")
+    part = path.with_name(f".{uuid.uuid4().hex}{PART}")
     try:
         yield part
         with part.open("rb") as file:

@@ -54,6 +54,11 @@ class Compiled(Generic[_T]):
         self._proven = True
         return made
 
+    @property
+    def pending(self) -> bool:
+        """Whether the next call compiles, which may take minutes."""
+        return self._made is not None and not self._proven
+
     def news(self) -> list[str]:
         """What a user should know, each sentence once."""
         news, self._news = self._news, []

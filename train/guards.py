@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from statistics import median
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from impasto.configs.errors import CheckError
 from impasto.configs.schema import GuardConfig
@@ -55,6 +55,12 @@ def check(limits: GuardConfig, loss: float, seen: Sequence[float], usual: Sequen
         raise FaultError("flat", f"the pictures are flat: they vary by {spread:.2g} levels of 255")
     if warm and saturated > limits.saturated:
         raise FaultError("saturated", f"the pictures are saturated: {saturated:.1%} of them is black or white")
+
+
+def check_weights(network: nn.Module) -> None:
+    """Raise FaultError for a weight that is no number: the last step's are in no picture yet."""
+    if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
+        raise FaultError("number", "a weight is no number any more")
 
 
 def give_up(fault: FaultError, step: int, lr: float, left: str) -> CheckError:

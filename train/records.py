@@ -28,6 +28,8 @@ class Records:
         from torch.utils.tensorboard import SummaryWriter
 
         directory.mkdir(parents=True, exist_ok=True)
+        for part in directory.glob(f".*{files.PART}"):  # of a run that was killed while it saved
+            part.unlink()
         self.directory = directory
         self.rows = self._earlier(first_step)
         self.skipped = self._skipped_earlier(first_step)

@@ -35,7 +35,8 @@ class Progress:
     """How far a run is: steps done, seconds spent on them, and the losses on held-out photos.
 
     `weighed` is the style_weight that was measured for loss.strength, and what it was measured for; `usual` are the
-    losses of the last rows; `rollbacks` a sentence on each return to an earlier state (train/guards.py).
+    losses of the last rows; `rollbacks` a sentence on each return to an earlier state (train/guards.py); `origin` the
+    checkpoint that the run began from, if it began from one (train/warm.py).
     """
 
     step: int = 0
@@ -44,6 +45,7 @@ class Progress:
     weighed: dict[str, Any] = field(default_factory=dict)
     usual: list[float] = field(default_factory=list)
     rollbacks: list[str] = field(default_factory=list)
+    origin: dict[str, str] | None = None
 
 
 class _DamagedStateError(RequestError):
@@ -106,9 +108,7 @@ def load(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer) -> Pro
     except (SafetensorError, OSError, ValueError) as error:
         raise _DamagedStateError(f"{path} is damaged ({' '.join(str(error).split())})") from error
     if metadata.get("format") != _FORMAT:
-        raise RequestError(
-            f"{path} was written by another version of impasto-train; start from its checkpoint with init="
-        )
+        raise _DamagedStateError(f"{path} is damaged, or was written by another version of impasto-train")
     if metadata.get("sha256") != _sha256(tensors, metadata.get("progress", "")):
         raise _DamagedStateError(f"{path} is damaged (what it holds has another hash than what was saved)")
     try:

@@ -63,6 +63,8 @@ class Trainer:
         self.crops = Crops(photos[0], config.data, config.seed)
         self.held_out, _, self.skipped = validation_crops(photos[1], config.data.val_size)
         self.progress, self.notes = Progress(), list[str]()
+        self._returned: int | None = None  # the step that the last fault led back to
+        self._unsaved = False  # whether that is in no state yet
         if config.resume is not None:
             self.progress, self.notes = self._go_back()
             if group.leads and self.fraction() >= 1 and self._checkpoint_is_whole() and not self._validation_is_due():
@@ -70,6 +72,9 @@ class Trainer:
                     f"resume={directory} is a run that has ended, after {self.progress.step} steps; give it a larger "
                     "budget with trainer.steps= or trainer.minutes="
                 )
+        if self.progress.origin is None:
+            self.progress.origin = card["init"]
+        self.card = card | {"init": self.progress.origin}
         if config.loss.strength is not None:
             self._weigh(photos[1])
         self.loss.to_precision(hardware.dtype)
@@ -93,6 +98,9 @@ class Trainer:
                     break
                 except FaultError as fault:
                     display.say(self._roll_back(fault))
+                except KeyboardInterrupt:  # at once, while it was compiled, or the second
+                    go_on = f"go on with: {parallel.go_on(self.directory)}"
+                    raise KeyboardInterrupt(f"stopped before step {self.progress.step + 1} ended; {go_on}") from None
         if self.fraction() < 1 or (interrupt.asked and self._validation_is_due()):
             raise KeyboardInterrupt(f"saved at step {self.progress.step}; go on with: {parallel.go_on(self.directory)}")
         return checkpoint.path(self.directory, self.progress.step)
@@ -107,13 +115,15 @@ class Trainer:
             records.skip(self.skipped)
             if due := self._validation_is_due():
                 self._validate(records, display, interrupt)
-            if due or not self._checkpoint_is_whole():
+            if due or self._unsaved or not self._checkpoint_is_whole():
                 self._save(records)
+                self._unsaved = False
             _, asked = group.agree(0, interrupt.asked)
             sums, since, skipped = self._zeros(), replace(self.progress), list[str]()
             while not asked and self.fraction() < 1:
                 batch, lines = next(following)
-                sums, skipped = sums + self._step(batch), skipped + lines
+                with interrupt.at_once(self.objective.judge.pending):
+                    sums, skipped = sums + self._step(batch), skipped + lines
                 self.progress.step += 1
                 self.progress.seconds, asked = group.agree(time.monotonic() - started, interrupt.asked)
                 ended = self.fraction() >= 1
@@ -137,6 +147,7 @@ class Trainer:
                 if asked or saves:
                     if not (logs or saves):  # asked while it validated
                         self._row(sums, since)
+                    guards.check_weights(self.network)
                     self._save(records)
 
     def fraction(self) -> float:
@@ -234,12 +245,19 @@ class Trainer:
         } | losses
 
     def _roll_back(self, fault: FaultError) -> str:
-        """Go back to the last good state with a lower learning rate; what was done, or CheckError after too often."""
+        """Go back to the last good state with a lower learning rate; what was done, or CheckError after too often.
+
+        A state from which the run has met a fault already may hold the cause of it: then back to the one before.
+        """
         failed, guard = self.progress, self.config.trainer.guard
         if len(failed.rollbacks) >= guard.rollbacks:
             left = self.group.from_first(lambda: resume.states(self.directory)[0].stem + checkpoint.SUFFIX)
             raise give_up(fault, failed.step, self._lr(), left)
+        found = resume.states(self.directory) if self.group.leads and self._returned is not None else []
+        if len(found) > 1 and found[0] == resume.path(self.directory, self._returned or 0):
+            found[0].unlink()
         self.progress, _ = self._go_back()
+        self._returned, self._unsaved = self.progress.step, True
         done = f"step {failed.step}: {fault}; back to step {self.progress.step}"
         self.progress.seconds, self.progress.rollbacks = failed.seconds, [*failed.rollbacks, done]
         return f"{done} with the learning rate at {self._lr():.3g} ({len(failed.rollbacks) + 1} of {guard.rollbacks})"

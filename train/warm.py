@@ -11,6 +11,7 @@ from impasto.configs.schema import ModelConfig, TrainConfig
 from impasto.models import checkpoint, networks, zoo
 from impasto.models.losses import PerceptualLoss
 from impasto.models.networks import Transformer
+from impasto.train import resume
 from impasto.train.photos import PhotoSet, to_pixels, validation_crops
 
 AUTO = "auto"
@@ -31,7 +32,8 @@ def start(config: TrainConfig, loss: PerceptualLoss, held_out: PhotoSet) -> Star
     `auto` takes from the zoo, of the networks that are as `config.model` asks, the one whose pictures of held-out
     photos have the lowest loss; where there is none, and for null, the network is new, from torch's random numbers.
     """
-    if config.init is None or config.resume is not None:  # a resumed run brings its own weights
+    resumed = config.resume is not None and resume.states(Path(config.resume).expanduser())  # it brings its own weights
+    if config.init is None or resumed:
         return Start(networks.build(config.model))
     if config.init == AUTO:
         found = _alike(config.model)

@@ -29,7 +29,7 @@ def start(run: Path, line: Sequence[str]) -> BaseProcess:
 
     The process is forked off one that has loaded torch already, which saves most of its start.
     """
-    go_on = (run / ".hydra" / "overrides.yaml").is_file() and any(run.glob("step_*"))
+    go_on = (run / ".hydra" / "overrides.yaml").is_file()
     words = [f"resume={run}"] if go_on else [*line, f"hydra.run.dir={run}"]
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["impasto.train.trainer", "torch.utils.tensorboard", "matplotlib.pyplot"])

@@ -1,6 +1,10 @@
 """torch.compile, on the CPU: the same losses and gradients."""
 
 import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,9 +13,11 @@ from torch import Tensor, nn
 
 from impasto.configs import app
 from impasto.configs.errors import CheckError
-from impasto.models import vgg_weights
+from impasto.models import checkpoint, vgg_weights
 from impasto.models.losses import PerceptualLoss
 from impasto.train.compiled import Compiled
+from tests.conftest import TINY
+from tests.train.kill_nine import SCRIPT
 
 needs_compiler = pytest.mark.skipif(
     not any(map(shutil.which, ("g++", "clang++", "c++"))), reason="torch.compile needs a C++ compiler on a CPU"
@@ -78,3 +84,17 @@ def test_a_network_and_its_loss() -> None:
         found.append([torch.stack([*losses]).detach(), *gradients])
     torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-3)
     assert all(torch.equal(*pair) for pair in zip(found[1], found[2], strict=True))
+
+
+@needs_compiler
+def test_a_signal_cuts_the_compiling_off(tmp_path: Path, photo_folder: Path) -> None:
+    run, said = tmp_path / "run", tmp_path / "said"
+    line = [*TINY, f"data.root={photo_folder}", f"hydra.run.dir={run}", "trainer.compile=always"]
+    with said.open("w") as file:  # not a pipe, which the compilers that are left behind would hold open
+        process = subprocess.Popen([SCRIPT, *line], stderr=file)
+    while not checkpoint.path(run, 0).exists() and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(2)  # it compiles now, for a minute or several
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 130, said.read_text()
+    assert "stopped before step 1 ended; go on with: impasto-train" in said.read_text()

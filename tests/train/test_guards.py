@@ -1,4 +1,5 @@
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from impasto.configs import app
 from impasto.configs.schema import GuardConfig
@@ -90,6 +92,31 @@ def test_after_three_it_gives_up_with_a_diagnosis(tmp_path: Path, photo_folder: 
     assert "try a lower trainer.lr or loss.style_weight" in said[-1]
     assert said[-1].endswith("step_00000000.safetensors is the last good network")
     assert (run / "step_00000000.safetensors").is_file()
+    with safe_open(run / "step_00000000.state", framework="pt") as file:
+        progress = json.loads(file.metadata()["progress"])
+    assert len(progress["rollbacks"]) == 3  # so that who goes on does not begin to count anew
+
+
+def test_a_state_that_leads_to_faults_again_is_left_for_the_one_before(
+    tmp_path: Path, photo_folder: Path, impasto: Impasto
+) -> None:
+    """With a rate of 1 the network is saturated by its second step, which the losses of the first two do not show."""
+    run = tmp_path / "run"
+    line = [*TINY, f"data.root={photo_folder}", f"hydra.run.dir={run}", "trainer.steps=12", "trainer.warmup_steps=0"]
+    line += ["trainer.checkpoint_every=2", "trainer.lr=1", "trainer.guard.lr_factor=0.001"]
+    done = impasto("train", *line, "trainer.validate_every=12", "trainer.guard.saturated=0.5")
+    assert done.returncode == 0, done.stderr
+    backs = [line.partition("; back to ")[2][:6] for line in done.stderr.splitlines() if "; back to step" in line]
+    assert backs == ["step 2", "step 0"]
+
+
+def test_a_weight_that_is_no_number() -> None:
+    network = torch.nn.Linear(3, 2)
+    guards.check_weights(network)
+    with torch.no_grad():
+        network.bias[1] = torch.inf
+    with pytest.raises(FaultError, match="a weight is no number any more"):
+        guards.check_weights(network)
 
 
 def test_sigterm_is_seen_between_two_photos_of_a_validation(tiny_run: Path, tmp_path: Path, photo_folder: Path) -> None:

@@ -1,4 +1,6 @@
+import os
 import signal
+import threading
 
 import pytest
 
@@ -15,6 +17,24 @@ def test_the_first_signal_asks_and_its_echo_does_no_more(number: signal.Signals)
             asked.append(interrupt.asked)
     assert asked == [False, True, True]
     assert signal.getsignal(number) == before
+
+
+@pytest.mark.parametrize("cuts", [True, False])
+def test_what_takes_minutes_is_cut_off(monkeypatch: pytest.MonkeyPatch, cuts: bool) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(Interrupt, "GRACE", 0.0)
+    monkeypatch.setattr(os, "_exit", ended.append)
+    with Interrupt() as interrupt:
+        try:
+            with interrupt.at_once(cuts):
+                signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            assert cuts
+            for thread in threading.enumerate():
+                if isinstance(thread, threading.Timer):
+                    thread.join()
+        assert interrupt.asked
+    assert ended == ([130] if cuts else [])
 
 
 def test_a_second_one_later_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

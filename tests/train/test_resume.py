@@ -51,7 +51,7 @@ def test_a_state_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("damage", ["cut", "emptied", "one bit"])
+@pytest.mark.parametrize("damage", ["cut", "emptied", "one bit", "one bit of the format"])
 def test_a_damaged_state_falls_back_to_the_one_before(tmp_path: Path, damage: str) -> None:
     for step, fill in ((3, 3.0), (6, 6.0)):
         modules = network(fill)
@@ -59,16 +59,18 @@ def test_a_damaged_state_falls_back_to_the_one_before(tmp_path: Path, damage: st
     state = resume.path(tmp_path, 6)
     data = bytearray(state.read_bytes())
     data[-9] ^= 1  # in the numbers: the header and every length stay right
-    state.write_bytes({"cut": bytes(data[:-20]), "emptied": b"", "one bit": bytes(data)}[damage])
+    other = state.read_bytes().replace(b"impasto-resume-2", b"impasto-resume-3")
+    damaged = {"cut": bytes(data[:-20]), "emptied": b"", "one bit": bytes(data), "one bit of the format": other}
+    state.write_bytes(damaged[damage])
     modules = network()
     progress, notes = resume.newest(tmp_path, modules, optimizer(modules))
     assert progress.step == 3
     assert torch.equal(next(modules["network"].parameters()), torch.full((2, 2), 3.0))
     (note,) = notes
-    assert note.startswith(f"{state} is damaged (")
+    assert note.startswith(f"{state} is damaged")
     assert note.endswith("; going on from step_00000003.state, the state before it")
     resume.path(tmp_path, 3).write_bytes(b"")
-    with pytest.raises(RequestError, match=r"6\.state is damaged .* and .*3\.state is damaged .*init="):
+    with pytest.raises(RequestError, match=r"6\.state is damaged.* and .*3\.state is damaged .*init="):
         resume.newest(tmp_path, modules, optimizer(modules))
 
 
@@ -91,6 +93,7 @@ def test_a_run_goes_on_beside_a_damaged_state(tiny_run: Path, tmp_path: Path, im
     run = shutil.copytree(tiny_run, tmp_path / "run")
     state = resume.path(run, 6)
     state.write_bytes(state.read_bytes()[:500])
+    (run / ".0123456789abcdef.part").write_bytes(b"half of a state, when it was killed")
     done = impasto("train", f"resume={run}", "trainer.checkpoint_every=5")
     assert done.returncode == 0, done.stderr
     assert "step_00000006.state is damaged" in done.stderr
@@ -98,6 +101,26 @@ def test_a_run_goes_on_beside_a_damaged_state(tiny_run: Path, tmp_path: Path, im
     assert same_weights(run, tiny_run)
     names = sorted(path.name for path in run.glob("step_*"))
     assert names == [f"step_0000000{step}.{kind}" for step in (5, 6) for kind in ("safetensors", "state")]
+    assert not [*run.glob(".*.part")]
+
+
+def test_a_warm_start_is_the_same_however_early_it_was_stopped(
+    tiny_run: Path, tmp_path: Path, photo_folder: Path, impasto: Impasto
+) -> None:
+    """Before its first state, or after it; and the card knows where it began."""
+    whole, line = tmp_path / "whole", [*TINY, f"data.root={photo_folder}", f"init={checkpoint.path(tiny_run, 6)}"]
+    assert impasto("train", *line, f"hydra.run.dir={whole}").returncode == 0
+    card = checkpoint.load(checkpoint.path(whole, 6))[1]
+    assert card["init"]["name"] == "step_00000006.safetensors"
+    for name, kept in (("before", ()), ("after", ("step_00000003.safetensors", "step_00000003.state"))):
+        run = shutil.copytree(whole, tmp_path / name)
+        for file in run.glob("step_*"):
+            if file.name not in kept:
+                file.unlink()
+        done = impasto("train", f"resume={run}")
+        assert done.returncode == 0, done.stderr
+        assert same_weights(run, whole)
+        assert checkpoint.load(checkpoint.path(run, 6))[1]["init"] == card["init"]
 
 
 def test_a_checkpoint_that_its_state_lacks_is_written(tiny_run: Path, tmp_path: Path, impasto: Impasto) -> None:
