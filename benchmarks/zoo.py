@@ -27,7 +27,7 @@ ABOUT = """\
 Paintings in the public domain, and networks that impasto trained on them: `zoo/PAINTING` wherever a command takes a
 checkpoint or a model. Trained by the functions of `python -m benchmarks.zoo train`, with `--steps 800`, or with
 `--steps 300 init=zoo/starry_night` where the table says so; great_wave/mobile with `--steps 3200 trainer.batch=1
-trainer.lr=0.002`, starry_night/mobile by an hour more of these, crops of 128 px as the others (`benchmarks.soak`).
+trainer.lr=0.002`, starry_night/mobile by two hours more of these, crops of 128 px as the others (`benchmarks.soak`).
 Measured by `python -m benchmarks.zoo table`: total loss, median of {photos} photos that were not trained on; worth, in
 iterations of the optimizer from noise at 256 px (photos: {judged}, iterations: {iterations}); flicker in levels
 (models/stability.py).
