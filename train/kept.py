@@ -133,6 +133,7 @@ class Kept:
             if not tag.exists():
                 tag.write_text(_TAG)
             self._file = self._locked()
+            self._has_room(0)
         except (OSError, ValueError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             self._news.append(self._unusable(reason.lower()))
@@ -147,8 +148,11 @@ class Kept:
         while True:
             file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
             try:
-                if _lock_alone(file) and not self._is_whole(file):
-                    self._make(file)
+                if _lock_alone(file):
+                    if self._is_whole(file):
+                        self._shrink(file)
+                    else:
+                        self._make(file)
                 fcntl.flock(file, fcntl.LOCK_SH)
                 if os.fstat(file).st_nlink:  # else it was removed before the lock was on it
                     if not self._is_whole(file):
@@ -175,6 +179,15 @@ class Kept:
             self.path.unlink(missing_ok=True)
             raise
         self._news.append(f"keeping decoded photos in {self.folder}, up to {self.gigabytes:g} GB")
+
+    def _shrink(self, file: int) -> None:
+        """Drop photos, the last places first, if the bound was higher when they were kept."""
+        end = self.size
+        while (excess := _taken(os.fstat(file)) - int(1e9 * self.gigabytes)) > 0 and end > _HEAD:
+            end = max(_HEAD, end - max(excess, self.place))  # no more than the excess is in so many bytes
+            os.ftruncate(file, end)
+        if end < self.size:
+            os.ftruncate(file, self.size)
 
     def _has_room(self, needed: int) -> bool:
         """Whether what is kept stays within the bound; removes the files that were used the longest ago for that."""

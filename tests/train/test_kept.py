@@ -252,6 +252,22 @@ def test_the_bound_holds_and_the_oldest_file_goes_first(tmp_path: Path) -> None:
     assert last.news() == []
 
 
+def test_a_lower_bound_holds_from_the_start(tmp_path: Path) -> None:
+    for stamp in ("other", "set"):
+        made = cache(tmp_path, stamp, count=100)
+        for number in range(0, 100, 2):  # the file has holes
+            made.write(number, photo(number))
+        del made
+    whole = taken(tmp_path)
+    lower = cache(tmp_path, "set", whole / 4e9, 100)
+    assert 0 < taken(tmp_path) <= whole / 4
+    assert [*tmp_path.glob("*.photos")] == [lower.path]
+    assert np.array_equal(lower.read(0), photo(0))  # type: ignore[arg-type]
+    assert lower.read(98) is None
+    lower.write(98, photo(98))
+    assert taken(tmp_path) <= whole / 4
+
+
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     made = cache(tmp_path / "file" / "below")
