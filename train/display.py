@@ -13,14 +13,18 @@ class Display:
     def __init__(self, title: str, quiet: bool = False) -> None:
         self.console = Console(stderr=True, highlight=False, quiet=quiet)
         self._bar = Progress(
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold", markup=False),  # a file's name may look like markup
             BarColumn(bar_width=16),
             TaskProgressColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
             # In a narrow window the losses give way, not the time left.
-            TextColumn("{task.fields[training]}{task.fields[validation]}", table_column=Column(ratio=1, no_wrap=True)),
+            TextColumn(
+                "{task.fields[training]}{task.fields[validation]}",
+                markup=False,
+                table_column=Column(ratio=1, no_wrap=True),
+            ),
             console=self.console,
             disable=not self.console.is_terminal,
             expand=True,

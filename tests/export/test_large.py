@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from impasto.configs.errors import RequestError
 from impasto.configs.shipping import TilesConfig
-from impasto.export import large, onnx_file, streamed, variants
+from impasto.export import large, onnx_file, scratch, streamed, variants
 from impasto.export.golden import picture
 from impasto.export.label import Label
 from impasto.models import exported, networks
@@ -96,9 +96,9 @@ def test_what_16_bits_cannot_hold_is_computed_again(
     expected = whole(path, photo).rgb
     assert np.abs(tiled(path, photo, tiles).rgb.astype(int) - expected).max() <= 1
 
-    class Full(streamed.Scratch):
+    class Full(scratch.Scratch):
         def write(self, *arguments: object) -> None:
-            raise streamed.NoRoom
+            raise scratch.NoRoom
 
     monkeypatch.setattr(streamed, "Scratch", Full)  # a disk that is full
     assert np.abs(tiled(path, photo, tiles).rgb.astype(int) - expected).max() <= 1
