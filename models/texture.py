@@ -44,10 +44,11 @@ def enlarge(painted: Pixels, small: Pixels, photo: Pixels) -> Pixels:
 def _softened(painted: Pixels, amount: float) -> Floats:
     """A painting without the finest of its pixels: grid and coloured fringes, unseen at its own size, seen enlarged.
 
-    At an `amount` of 1 half of the luminance and all of the colour that changes from pixel to pixel goes.
+    At an `amount` of 1 half of the luminance and all of the colour that changes from pixel to pixel goes, and of colour
+    with a period of 4 px three quarters: as JPEG halves its resolution, since the eye sees no finer.
     """
     lit = luminance(painted)[..., None]
-    return _blurred(lit, amount / 8) + _blurred(painted - lit, amount / 4)
+    return _blurred(lit, amount / 8) + _blurred(_blurred(painted - lit, amount / 4), amount / 4)
 
 
 def _blurred(values: Floats, share: float) -> Floats:

@@ -51,6 +51,14 @@ def test_a_grid_and_fringes_of_single_pixels_are_not_enlarged() -> None:
         np.testing.assert_array_equal(texture.enlarge(small, flat_small, flat_small), small)
 
 
+def test_fringes_of_colour_are_no_strokes() -> None:
+    """Green and magenta side by side, of one luminance, in stripes of 2 px."""
+    stripes = np.where(np.indices((80, 120))[1] // 2 % 2, 1.0, -1.0)[..., None] * np.array((29.3, -19.6, 24.1))
+    flat, flat_small = np.full((240, 360, 3), 120, np.uint8), np.full((80, 120, 3), 120, np.uint8)
+    small = np.rint(120 + stripes).astype(np.uint8)
+    assert texture.enlarge(small, flat_small, flat).std() < 0.3 * enlarged(small).std()
+
+
 def test_bands_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     painted = resize(np.random.default_rng(0).integers(0, 256, (100, 150, 3), np.uint8), 80)
     whole = texture.enlarge(painted, SMALL, LINES)
