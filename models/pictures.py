@@ -19,7 +19,7 @@ from impasto.configs.errors import RequestError
 from impasto.models import metadata
 from impasto.models.files import aside
 
-_OTHERS = (".heic", ".heif", ".jxl", ".jp2", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2")
+_OTHERS = (".heic", ".heif", ".jxl", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2")
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm")
 MAX_PIXELS = 178_956_970  # where Pillow itself refuses: 2 x 89 MP, half a gigabyte of RGB once decoded
 

@@ -63,7 +63,7 @@ class Trainer:
         self.crops = Crops(photos[0], config.data, config.seed)
         self.held_out, _, self.skipped = validation_crops(photos[1], config.data.val_size)
         self.progress, self.notes = Progress(), list[str]()
-        self._returned: int | None = None  # the step that the last fault led back to
+        self._returned: Path | None = None  # the state that the last fault led back to
         self._unsaved = False  # whether that is in no state yet
         if config.resume is not None:
             self.progress, self.notes = self._go_back()
@@ -253,11 +253,11 @@ class Trainer:
         if len(failed.rollbacks) >= guard.rollbacks:
             left = self.group.from_first(lambda: resume.states(self.directory)[0].stem + checkpoint.SUFFIX)
             raise give_up(fault, failed.step, self._lr(), left)
-        found = resume.states(self.directory) if self.group.leads and self._returned is not None else []
-        if len(found) > 1 and found[0] == resume.path(self.directory, self._returned or 0):
+        found = resume.states(self.directory) if self.group.leads else []
+        if len(found) > 1 and found[0] == self._returned:
             found[0].unlink()
         self.progress, _ = self._go_back()
-        self._returned, self._unsaved = self.progress.step, True
+        self._returned, self._unsaved = resume.path(self.directory, self.progress.step), True
         done = f"step {failed.step}: {fault}; back to step {self.progress.step}"
         self.progress.seconds, self.progress.rollbacks = failed.seconds, [*failed.rollbacks, done]
         return f"{done} with the learning rate at {self._lr():.3g} ({len(failed.rollbacks) + 1} of {guard.rollbacks})"
