@@ -2,7 +2,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test tools setup clean
+# Workers of pytest-xdist; each runs its tests on one core. WORKERS=0 runs them in one process.
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal
+
+.PHONY: demo check lint types test test-all tools setup clean
 
 setup: $(VENV)/.ready
 
@@ -13,11 +17,6 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[demo,video,vgg,dev]'
 	touch $@
-
-# mypy finds impasto.<wing> through links, since the wings stand at the top level.
-build/typing/impasto:
-	mkdir -p $@
-	for wing in configs models train export; do ln -sfn ../../../$$wing $@/$$wing; done
 
 # What the heavy tests and some of the parity checks use: node packages, and ONNX Runtime for arm64.
 tools: build/tools/.ready
@@ -31,15 +30,28 @@ build/tools/.ready: tests/tools/package.json $(VENV)/.ready
 		--dest $(@D) onnxruntime==$$($(BIN)/python -c 'from importlib.metadata import version; print(version("onnxruntime"))')
 	touch $@
 
-test: setup build/typing/impasto
+lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy -p impasto.configs -p impasto.models -p impasto.train -p impasto.export
-	$(BIN)/mypy tests benchmarks
-	$(BIN)/python -m pytest
+	$(BIN)/lint-imports
+
+types: setup
+	$(BIN)/mypy -p impasto -p tests -p benchmarks
+
+# Before each commit: 2 minutes on two cores.
+check: lint types
+	$(PYTEST) -m 'not slow and not heavy'
+
+# Before each merge: 10 minutes on two cores.
+test: lint types
+	$(PYTEST) -m 'not heavy'
+
+# All of them; .ci/run installs what the heavy ones need.
+test-all: lint types
+	$(PYTEST)
 
 demo: setup
 	$(BIN)/python benchmarks/demo.py
 
 clean:
-	rm -rf build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,4 +1,4 @@
-"""What a device can do at most, and what a training step asks of it: floating-point operations per second."""
+"""The peak throughput of a device, and the floating-point operations of a training step."""
 
 import time
 from collections.abc import Callable
@@ -7,19 +7,19 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from impasto.models import vgg
+from impasto.models.vgg import features
 
 SECONDS = 1.0  # of each trial
 
 
 def wait(device: torch.device) -> None:
-    """Until the device has done what it was given."""
+    """Block until the device has finished its queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize()
 
 
 def peak(device: torch.device, dtype: torch.dtype) -> float:
-    """FLOP/s of the fastest of a large matrix product and of convolutions as VGG's, in this type."""
+    """Return the highest FLOP/s of a large matrix product and of convolutions such as VGG's, in this type."""
     side = 8192 if device.type == "cuda" else 2048
     matrix = torch.randn(side, side, device=device, dtype=dtype)
     best = _rate(lambda: matrix @ matrix, 2 * side**3, device)
@@ -34,13 +34,13 @@ def peak(device: torch.device, dtype: torch.dtype) -> float:
 
 
 def operations(step: Callable[[], object]) -> int:
-    """Floating-point operations of a step, those of convolutions and matrix products."""
-    fused, vgg.FUSED = vgg.FUSED, False  # the counter does not know oneDNN's own convolution
+    """Return the floating-point operations of a step: those of its convolutions and matrix products."""
+    fused, features.FUSED = features.FUSED, False  # the counter does not support oneDNN's own convolution
     try:
         with FlopCounterMode(display=False) as counter:
             step()
     finally:
-        vgg.FUSED = fused
+        features.FUSED = fused
     return counter.get_total_flops()
 
 

@@ -1,11 +1,12 @@
-"""Videos: how fast impasto-stylize paints one, against a plain loop, and whether an hour of it takes constant memory.
+"""impasto-stylize on videos: speed against a plain loop, and memory during an hour of video.
 
-`speed` makes a clip and paints it in each way, taking turns; the start of the command, decoding and encoding are
-included. `long` paints one clip, looks at the memory of the process while it runs (Linux), and compares the ends of
-pictures and sound with the source's: exit code 1 where they are more than a frame apart.
+`speed` generates a clip and stylizes it with each method, interleaved; startup, decoding and encoding are included.
+`long` stylizes one clip, samples the memory of the process (Linux), and compares the ends of video and audio with the
+source's; the exit code is 1 where they differ by more than a frame.
 
-Run: .venv/bin/python -m benchmarks.clip speed MODEL [--size 1920x1080] [--frames 50] [--turns 3] [--ways plain ...]
-     .venv/bin/python -m benchmarks.clip long MODEL [--size 64x64] [--minutes 60] [--settings stabilize=0.7 ...]
+Run: python -m benchmarks.clip speed MODEL [--size 1920x1080] [--frames 50] [--rounds 3] [--methods plain ...]
+     python -m benchmarks.clip long MODEL [--size 64x64] [--minutes 60] [--settings temporal_smoothing=0.7
+     ...]
 """
 
 import argparse
@@ -24,109 +25,113 @@ from rich.table import Table
 
 from benchmarks import plain
 from benchmarks.folder import run
-from benchmarks.large import Took, apart
+from benchmarks.large import Usage, in_subprocess
 from impasto.models import zoo
 
 RATE = 25  # frames a second
-SAMPLES = 16_000  # of sound, a second
+SAMPLES = 16_000  # of audio a second
 PAN = 2  # px a frame
-ROUND = 64  # frames, after which the pan begins anew
-SHARES = 0.1, 0.5, 1.0  # of the time: when memory is told
-WAYS = {"plain": "whole frames, plain loop", "default": "impasto-stylize", "steady": "impasto-stylize stabilize=0.7"}
+PAN_FRAMES = 64  # after which the pan restarts
+FRACTIONS = 0.1, 0.5, 1.0  # of the run time, at which memory is reported
+METHODS = {
+    "plain": "whole frames, plain loop",
+    "default": "impasto-stylize",
+    "filtered": "impasto-stylize temporal_smoothing=0.7",
+}
 
 
-def make(path: Path, width: int, height: int, frames: int, sound: bool) -> None:
-    """Write a pan over a generated picture, in H.264; with a tone, in AAC."""
+def make(path: Path, width: int, height: int, frames: int, audio: bool) -> None:
+    """Write a pan over a generated picture in H.264, optionally with a tone in AAC."""
     import av
 
-    from impasto.export.golden import picture
+    from impasto.export.test_images import picture
 
-    wide = picture(height, width + PAN * ROUND)
-    shown = [np.ascontiguousarray(wide[:, PAN * i : PAN * i + width]) for i in range(ROUND)]
+    wide = picture(height, width + PAN * PAN_FRAMES)
+    pictures = [np.ascontiguousarray(wide[:, PAN * i : PAN * i + width]) for i in range(PAN_FRAMES)]
     tone = (np.sin(np.arange(SAMPLES) / 10) * 9000).astype(np.int16)[None]
     with av.open(str(path), "w") as out:
         stream: Any = out.add_stream("libx264", rate=RATE, options={"preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        voice: Any = out.add_stream("aac", rate=SAMPLES, layout="mono") if sound else None
-        for number in track(range(frames), "making a clip", console=Console(stderr=True), transient=True):
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(shown[number % ROUND], "rgb24")))
-            if voice and number % RATE == 0:
+        audio_stream: Any = out.add_stream("aac", rate=SAMPLES, layout="mono") if audio else None
+        for number in track(range(frames), "generating a clip", console=Console(stderr=True), transient=True):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(pictures[number % PAN_FRAMES], "rgb24")))
+            if audio_stream and number % RATE == 0:
                 wave = av.AudioFrame.from_ndarray(tone, "s16", "mono")
                 wave.sample_rate, wave.pts = SAMPLES, number // RATE * SAMPLES
-                out.mux(voice.encode(wave))
-        out.mux([*stream.encode(None), *(voice.encode(None) if voice else ())])
+                out.mux(audio_stream.encode(wave))
+        out.mux([*stream.encode(None), *(audio_stream.encode(None) if audio_stream else ())])
 
 
 def command(model: str, source: Path, target: Path, settings: list[str]) -> list[str]:
-    """impasto-stylize."""
+    """Return the command line of impasto-stylize."""
     script = str(Path(sys.executable).with_name("impasto-stylize"))
     return [script, f"model={model}", f"input={source}", f"output={target}", *settings]
 
 
 def speed(options: argparse.Namespace, folder: Path) -> None:
-    """Paint a clip in each way, in turns, and print a table."""
+    """Stylize a clip with each method, interleaved, and print a table."""
     width, height = map(int, options.size.split("x"))
     source = folder / "clip.mp4"
-    apart(make, source, width, height, options.frames, False)
-    found: dict[str, list[Took]] = {way: [] for way in options.ways}
-    for turn in range(options.turns):
-        for way in options.ways:
-            target = folder / f"{way}{turn}.mp4"
-            if way == "plain":
+    in_subprocess(make, source, width, height, options.frames, False)
+    usages: dict[str, list[Usage]] = {method: [] for method in options.methods}
+    for number in range(options.rounds):
+        for method in options.methods:
+            target = folder / f"{method}{number}.mp4"
+            if method == "plain":
                 file = str(zoo.resolve(options.model, ".onnx"))
                 line = [sys.executable, plain.__file__, file, str(source), str(target)]
             else:
-                steady = ["stabilize=0.7"] if way == "steady" else []
-                line = command(options.model, source, target, [*steady, *options.settings])
-            found[way].append(run([line]))
+                smoothing = ["temporal_smoothing=0.7"] if method == "filtered" else []
+                line = command(options.model, source, target, [*smoothing, *options.settings])
+            usages[method].append(run([line]))
             target.unlink()
     table = Table(
-        "way", title=f"{options.frames} frames of {options.size}, {options.model}, medians of {options.turns}"
+        "method", title=f"{options.frames} frames of {options.size}, {options.model}, medians of {options.rounds}"
     )
-    for column in ("frames/s", "against plain", "processor s/frame", "peak memory, MiB"):
+    for column in ("frames/s", "against plain", "CPU s/frame", "peak memory, MiB"):
         table.add_column(column, justify="right")
-    speeds = {way: options.frames / statistics.median(took.seconds for took in runs) for way, runs in found.items()}
-    for way, runs in found.items():
-        ratio = f"{speeds[way] / speeds['plain']:.2f}" if "plain" in speeds else ""
-        processor = statistics.median(took.processor for took in runs) / options.frames
-        row = [f"{speeds[way]:.2f}", ratio, f"{processor:.2f}", f"{max(took.peak for took in runs):,.0f}"]
-        table.add_row(WAYS[way], *row)
+    speeds = {name: options.frames / statistics.median(one.seconds for one in runs) for name, runs in usages.items()}
+    for method, runs in usages.items():
+        ratio = f"{speeds[method] / speeds['plain']:.2f}" if "plain" in speeds else ""
+        cpu = statistics.median(one.cpu for one in runs) / options.frames
+        row = [f"{speeds[method]:.2f}", ratio, f"{cpu:.2f}", f"{max(one.peak for one in runs):,.0f}"]
+        table.add_row(METHODS[method], *row)
     Console(width=110).print(table)
 
 
 def long(options: argparse.Namespace, folder: Path) -> None:
-    """Paint one clip with sound, and say what memory it took on the way, and how its ends stand."""
+    """Stylize one clip with audio; report memory over time and the ends of video and audio."""
     width, height = map(int, options.size.split("x"))
-    source, target = folder / "clip.mp4", folder / "painted.mp4"
+    source, target = folder / "clip.mp4", folder / "stylized.mp4"
     frames = round(options.minutes * 60 * RATE)
-    apart(make, source, width, height, frames, True)
-    started, seen = time.monotonic(), list[tuple[float, int]]()
-    painting = subprocess.Popen(command(options.model, source, target, options.settings), stdout=subprocess.DEVNULL)
-    while painting.poll() is None:
-        seen.append((time.monotonic() - started, resident(painting.pid)))
-        time.sleep(options.every)
+    in_subprocess(make, source, width, height, frames, True)
+    started, samples = time.monotonic(), list[tuple[float, int]]()
+    process = subprocess.Popen(command(options.model, source, target, options.settings), stdout=subprocess.DEVNULL)
+    while process.poll() is None:
+        samples.append((time.monotonic() - started, resident(process.pid)))
+        time.sleep(options.interval)
     seconds = time.monotonic() - started
-    if painting.returncode:
+    if process.returncode:
         sys.exit("impasto-stylize failed")
-    table = Table("of the time", title=f"{options.minutes:g} minutes of {options.size}, {options.model}")
+    table = Table("run time", title=f"{options.minutes:g} minutes of {options.size}, {options.model}")
     for column in ("seconds", "memory, MiB"):
         table.add_column(column, justify="right")
-    seen = [moment for moment in seen if moment[1]]
-    for share in SHARES:
-        at, memory = next((moment for moment in seen if moment[0] >= share * seconds), seen[-1])
-        table.add_row(f"{share:.0%}", f"{at:.0f}", f"{memory:,}")
-    table.add_row("the most", "", f"{max(memory for _, memory in seen):,}")
+    samples = [sample for sample in samples if sample[1]]
+    for fraction in FRACTIONS:
+        at, memory = next((sample for sample in samples if sample[0] >= fraction * seconds), samples[-1])
+        table.add_row(f"{fraction:.0%}", f"{at:.0f}", f"{memory:,}")
+    table.add_row("peak", "", f"{max(memory for _, memory in samples):,}")
     Console(width=110).print(table)
     print(f"{frames / seconds:.1f} frames/s")
     before, after = ends(source), ends(target)
-    apart_by = [round(1000 * abs(one - other), 1) for one, other in zip(before, after, strict=True)]
-    print(f"{after[0]:.3f} s of pictures and {after[1]:.3f} s of sound, {apart_by} ms from the source's")
-    if max(apart_by) > 1000 / RATE:
-        sys.exit("more than a frame apart")
+    offsets = [round(1000 * abs(one - other), 1) for one, other in zip(before, after, strict=True)]
+    print(f"{after[0]:.3f} s of video and {after[1]:.3f} s of audio, {offsets} ms from the source's")
+    if max(offsets) > 1000 / RATE:
+        sys.exit("video or audio ends more than a frame from the source's")
 
 
 def resident(pid: int) -> int:
-    """The memory that a process has now, in MiB; 0 where it has ended."""
+    """Return the resident memory of a process in MiB; 0 if it has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -135,16 +140,16 @@ def resident(pid: int) -> int:
 
 
 def ends(path: Path) -> tuple[float, float]:
-    """When the pictures and the sound of a video end, in seconds."""
+    """Return when the frames and the audio of a video end, in seconds."""
     import av
 
-    found = {"video": 0.0, "audio": 0.0}
+    end_of = {"video": 0.0, "audio": 0.0}
     with av.open(str(path)) as clip:
         for packet in clip.demux(clip.streams.video[0], clip.streams.audio[0]):
             if packet.pts is not None:
                 end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-                found[packet.stream.type] = max(found[packet.stream.type], end)
-    return found["video"], found["audio"]
+                end_of[packet.stream.type] = max(end_of[packet.stream.type], end)
+    return end_of["video"], end_of["audio"]
 
 
 def main() -> None:
@@ -156,14 +161,16 @@ def main() -> None:
         one.set_defaults(mode=mode)
         one.add_argument("model")
         one.add_argument("--size", default=size)
-        one.add_argument("--settings", nargs="*", default=[], help="of impasto-stylize, as stabilize=0.7")
+        one.add_argument(
+            "--settings", nargs="*", default=[], help="settings of impasto-stylize, such as temporal_smoothing=0.7"
+        )
         if mode is speed:
             one.add_argument("--frames", type=int, default=50)
-            one.add_argument("--turns", type=int, default=3)
-            one.add_argument("--ways", nargs="+", choices=WAYS, default=[*WAYS])
+            one.add_argument("--rounds", type=int, default=3)
+            one.add_argument("--methods", nargs="+", choices=METHODS, default=[*METHODS])
         else:
             one.add_argument("--minutes", type=float, default=60)
-            one.add_argument("--every", type=float, default=0.5, help="seconds between two looks at memory")
+            one.add_argument("--interval", type=float, default=0.5, help="seconds between two samples of memory")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         options.mode(options, Path(name))

@@ -1,4 +1,4 @@
-"""The demo: train a style that impasto paints itself on photos that installed packages ship, export it, look at it.
+"""The demo: train a procedural style on photos from installed packages, export the network, verify and apply it.
 
 Run: make demo
 """
@@ -12,14 +12,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from impasto.configs.app import compose
-from impasto.models import pictures
-from impasto.models.pictures import Picture
-from impasto.train import painting, sheets
+from impasto.configs.cli.app import compose
+from impasto.models.image import decode, encode
+from impasto.models.image.discover import find_pictures
+from impasto.models.image.picture import Picture, resize
+from impasto.train.data import procedural_style
+from impasto.train.runtime import contact_sheet
 
 HOME = Path("outputs/demo")
 SHORT_SIDE = 448  # px
-PACKAGES = {  # photographs that may be redistributed, in the wheels of the demo extra
+PACKAGES = {  # the wheels of the demo extra, whose photographs may be redistributed
     "skimage": "data",
     "sklearn": "datasets/images",
     "matplotlib": "mpl-data/sample_data",
@@ -29,11 +31,11 @@ TRAIN = {
     "sklearn": ("flower.jpg",),
     "matplotlib": ("grace_hopper.jpg",),
 }
-HELD_OUT = {"skimage": ("chelsea.png", "coffee.png"), "sklearn": ("china.jpg",)}
+VAL_PHOTOS = {"skimage": ("chelsea.png", "coffee.png"), "sklearn": ("china.jpg",)}
 
 
 def photos(folder: Path, names: dict[str, tuple[str, ...]]) -> Path:
-    """Gather photos of installed packages in a folder, as JPEGs of the size that photo collections have."""
+    """Copy photos of installed packages into a folder, as JPEGs of the size of photo collections."""
     from importlib.util import find_spec
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -41,60 +43,59 @@ def photos(folder: Path, names: dict[str, tuple[str, ...]]) -> Path:
         spec = find_spec(package)
         assert spec and spec.origin, f"{package} is not installed: pip install 'impasto[demo]'"
         for file in files:
-            rgb = pictures.read(Path(spec.origin).parent / PACKAGES[package] / file).rgb
-            small = rgb if min(rgb.shape[:2]) <= SHORT_SIDE else pictures.resize(rgb, SHORT_SIDE)
-            pictures.write(Picture(small), (folder / file).with_suffix(".jpg"), quality=95)
+            rgb = decode.read(Path(spec.origin).parent / PACKAGES[package] / file).rgb
+            small = rgb if min(rgb.shape[:2]) <= SHORT_SIDE else resize(rgb, SHORT_SIDE)
+            encode.write(Picture(small), (folder / file).with_suffix(".jpg"), quality=95)
     return folder
 
 
-def call(verb: str, *arguments: str) -> float:
-    """Run a command as a user would, and return its seconds."""
-    line = [str(Path(sys.executable).with_name(f"impasto-{verb}")), *arguments]
-    Console(stderr=True).print(f"\n$ impasto-{verb} {' '.join(arguments)}", style="bold", soft_wrap=True)
+def call(command: str, *arguments: str) -> float:
+    """Run a command as a user would, and return its duration in seconds."""
+    line = [str(Path(sys.executable).with_name(f"impasto-{command}")), *arguments]
+    Console(stderr=True).print(f"\n$ impasto-{command} {' '.join(arguments)}", style="bold", soft_wrap=True)
     started = time.monotonic()
     subprocess.run(line, check=True)
     return time.monotonic() - started
 
 
 def main() -> None:
-    """Train, export, stylize, show."""
+    """Train, export, verify, stylize, and write a contact sheet."""
     style = compose("train", ["experiment=demo", "data.root=."]).style
     shutil.rmtree(HOME, ignore_errors=True)
-    train, held_out = photos(HOME / "photos/train", TRAIN), photos(HOME / "photos/held_out", HELD_OUT)
-    picture = painting.paint(style.painter, style.size, style.seed)
-    pictures.write(Picture(picture), HOME / "style.png", quality=95)
+    train, val_photos = photos(HOME / "photos/train", TRAIN), photos(HOME / "photos/val", VAL_PHOTOS)
+    style_image = procedural_style.paint(style.painter, style.size, style.seed)
+    encode.write(Picture(style_image), HOME / "style.png", quality=95)
     run, bundle = HOME / "run", HOME / "bundle" / style.name
     seconds = call(
-        *("train", "experiment=demo", f"data.root={train}", f"data.val_root={held_out}", f"hydra.run.dir={run}"),
+        *("train", "experiment=demo", f"data.root={train}", f"data.val_root={val_photos}", f"hydra.run.dir={run}"),
         *sys.argv[1:],
     )
     checkpoint = max(run.glob("*.safetensors"))
     call("export", f"checkpoint={checkpoint}", f"output={bundle}")
     call("verify", f"bundle={bundle}")
-    call("stylize", f"model={bundle}", f"input={held_out}", f"output={HOME / 'stylized'}")
+    call("stylize", f"model={bundle}", f"input={val_photos}", f"output={HOME / 'stylized'}")
     rows = []
-    for path in pictures.find_pictures(held_out):
-        photo, stylized = (pictures.read(file).rgb for file in (path, HOME / "stylized" / path.name))
+    for path in find_pictures(val_photos):
+        photo, stylized = (decode.read(file).rgb for file in (path, HOME / "stylized" / path.name))
         height, width = photo.shape[:2]
-        rows.append([pictures.resize(p, (300, round(300 * width / height))) for p in (photo, stylized)])
-        rows[-1].insert(0, pictures.resize(picture, 300))
-    sheets.write_sheet(HOME / "sheet.png", rows, ("style", "photo, not trained on", "network"))
+        rows.append([resize(p, (300, round(300 * width / height))) for p in (photo, stylized)])
+        rows[-1].insert(0, resize(style_image, 300))
+    contact_sheet.write_sheet(HOME / "sheet.png", rows, ("style", "photo, not trained on", "network"))
     report(seconds, checkpoint, bundle, run)
 
 
 def report(seconds: float, checkpoint: Path, bundle: Path, run: Path) -> None:
-    """Print the last table; impasto-export has printed one of the bundle."""
+    """Print the losses and where the results are; impasto-export has printed the table of the bundle."""
     from impasto.models.checkpoint import load
 
     _, card = load(checkpoint)
-    first, last = card["validation"][0], card["validation"][-1]
+    assert card.training is not None
+    first, last = card.validation[0], card.validation[-1]
     table = Table(title="impasto demo", show_header=False)
-    table.add_row(
-        "training", f"{seconds:.0f} s, {card['training']['images']:,} images, {card['training']['precision']}"
-    )
+    table.add_row("training", f"{seconds:.0f} s, {card.training.images:,} images, {card.training.precision}")
     for row, name in ((first, "first"), (last, "last")):
         losses = f"{row['total']:,.0f} = content {row['content']:,.0f} + style {row['style']:,.0f}"
-        table.add_row(f"{name} loss, held-out photos", f"{losses} (step {row['step']:.0f})")
+        table.add_row(f"{name} loss, validation photos", f"{losses} (step {row['step']:.0f})")
     table.add_row("look at", f"{HOME / 'sheet.png'}, {HOME / 'stylized'}, {run / 'curves.png'}, {run / 'samples'}")
     table.add_row("ship", str(bundle))
     Console(width=120).print(table)

@@ -1,11 +1,11 @@
-"""Large photos in tiles against the same photos whole: time, peak memory and difference of impasto-stylize by size.
+"""impasto-stylize on large photos, in tiles and whole: time, peak memory and difference by size.
 
-Each photo is made once: a given one enlarged, those of a folder pasted side by side at their own sharpness, or one of
-our own. The ways to work on it take turns, each as a command of its own, decoding and encoding included; peak memory is
-what the system says of that process. Of several photos and models there is one row a size and way.
+A photo is an enlarged file, a folder's photos pasted side by side at full resolution, or synthetic. The methods are
+interleaved. Each run is a separate process that includes decoding and encoding; its peak memory is what the system
+reports. The table has one row for each size and method, over all photos and models.
 
-Run: .venv/bin/python benchmarks/large.py MODEL... [--photos FILE DIR ...] [--megapixels 1 2 4 12 25 50] [--whole 4]
-     [--ways whole exact thumbnail] [--sheets DIR]
+Run: python -m benchmarks.large MODEL... [--photos FILE DIR ...] [--megapixels 1 2 4 12 25 50] [--whole 4]
+     [--methods whole exact thumbnail] [--sheets DIR]
 """
 
 import argparse
@@ -24,25 +24,25 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-WAYS = {
-    "whole": ["tiles.above=1e6"],
-    "exact": ["tiles.above=0"],
-    "exact, no file": ["tiles.above=0", "tiles.scratch=0"],
-    "thumbnail": ["tiles.above=0", "tiles.statistics=thumbnail"],
+METHODS = {
+    "whole": ["tiles.threshold_mp=1e6"],
+    "exact": ["tiles.threshold_mp=0"],
+    "exact, no file": ["tiles.threshold_mp=0", "tiles.scratch_mb=0"],
+    "thumbnail": ["tiles.threshold_mp=0", "tiles.statistics=thumbnail"],
 }
-COMPARED = 4.0  # megapixels up to which results are compared, and so written as PNG
+MAX_COMPARED = 4.0  # megapixels; up to this size results are written as PNG and compared
 
 
 @dataclass(frozen=True)
-class Took:
-    """What a command took: seconds by the clock and of all processors, and the most memory in MiB."""
+class Usage:
+    """Resources of a command: wall-clock seconds, CPU seconds, peak memory in MiB."""
 
     seconds: float
-    processor: float
+    cpu: float
     peak: float
 
 
-def stylize(model: Path, photo: Path, output: Path, threads: int, settings: list[str]) -> Took:
+def stylize(model: Path, photo: Path, output: Path, threads: int, settings: list[str]) -> Usage:
     """Run impasto-stylize once."""
     program = Path(sys.executable).with_name("impasto-stylize")
     line = [str(program), f"model={model}", f"input={photo}", f"output={output}", f"threads={threads}", *settings]
@@ -51,14 +51,14 @@ def stylize(model: Path, photo: Path, output: Path, threads: int, settings: list
     _, status, usage = os.wait4(pid, 0)
     if status:
         sys.exit(f"impasto-stylize ended with {os.waitstatus_to_exitcode(status)}")
-    return Took(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Usage(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def make_photo(source: Path | None, megapixels: float, target: Path) -> None:
-    """Write a photo of that size, 4:3."""
+    """Write a 4:3 photo of that size."""
     from PIL import Image
 
-    from impasto.export.golden import picture
+    from impasto.export.test_images import picture
 
     width = round((megapixels * 1e6 * 4 / 3) ** 0.5)
     size = width, round(megapixels * 1e6 / width)
@@ -71,24 +71,24 @@ def make_photo(source: Path | None, megapixels: float, target: Path) -> None:
 
 
 def pasted(folder: Path, size: tuple[int, int]) -> Any:
-    """A picture of (width, height) with the photos of a folder side by side, again and again, at their own size."""
+    """Tile a picture of (width, height) with the photos of a folder, repeated, at full resolution."""
     from PIL import Image
 
-    from impasto.models.pictures import find_pictures
+    from impasto.models.image.discover import find_pictures
 
-    photos, made, top = cycle(find_pictures(folder)), Image.new("RGB", size), 0
+    photos, output, top = cycle(find_pictures(folder)), Image.new("RGB", size), 0
     while top < size[1]:
-        left, low = 0, size[1]
+        left, row_height = 0, size[1]
         while left < size[0]:
             photo = Image.open(next(photos)).convert("RGB")
-            made.paste(photo, (left, top))
-            left, low = left + photo.width, min(low, photo.height)
-        top += low
-    return made
+            output.paste(photo, (left, top))
+            left, row_height = left + photo.width, min(row_height, photo.height)
+        top += row_height
+    return output
 
 
 def compare(one: Path, other: Path, sheet: Path | None) -> tuple[float, int]:
-    """PSNR in dB and the largest difference; `sheet` shows the difference times 8, grey where there is none."""
+    """Return PSNR in dB and the largest difference; write the difference times 8 to `sheet`, on gray."""
     import numpy as np
     from PIL import Image
 
@@ -100,27 +100,25 @@ def compare(one: Path, other: Path, sheet: Path | None) -> tuple[float, int]:
     return 10 * np.log10(255**2 / max(square, 1e-9)), int(np.abs(difference).max())
 
 
-def apart(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function in a process of its own: a child starts with the peak memory of this one."""
+def in_subprocess(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function in a subprocess, since commands inherit the peak memory of this process."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, arguments)
 
 
 @dataclass
 class Row:
-    """What one way took at one size, photo by photo: the fastest turn, the highest peak, and how near it came."""
+    """Results of a method at a size: the fastest round of each photo, the highest peak, and the differences."""
 
-    best: list[Took] = field(default_factory=list)
+    best: list[Usage] = field(default_factory=list)
     peak: float = 0.0
     psnrs: list[float] = field(default_factory=list)
     largest: int = 0
 
-    def cells(self, megapixels: float, way: str) -> list[str]:
-        """For the table: medians over the photos."""
-        seconds, processor = (
-            median(values) for values in zip(*((t.seconds, t.processor) for t in self.best), strict=True)
-        )
-        row = [f"{megapixels:g}", way, f"{seconds:.1f}", f"{seconds / megapixels:.2f}", f"{processor / megapixels:.2f}"]
+    def cells(self, megapixels: float, method: str) -> list[str]:
+        """Return the table's cells: medians over the photos."""
+        seconds, cpu = (median(values) for values in zip(*((u.seconds, u.cpu) for u in self.best), strict=True))
+        row = [f"{megapixels:g}", method, f"{seconds:.1f}", f"{seconds / megapixels:.2f}", f"{cpu / megapixels:.2f}"]
         row += [f"{self.peak:,.0f}"]
         return row + ([f"{min(self.psnrs):.1f}", f"{median(self.psnrs):.1f}", str(self.largest)] if self.psnrs else [])
 
@@ -131,38 +129,38 @@ def main() -> None:
     parser.add_argument("models", type=Path, nargs="+")
     parser.add_argument("--photos", type=Path, nargs="+", default=[None], help="files, or folders of photos to paste")
     parser.add_argument("--megapixels", type=float, nargs="+", default=[1, 2, 4, 12, 25, 50])
-    parser.add_argument("--whole", type=float, default=4, help="megapixels up to which photos are worked on whole, too")
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=[*WAYS])
-    parser.add_argument("--settings", nargs="*", default=[], help="of every run, such as tiles.thumbnail=1")
+    parser.add_argument("--whole", type=float, default=4, help="megapixels up to which photos are also stylized whole")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=[*METHODS])
+    parser.add_argument("--settings", nargs="*", default=[], help="settings of every run, such as tiles.thumbnail_mp=1")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--turns", type=int, default=1)
-    parser.add_argument("--sheets", type=Path, help="a folder for pictures of the differences, times 8")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--sheets", type=Path, help="a folder for pictures of the differences times 8")
     options = parser.parse_args()
     title = ", ".join("/".join(model.parts[-2:]) for model in options.models)
-    table = Table(title=f"{title}: {len(options.photos)} photos, {options.threads} threads, best of {options.turns}")
+    table = Table(title=f"{title}: {len(options.photos)} photos, {options.threads} threads, best of {options.rounds}")
     for column in (
         "MP",
-        "way",
+        "method",
         "s",
         "s/MP",
-        "processor s/MP",
+        "CPU s/MP",
         "peak MiB",
         "lowest dB to whole",
-        "median",
+        "median dB",
         "largest of 255",
     ):
         table.add_column(column, justify="right")
     console = Console(width=120, stderr=True)
     with tempfile.TemporaryDirectory() as name:
         for megapixels in options.megapixels:
-            ways = [way for way in options.ways if way != "whole" or megapixels <= options.whole]
-            rows = {way: Row() for way in ways}
+            methods = [name for name in options.methods if name != "whole" or megapixels <= options.whole]
+            rows = {name: Row() for name in methods}
             for photo in options.photos:
-                apart(make_photo, photo, megapixels, Path(name, "photo.jpg"))
+                in_subprocess(make_photo, photo, megapixels, Path(name, "photo.jpg"))
                 for model in options.models:
                     measure(options, model, photo, megapixels, Path(name), rows, console)
-            for way, row in rows.items():
-                table.add_row(*row.cells(megapixels, way))
+            for method, row in rows.items():
+                table.add_row(*row.cells(megapixels, method))
     Console(width=120).print(table)
 
 
@@ -175,26 +173,26 @@ def measure(
     rows: dict[str, Row],
     console: Console,
 ) -> None:
-    """One photo with one model, every way in turns."""
-    suffix = ".png" if megapixels <= COMPARED else ".jpg"
-    took: dict[str, list[Took]] = {way: [] for way in rows}
-    for _ in range(options.turns):
-        for way in rows:
-            output = folder / f"{way}{suffix}"
-            settings = [*WAYS[way], *options.settings, "overwrite=true"]
-            took[way].append(stylize(model, folder / "photo.jpg", output, options.threads, settings))
-    told = [f"{megapixels:g} MP", model.parent.name, photo.stem if photo else "made"]
-    for way, row in rows.items():
-        row.best.append(min(took[way], key=lambda turn: turn.seconds))
-        row.peak = max(row.peak, *(turn.peak for turn in took[way]))
-        told.append(f"{way} {row.best[-1].seconds:.1f} s")
-        if way != "whole" and "whole" in rows and suffix == ".png":
-            sheet = options.sheets and options.sheets / f"{'_'.join(told[:3])}_{way}.png".replace(" ", "_")
-            psnr, largest = apart(compare, *(folder / f"{one}{suffix}" for one in ("whole", way)), sheet)
+    """Measure one photo with one model; the methods are interleaved."""
+    suffix = ".png" if megapixels <= MAX_COMPARED else ".jpg"
+    usages: dict[str, list[Usage]] = {method: [] for method in rows}
+    for _ in range(options.rounds):
+        for method in rows:
+            output = folder / f"{method}{suffix}"
+            settings = [*METHODS[method], *options.settings, "overwrite=true"]
+            usages[method].append(stylize(model, folder / "photo.jpg", output, options.threads, settings))
+    log = [f"{megapixels:g} MP", model.parent.name, photo.stem if photo else "synthetic"]
+    for method, row in rows.items():
+        row.best.append(min(usages[method], key=lambda usage: usage.seconds))
+        row.peak = max(row.peak, *(usage.peak for usage in usages[method]))
+        log.append(f"{method} {row.best[-1].seconds:.1f} s")
+        if method != "whole" and "whole" in rows and suffix == ".png":
+            sheet = options.sheets and options.sheets / f"{'_'.join(log[:3])}_{method}.png".replace(" ", "_")
+            psnr, largest = in_subprocess(compare, *(folder / f"{one}{suffix}" for one in ("whole", method)), sheet)
             row.psnrs.append(psnr)
             row.largest = max(row.largest, largest)
-            told[-1] += f" {psnr:.1f} dB"
-    console.print("  ".join(told))
+            log[-1] += f" {psnr:.1f} dB"
+    console.print("  ".join(log))
 
 
 if __name__ == "__main__":

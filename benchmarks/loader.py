@@ -1,16 +1,16 @@
-"""Photos a second that the loader alone feeds, from a folder and from a zip as COCO's are: 640x480 JPEG to crops.
+"""The throughput of the data loader alone, from 640x480 JPEGs in a folder and in a zip file like COCO's.
 
-`plain` is what most examples do: Pillow decodes, torchvision resizes, crops and makes floats. `decoding` keeps nothing,
-`filling` is the first epoch with data.cache, `kept` a later one. Each row is of a loader of its own; the rows take
-turns, and medians of the turns are printed. Photos per second of CPU time are those of one core, however busy the
-machine is with other things.
+The baseline `plain` is what most examples do: Pillow decodes, torchvision resizes, crops and converts to float.
+`uncached` decodes every photo, `filling` is the first epoch with data.cache, and `cached` a later epoch. The
+measurements are interleaved in rounds, each with a new loader, and the medians over the rounds are printed. Photos per
+CPU second are the throughput of one core. They do not depend on the load of the machine.
 
-Run: .venv/bin/python benchmarks/loader.py --photos DIR [--count 600] [--workers 1 2] [--size 256] [--turns 3]
+Run: python -m benchmarks.loader --photos DIR [--count 600] [--workers 1 2] [--size 256] [--rounds 3]
 """
 
 import argparse
 import io
-import resource
+import os
 import shutil
 import statistics
 import tempfile
@@ -30,23 +30,24 @@ from rich.table import Table
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from impasto.configs import app
-from impasto.configs.schema import DataConfig
-from impasto.models import pictures
-from impasto.train import hardware
-from impasto.train.crops import Crops, batches
-from impasto.train.photos import PhotoSet
+from impasto.configs.cli import app
+from impasto.configs.schema.data import DataConfig
+from impasto.models.image import decode
+from impasto.models.image.discover import find_pictures
+from impasto.train.data.dataset import PhotoSet
+from impasto.train.data.random_crops import Crops, batches
+from impasto.train.runtime import device
 
 BATCH = 4
-WAYS = ("plain", "decoding", "filling", "kept")
+MODES = ("plain", "uncached", "filling", "cached")
 
 
-def make(source: Path, folder: Path, count: int) -> int:
-    """Write `count` JPEGs of 640x480 from the pictures below `source`, at the quality of COCO's; their mean bytes."""
-    found, size = pictures.find_pictures(source), 0
+def write_photos(source: Path, folder: Path, count: int) -> int:
+    """Write `count` 640x480 JPEGs from the pictures below `source`, at COCO's quality; return their mean size."""
+    pictures, size = find_pictures(source), 0
     folder.mkdir()
-    for number in track(range(count), "making photos", transient=True):
-        photo = Image.fromarray(pictures.read(found[number % len(found)], short_side=480).rgb)
+    for number in track(range(count), "writing photos", transient=True):
+        photo = Image.fromarray(decode.read(pictures[number % len(pictures)], short_side=480).rgb)
         encoded = io.BytesIO()
         photo.resize((640, 480), Image.Resampling.LANCZOS).save(encoded, "JPEG", quality=94)
         (folder / f"{number:012}.jpg").write_bytes(encoded.getvalue())
@@ -58,7 +59,7 @@ def make(source: Path, folder: Path, count: int) -> int:
 
 
 class Plain(Dataset[Tensor]):
-    """The usual data set of examples."""
+    """The dataset of most examples."""
 
     def __init__(self, root: Path, size: int) -> None:
         from torchvision import transforms
@@ -76,30 +77,29 @@ class Plain(Dataset[Tensor]):
 
 
 @contextmanager
-def feeding(way: str, config: DataConfig, count: int) -> Iterator[Iterator[Any]]:
-    """The batches of a loader of `count` photos."""
+def open_batches(mode: str, config: DataConfig, count: int) -> Iterator[Iterator[Any]]:
+    """Open a loader of `count` photos."""
     root = Path(config.root)
-    if way == "plain":
+    if mode == "plain":
         yield iter(DataLoader(Plain(root, config.size), BATCH, shuffle=True, num_workers=config.workers))
         return
-    crops = Crops(PhotoSet(root, "data.root"), replace(config, cache=config.cache if way != "decoding" else None), 0)
-    with batches(crops, BATCH, 0, False, 0, 1) as endless:
-        yield islice(endless, count // BATCH)
+    crops = Crops(PhotoSet(root, "data.root"), replace(config, cache=config.cache if mode != "uncached" else None), 0)
+    with batches(crops, BATCH, 0, False, 0, 1) as stream:
+        yield islice(stream, count // BATCH)
 
 
-def feed(way: str, config: DataConfig, count: int) -> tuple[float, float]:
-    """Photos per second of the clock, and of CPU time, over the whole set once."""
-    started, spent = time.perf_counter(), cpu_seconds()
-    with feeding(way, config, count) as made:
-        photos = sum(BATCH for _ in made)
+def measure(mode: str, config: DataConfig, count: int) -> tuple[float, float]:
+    """Return the photos per second of wall time and of CPU time, over one epoch."""
+    started, cpu_started = time.perf_counter(), cpu_seconds()
+    with open_batches(mode, config, count) as stream:
+        photos = sum(BATCH for _ in stream)
         seconds = time.perf_counter() - started
-    return photos / seconds, photos / (cpu_seconds() - spent)
+    return photos / seconds, photos / (cpu_seconds() - cpu_started)
 
 
 def cpu_seconds() -> float:
-    """CPU time of this process and of the workers that have ended."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
+    """Return the CPU time of this process and of its finished workers."""
+    return sum(os.times()[:4])
 
 
 def main() -> None:
@@ -109,34 +109,34 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=600)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    hardware.keep_memory()
+    device.keep_memory()
     measured: dict[tuple[str, str, int], list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as work:
         folder, cache = Path(work) / "train", Path(work) / "cache"
-        size = make(options.photos, folder, options.count)
+        size = write_photos(options.photos, folder, options.count)
         roots = {"folder": folder, "zip": folder.with_suffix(".zip")}
         config = app.compose("train", ["data.root=.", f"data.size={options.size}"]).data
-        for _ in track(range(options.turns), "measuring", transient=True):
+        for _ in track(range(options.rounds), "measuring", transient=True):
             for workers in options.workers:
                 for source, root in roots.items():
-                    for way in WAYS:
-                        if way == "filling":
+                    for mode in MODES:
+                        if mode == "filling":
                             shutil.rmtree(cache, ignore_errors=True)
-                        if way != "plain" or source == "folder":
-                            this = replace(config, root=str(root), workers=workers, cache=str(cache))
-                            speed = feed(way, this, options.count // BATCH * BATCH)
-                            measured.setdefault((source, way, workers), []).append(speed)
+                        if mode != "plain" or source == "folder":
+                            settings = replace(config, root=str(root), workers=workers, cache=str(cache))
+                            speed = measure(mode, settings, options.count // BATCH * BATCH)
+                            measured.setdefault((source, mode, workers), []).append(speed)
     table = Table(
-        *("photos from", "loader", "workers", "photos/s", "lowest-highest", "photos per CPU second", "of 16 cores"),
+        *("source", "loader", "workers", "photos/s", "min-max", "photos per CPU second", "times 16 cores"),
         title=f"{options.count} JPEGs of 640x480, {size / 1000:.0f} kB each, to crops of {options.size} px",
     )
-    for (source, way, workers), speeds in measured.items():
-        clock, cpu = ([pair[which] for pair in speeds] for which in (0, 1))
+    for (source, mode, workers), speeds in measured.items():
+        wall, cpu = ([speed[index] for speed in speeds] for index in (0, 1))
         core = statistics.median(cpu)
         table.add_row(
-            *(source, way, str(workers), f"{statistics.median(clock):.0f}", f"{min(clock):.0f}-{max(clock):.0f}"),
+            *(source, mode, str(workers), f"{statistics.median(wall):.0f}", f"{min(wall):.0f}-{max(wall):.0f}"),
             *(f"{core:.0f}", f"{16 * core:,.0f}"),
         )
     Console(width=110).print(table)

@@ -1,4 +1,4 @@
-"""Two ways to train the same network, each as a step to call: impasto's own, and the plain one of most examples."""
+"""A training step of impasto, and one of the plain loop of most examples, for the same network."""
 
 import time
 from collections.abc import Iterator
@@ -11,80 +11,83 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks import chip
-from impasto.configs.schema import TrainConfig
-from impasto.models import networks, vgg_weights
-from impasto.models.losses import PerceptualLoss, gram_matrix
-from impasto.models.vgg import MEAN_RGB
-from impasto.train import guards, hardware
-from impasto.train.average import Average
-from impasto.train.crops import Crops, batches
-from impasto.train.objective import Objective
-from impasto.train.photos import PhotoSet, to_pixels
+from impasto.configs.schema.train import TrainConfig
+from impasto.models import transform_net
+from impasto.models.losses.perceptual import PerceptualLoss, gram_matrix
+from impasto.models.vgg import weights as vgg_weights
+from impasto.models.vgg.constants import MEAN_RGB
+from impasto.train.data.dataset import PhotoSet, to_pixels
+from impasto.train.data.random_crops import Crops, batches
+from impasto.train.engine import divergence
+from impasto.train.engine.ema import ModelEma
+from impasto.train.engine.optimizer import build_optimizer
+from impasto.train.engine.training_loss import TrainingLoss
+from impasto.train.runtime import device as devices
 
-STEPS = 3  # that are timed at a time
+STEPS = 3  # timed together
 
 
 class Ours:
-    """impasto's training step, as train/trainer.py takes it."""
+    """impasto's training step, as in train/engine/trainer.py."""
 
     def __init__(self, config: TrainConfig, pixels: Tensor, style: Tensor) -> None:
-        hardware.keep_memory()
+        devices.keep_memory()
         self.config = config
-        self.place = hardware.choose(config.device, "auto")
-        device = self.place.device
-        self.network = networks.build(config.model).train().to(device).to(memory_format=torch.channels_last)
+        self.hardware = devices.choose(config.device, "auto")
+        device = self.hardware.device
+        self.network = transform_net.build(config.model).train().to(device).to(memory_format=torch.channels_last)
         self.loss = PerceptualLoss(config.loss, vgg_weights.load("auto"), style)
-        self.loss = self.loss.to(device).to(memory_format=torch.channels_last).to_precision(self.place.dtype)
-        self.objective = Objective(config, self.place, self.network, self.loss)
-        self.average = Average(self.network, config.trainer.average)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), fused=True)
+        self.loss = self.loss.to(device).to(memory_format=torch.channels_last).to_precision(self.hardware.dtype)
+        self.training_loss = TrainingLoss(config, self.hardware, self.network, self.loss)
+        self.average = ModelEma(self.network, config.trainer.ema_decay)
+        self.optimizer = build_optimizer(config, self.network.parameters())
         self.batch = pixels.permute(0, 2, 3, 1).contiguous().byte()
 
     def step(self) -> None:
-        loss, _ = self.objective(to_pixels(self.batch, self.place.device), 0)
+        loss, _ = self.training_loss(to_pixels(self.batch, self.hardware.device), 0)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        self.average.follow(self.network, first=False)
+        self.average.update(self.network, first=False)
 
     def parts(self) -> dict[str, float]:
-        """Seconds of each part of some steps, the device waited for after each."""
+        """Seconds of each part of STEPS steps, with a synchronization after each part."""
         spent: dict[str, float] = {}
 
         @contextmanager
         def part(name: str) -> Iterator[None]:
             started = time.perf_counter()
             yield
-            chip.wait(self.place.device)
+            chip.wait(self.hardware.device)
             spent[name] = spent.get(name, 0.0) + time.perf_counter() - started
 
         with ExitStack() as stack:
-            following: Iterator[Any] | None = None
+            stream: Iterator[Any] | None = None
             if self.config.data.root != ".":
                 crops = Crops(PhotoSet(Path(self.config.data.root), "--photos"), self.config.data, 0)
-                pinned = self.place.device.type == "cuda"
-                following = stack.enter_context(batches(crops, len(self.batch), 0, pinned, 0, 1))
-                next(following)
+                pinned = self.hardware.device.type == "cuda"
+                stream = stack.enter_context(batches(crops, len(self.batch), 0, pinned, 0, 1))
+                next(stream)
             for _ in range(STEPS):
                 with part("waiting for the loader"):
-                    batch = self.batch if following is None else next(following)[0]
+                    batch = self.batch if stream is None else next(stream)[0]
                 with part("photos to the device"):
-                    photos = to_pixels(batch, self.place.device)
-                with part("network, forward"), self.place.autocast():
+                    photos = to_pixels(batch, self.hardware.device)
+                with part("network, forward"), self.hardware.autocast():
                     stylized = self.network(photos)
                 with part("VGG of the photos"):
                     target = self.loss.content_target(photos)
                 with part("VGG and losses of the pictures"):
                     total = self.loss(stylized, target).total
-                with part("lattice and guards"):
-                    total = total + self.config.trainer.lattice_weight * self.objective.lattice(stylized)
-                    guards.figures(stylized.detach())
+                with part("checkerboard and divergence statistics"):
+                    total = total + self.config.loss.checkerboard_weight * self.training_loss.checkerboard(stylized)
+                    divergence.statistics(stylized.detach())
                 with part("backward"):
                     self.optimizer.zero_grad()
                     total.backward()
                 with part("Adam and average"):
                     self.optimizer.step()
-                    self.average.follow(self.network, first=False)
+                    self.average.update(self.network, first=False)
         return spent
 
 
@@ -94,10 +97,10 @@ class Plain:
     def __init__(self, config: TrainConfig, pixels: Tensor, style: Tensor) -> None:
         from torchvision.models import vgg16
 
-        device = hardware.choose(config.device, "fp32").device
-        network = networks.build(config.model).train()
+        device = devices.choose(config.device, "fp32").device
+        network = transform_net.build(config.model).train()
         for module in network.modules():
-            if isinstance(module, networks.InstanceNorm):
+            if isinstance(module, transform_net.InstanceNorm):
                 module.eval()  # torch's instance_norm; it has no running statistics
         vgg = vgg16().features.requires_grad_(False)
         layers = [i for i, layer in enumerate(vgg) if isinstance(layer, torch.nn.Conv2d)]
@@ -112,12 +115,12 @@ class Plain:
         self.optimizer = torch.optim.Adam(network.parameters(), fused=False)
 
     def features(self, x: Tensor) -> list[Tensor]:
-        x, kept = x - self.mean, []
+        x, features = x - self.mean, []
         for i, layer in enumerate(self.vgg):
             x = layer(x)
             if i in (3, 8, 15, 22):  # relu1_2, relu2_2, relu3_3, relu4_3
-                kept.append(x)
-        return kept
+                features.append(x)
+        return features
 
     def step(self) -> None:
         self.optimizer.zero_grad()

@@ -1,9 +1,9 @@
-"""What of a run's time goes to its progress bar and its logs: a real run of impasto-train, whose calls are timed.
+"""The share of a run's time that its progress bar and logs take, measured in a real run of impasto-train.
 
-Seconds are CPU time of the thread that spends them, the bar's own and TensorBoard's included. The bar is drawn as in a
-terminal. Sheets, curves, validation and checkpoints are listed beside them: they are what a run is to leave behind.
+Seconds are CPU time of all threads, including those of the bar and of TensorBoard. The bar is drawn as in a terminal.
+Sheets, curves, validation and checkpoints are listed for comparison.
 
-Run: .venv/bin/python -m benchmarks.overhead data.root=PHOTOS trainer.minutes=1 [key=value ...]
+Run: python -m benchmarks.overhead data.root=PHOTOS trainer.minutes=1 [key=value ...]
 """
 
 import functools
@@ -21,7 +21,7 @@ _spent: dict[str, float] = {}
 
 
 def timed(holder: Any, method: str, kind: str) -> None:
-    """Add up the CPU time of a method's calls under a name."""
+    """Add the CPU time of a method's calls to an entry of the table."""
     original = getattr(holder, method)
 
     @functools.wraps(original)
@@ -40,24 +40,24 @@ def main() -> None:
     os.environ["FORCE_COLOR"] = "1"  # rich then takes what it writes to for a terminal
     from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignore[import-untyped]
 
-    from impasto.train import command
-    from impasto.train.display import Display
-    from impasto.train.records import Records
-    from impasto.train.trainer import Trainer
+    from impasto.train.commands import train
+    from impasto.train.engine.callbacks import Validation
+    from impasto.train.engine.run_logger import RunLogger
+    from impasto.train.runtime.progress import Display
 
     timed(Live, "refresh", "bar")  # by its thread, ten times a second
     for method in ("trained", "validated"):
         timed(Display, method, "bar")
-    timed(Records, "row", "logs")
-    timed(Records, "skip", "logs")
+    timed(RunLogger, "row", "logs")
+    timed(RunLogger, "skip", "logs")
     timed(RecordWriter, "write", "logs")  # by TensorBoard's thread
-    timed(Records, "sample", "sheets and curves")
-    timed(Records, "checkpoint", "checkpoints")
-    timed(Trainer, "_validate", "validation")
+    timed(RunLogger, "sample", "sheets and curves")
+    timed(RunLogger, "checkpoint", "checkpoints")
+    timed(Validation, "measure", "validation")
     with tempfile.TemporaryDirectory() as directory:
         sys.argv[1:] = [*sys.argv[1:], f"hydra.run.dir={directory}/run"]
         started = time.perf_counter()
-        command.main()
+        train.main()
         seconds = time.perf_counter() - started
     table = Table("part", "seconds", "of the run", title=f"a run of {seconds:.1f} s, its start included")
     for kind, spent in _spent.items():

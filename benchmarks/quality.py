@@ -1,9 +1,9 @@
-"""Quality after a few minutes: train a network, then its loss at 256 px on photos that it never saw.
+"""The quality after a few minutes of training: the loss at 256 px on photos that were not trained on.
 
-The loss is impasto's default (VGG-16, content relu2_2 with weight 1, style weight 5), computed in float32 on the middle
+The loss is impasto's default (VGG-16, content relu2_2 with weight 1, style weight 5), computed in float32 on the center
 square of each photo at short side 256.
 
-Run: python benchmarks/quality.py --photos DIR --val DIR --style FILE [--minutes 4] [key=value ...]
+Run: python -m benchmarks.quality --photos DIR --val DIR --style FILE [--minutes 4] [key=value ...]
 """
 
 import argparse
@@ -17,13 +17,15 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from impasto.configs import app
-from impasto.models import checkpoint, vgg_weights
-from impasto.models.losses import Losses, PerceptualLoss
-from impasto.models.networks import Transformer
-from impasto.train import sheets, style
-from impasto.train.hardware import choose
-from impasto.train.photos import PhotoSet, to_pixels, validation_crops
+from impasto.configs.cli import app
+from impasto.models import checkpoint
+from impasto.models.losses.perceptual import Losses, PerceptualLoss
+from impasto.models.transform_net import TransformNet
+from impasto.models.vgg import weights
+from impasto.train.data import style_image
+from impasto.train.data.dataset import PhotoSet, to_pixels, validation_crops
+from impasto.train.runtime import contact_sheet
+from impasto.train.runtime.device import choose
 
 SIZE = 256
 HOME = Path("outputs/quality")
@@ -31,9 +33,9 @@ HOME = Path("outputs/quality")
 
 @torch.no_grad()
 def losses_on(
-    network: Transformer, loss: PerceptualLoss, photos: torch.Tensor
+    network: TransformNet, loss: PerceptualLoss, photos: torch.Tensor
 ) -> tuple[list[Losses], list[torch.Tensor]]:
-    """The losses on each photo of uint8 [N, H, W, 3], and the pictures."""
+    """Return the losses on each of the photos uint8 [N, H, W, 3], and the network's outputs."""
     rows, stylized = [], []
     for photo in photos.split(1):
         pixels = to_pixels(photo, torch.device("cpu"))
@@ -43,14 +45,14 @@ def losses_on(
 
 
 def main() -> None:
-    """Train, measure, print, and leave a sheet in the run directory."""
+    """Train, measure, print, and write a contact sheet into the run directory."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("photos", "val", "style"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=4)
     parser.add_argument("--model", default="mobile")
-    parser.add_argument("--run", type=Path, help=f"where the run goes; {HOME}, made anew, if no place is named")
-    parser.add_argument("overrides", nargs="*", help="further settings of impasto-train")
+    parser.add_argument("--run", type=Path, help=f"the run directory; by default {HOME}, which is emptied first")
+    parser.add_argument("overrides", nargs="*", help="more settings of impasto-train")
     options = parser.parse_args()
     overrides = [
         *("experiment=short", "init=null", f"model={options.model}", f"style={options.style}"),
@@ -65,11 +67,11 @@ def main() -> None:
     newest = max(options.run.glob(f"*{checkpoint.SUFFIX}"))
     network, card = checkpoint.load(newest)
     config = app.compose("train", overrides)
-    loss = PerceptualLoss(config.loss, vgg_weights.load("auto"), style.load(config.style).pixels)
+    loss = PerceptualLoss(config.loss, weights.load("auto"), style_image.load(config.style).pixels)
     photos, _, _ = validation_crops(PhotoSet(options.val, "--val"), SIZE)
     rows, pictures = losses_on(network, loss, photos)
-    training = card["training"]
-    title = f"{options.model}, {options.minutes:g} min, {training['images']:,} images, {training['precision']}"
+    assert card.training is not None
+    title = f"{options.model}, {options.minutes:g} min, {card.training.images:,} images, {card.training.precision}"
     table = Table(
         f"{len(photos)} photos at {SIZE} px", "median", "mean", title=f"{title}, {choose('auto', 'auto').device}"
     )
@@ -77,8 +79,8 @@ def main() -> None:
         values = [getattr(row, name).item() for row in rows]
         table.add_row(f"{name} loss", f"{statistics.median(values):,.0f}", f"{statistics.mean(values):,.0f}")
     Console(width=100).print(table)
-    columns = list(zip(photos.numpy(), sheets.to_bytes(torch.cat(pictures)), strict=True))
-    sheets.write_sheet(options.run / "val.png", columns[:8], ("photo", "network"))
+    columns = list(zip(photos.numpy(), contact_sheet.to_bytes(torch.cat(pictures)), strict=True))
+    contact_sheet.write_sheet(options.run / "val.png", columns[:8], ("photo", "network"))
     print(f"pictures: {options.run / 'val.png'}; checkpoint: {newest}")
 
 

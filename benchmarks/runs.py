@@ -1,4 +1,4 @@
-"""Runs of impasto-train that the benchmarks share: one for each painting and network, each with the same budget."""
+"""Runs of impasto-train that benchmarks share: one per painting and network, with the same budget."""
 
 import csv
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from impasto.models import checkpoint
 
-CROPS = ("data.size=128", "data.zoom=[1.0,2.25]", "trainer.validate_every=200", "trainer.sample_every=400")
+CROPS = ("data.size=128", "data.scale_range=[1.0,2.25]", "trainer.validate_every=200", "trainer.sample_every=400")
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ def paintings(folder: Path, names: list[str]) -> list[Painting]:
 def train(
     home: Path, painting: Painting, model: str, photos: Path, steps: int, *overrides: str, label: str = ""
 ) -> Path:
-    """The checkpoint of a finished run, trained now if `home` does not have it yet."""
+    """The checkpoint of a finished run; trains it unless `home` contains it."""
     run = home / f"{painting.name}-{model}{label}"
     finished = run / f"step_{steps:08d}{checkpoint.SUFFIX}"
     if not finished.exists():
         command = [str(Path(sys.executable).with_name("impasto-train")), f"hydra.run.dir={run}", f"model={model}"]
         command += [f"style={painting.path}", f"style.name={painting.name}", f"style.artist={painting.artist}"]
-        command += ["style.licence=public domain", f"data.root={photos}", f"trainer.steps={steps}", *CROPS, *overrides]
+        command += ["style.license=public domain", f"data.root={photos}", f"trainer.steps={steps}", *CROPS, *overrides]
         subprocess.run(command, check=True)
     return finished

@@ -1,10 +1,9 @@
-"""A soak: a long impasto-train, watched from outside: memory, file handles, processes, threads must stay flat.
+"""A soak test: memory, file handles, processes and threads of a long impasto-train must not grow. Linux only.
 
-What belongs to the run and its children is summed at even intervals, from /proc (Linux): memory of their own, in which
-pages that several share count once (Pss_Anon), and pages of files, which the system can take back (Pss_File: libraries,
-and the photos that data.cache keeps). The first third of the run, in which buffers and caches fill and everything
-happens once, does not count; what is left is laid on a straight line by least squares. Exit code 1 where that rises by
-more than the limits.
+The resources of the run and its children are summed at even intervals from /proc: private memory, where shared pages
+count once (Pss_Anon), and pages of files, which the system can reclaim (Pss_File: libraries, and the photos of
+data.cache). The first third of the run, in which buffers and caches fill, does not count. A straight line is fitted to
+the rest by least squares. The exit code is 1 if its slope exceeds a limit.
 
 Run: python -m benchmarks.soak [--minutes 60] [--every 5] [--output DIR] key=value ... (settings of impasto-train)
 """
@@ -24,33 +23,34 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from impasto.models.pictures import Picture, write
+from impasto.models.image.encode import write
+from impasto.models.image.picture import Picture
 
 PROC = Path("/proc")
-WARM = 1 / 3  # of the time, which does not count
-LIMITS = {"MiB": 50.0, "handles": 2.0, "processes": 0.5, "threads": 2.0}  # that an hour may add
+WARMUP = 1 / 3  # of the time, which does not count
+LIMITS = {"MiB": 50.0, "handles": 2.0, "processes": 0.5, "threads": 2.0}  # growth per hour
 FILES = "MiB of files"
 
 Row = dict[str, float]
 
 
-def family(pid: int) -> list[Path]:
-    """A process and all that came from it, as folders of /proc."""
-    found, parents = [pid], {}
+def processes(pid: int) -> list[Path]:
+    """The /proc folders of a process and its descendants."""
+    family, parents = [pid], {}
     for path in PROC.glob("[0-9]*/stat"):
         try:
             parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
         except OSError:  # it has ended
             continue
-    for one in found:
-        found += [child for child, parent in parents.items() if parent == one]
-    return [PROC / str(one) for one in found]
+    for one in family:
+        family += [child for child, parent in parents.items() if parent == one]
+    return [PROC / str(one) for one in family]
 
 
 def sample(pid: int) -> Row:
-    """What a process and its children take now."""
+    """The resources of a process and its descendants now."""
     row = dict.fromkeys((*LIMITS, FILES), 0.0)
-    for process in family(pid):
+    for process in processes(pid):
         try:
             lines = [line.split() for line in (process / "smaps_rollup").read_text().splitlines()[1:]]
             kib = {line[0]: int(line[1]) for line in lines}
@@ -65,7 +65,7 @@ def sample(pid: int) -> Row:
 
 
 def images(run: Path) -> int:
-    """Images that the run has seen, by its metrics.csv."""
+    """The number of training images so far, from metrics.csv."""
     path = run / "metrics.csv"
     if not path.exists():
         return 0
@@ -92,18 +92,18 @@ def watch(run: Path, minutes: float, every: float, settings: list[str]) -> list[
                     task, completed=seconds, description=f"{row['images']:,.0f} images, {row['MiB']:,.0f} MiB"
                 )
     if process.returncode:
-        sys.exit(f"impasto-train ended with {process.returncode}; see {run / 'terminal.txt'}")
-    return rows[:-1]  # the last may be of a run that is ending
+        sys.exit(f"impasto-train exited with {process.returncode}; see {run / 'terminal.txt'}")
+    return rows[:-1]  # the run may have been ending at the last sample
 
 
 def slope(rows: list[Row], name: str) -> float:
-    """What an hour adds, by least squares."""
+    """The growth per hour, by least squares."""
     hours = [row["seconds"] / 3600 for row in rows]
     return float(np.polyfit(hours, [row[name] for row in rows], 1)[0])
 
 
 def plot(rows: list[Row], path: Path) -> None:
-    """Each figure over the time."""
+    """Plot each resource over time."""
     figure = Figure(figsize=(8, 7), layout="constrained")
     for axes, name in zip(figure.subplots(len(LIMITS), sharex=True), LIMITS, strict=True):
         axes.plot([row["seconds"] / 60 for row in rows], [row[name] for row in rows], linewidth=1)
@@ -115,33 +115,35 @@ def plot(rows: list[Row], path: Path) -> None:
 
 
 def main() -> None:
-    """Train, watch, judge."""
+    """Train, sample, and compare the growth with the limits."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--every", type=float, default=5, help="seconds between two samples")
     parser.add_argument("--output", type=Path, default=Path("outputs/soak"))
     parser.add_argument("settings", nargs="*", help="of impasto-train")
     options = parser.parse_args()
+    if not (PROC / "self" / "smaps_rollup").exists():
+        sys.exit("soak reads /proc/PID/smaps_rollup, which this system does not have; run it on Linux")
     rows = watch(options.output, options.minutes, options.every, options.settings)
     with (options.output / "soak.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, [*rows[0]])
         writer.writeheader()
         writer.writerows(rows)
     plot(rows, options.output / "soak.png")
-    counted = [row for row in rows if row["seconds"] > WARM * rows[-1]["seconds"]]
+    counted = [row for row in rows if row["seconds"] > WARMUP * rows[-1]["seconds"]]
     table = Table(title=f"{rows[-1]['seconds'] / 60:.0f} minutes, {rows[-1]['images']:,.0f} images")
-    for column in ("", "at a third", "at two thirds", "at the end", "lowest-highest", "an hour adds", "may add"):
+    for column in ("", "at a third", "at two thirds", "at the end", "lowest-highest", "growth per hour", "limit"):
         table.add_column(column, justify="right")
     grown = []
     for name, limit in (LIMITS | {FILES: float("inf")}).items():
         values, added = [row[name] for row in counted], slope(counted, name)
-        at = [statistics.median(values[place : place + 5]) for place in (0, len(values) // 2, max(0, len(values) - 5))]
+        at = [statistics.median(values[start : start + 5]) for start in (0, len(values) // 2, max(0, len(values) - 5))]
         cells = [*(f"{value:,.0f}" for value in at), f"{min(values):,.0f}-{max(values):,.0f}"]
         table.add_row(name, *cells, f"{added:+.1f}", f"{limit:g}")
         grown += [name] if added > limit else []
     Console(width=110).print(table)
     if grown:
-        sys.exit(f"grows: {', '.join(grown)}")
+        sys.exit(f"grew beyond the limit: {', '.join(grown)}")
 
 
 if __name__ == "__main__":

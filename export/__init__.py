@@ -1,1 +1,1 @@
-"""What ships: ONNX, Core ML, bundles, and running an exported file."""
+"""Export, bundles, and inference with exported files. May import models and configs, not train; no wing imports it."""

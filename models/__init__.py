@@ -1,1 +1,1 @@
-"""What a network is: transformer networks, VGG features, losses, pictures, checkpoints."""
+"""Networks, VGG, losses, metrics, pictures and checkpoints. May import configs; train and export may import it."""

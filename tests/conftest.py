@@ -1,51 +1,80 @@
 """What several wings' tests share: photos, and a tiny run of impasto-train."""
 
+import logging
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-Run = subprocess.CompletedProcess[str]
-TINY = (
-    *("model=mobile", "model.width=0.25", "model.blocks=1", "style=swirls", "style.size=64", "loss.weights=random"),
-    *("data.size=32", "data.val_size=32", "data.val_photos=2", "data.workers=0", "data.cache=null"),
-    *("precision=fp32", "device=cpu"),
-    *("trainer.steps=6", "trainer.batch=2", "trainer.log_every=2", "trainer.validate_every=3"),
-    *("trainer.sample_every=6", "trainer.checkpoint_every=3"),
-)
+from tests.helpers import fork_server
+from tests.helpers.commands import TINY, Run
+from tests.helpers.shared import shared
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has one core, and so have the processes that it starts
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Fixtures that start a command or export a network: whoever uses one of them is slow, without a mark of its own.
+SLOW_FIXTURES = {"impasto", "package", "packages"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests that use a slow fixture, directly or through another."""
+    for item in items:
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(autouse=True)
+def _restored_logger() -> Iterator[None]:
+    """Undo what a command that runs in this process changes about impasto's logger."""
+    logger = logging.getLogger("impasto")
+    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
+    yield
+    logger.handlers[:], logger.propagate = handlers, propagate
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
 def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight smooth photos of 80x60, each of colours of its own."""
-    folder = tmp_path_factory.mktemp("photos")
-    random = np.random.default_rng(0)
-    for number in range(8):
-        small = Image.fromarray(random.integers(0, 255, (5, 6, 3), np.uint8))
-        small.resize((80, 60), Image.Resampling.BICUBIC).save(folder / f"photo_{number}.jpg", quality=95)
-    return folder
+    """Eight smooth photos of 80x60, each of colors of its own; not to be changed."""
+
+    def make(folder: Path) -> None:
+        random = np.random.default_rng(0)
+        for number in range(8):
+            small = Image.fromarray(random.integers(0, 255, (5, 6, 3), np.uint8))
+            small.resize((80, 60), Image.Resampling.BICUBIC).save(folder / f"photo_{number}.jpg", quality=95)
+
+    return shared(tmp_path_factory, "photos", make)
 
 
 @pytest.fixture(scope="session")
-def impasto() -> Callable[..., Run]:
+def impasto() -> Iterator[Callable[..., Run]]:
     """Run a console script: impasto("train", "seed=1")."""
+    server = fork_server.ForkServer()
 
     def call(verb: str, *arguments: object, cwd: Path | None = None, timeout: float = 300) -> Run:
         script = Path(sys.executable).with_name(f"impasto-{verb}")
-        line = [str(script), *map(str, arguments)]
+        words = [*map(str, arguments)]
+        if fork_server.AVAILABLE:
+            return subprocess.CompletedProcess([str(script), *words], *server.run(script, words, cwd, timeout))
+        line = [str(script), *words]
         return subprocess.run(line, capture_output=True, text=True, cwd=cwd, timeout=timeout, check=False)
 
-    return call
+    yield call
+    server.close()
 
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory, photo_folder: Path, impasto: Callable[..., Run]) -> Path:
     """The directory of a finished tiny run; not to be changed."""
-    directory = tmp_path_factory.mktemp("tiny") / "run"
-    done = impasto("train", *TINY, f"data.root={photo_folder}", f"hydra.run.dir={directory}")
-    assert done.returncode == 0, done.stderr
-    return directory
+
+    def make(folder: Path) -> None:
+        done = impasto("train", *TINY, f"data.root={photo_folder}", f"hydra.run.dir={folder / 'run'}")
+        assert done.returncode == 0, done.stderr
+
+    return shared(tmp_path_factory, "tiny", make) / "run"

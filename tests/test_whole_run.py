@@ -1,4 +1,4 @@
-"""From photos to stylized pictures through the console scripts: train, resume, export, stylize, evaluate."""
+"""Run the console scripts one after another: train, resume, export, stylize, evaluate."""
 
 import json
 import shutil
@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from impasto.export.validation.runtimes import OnnxRuntime
 from impasto.models import checkpoint
-from tests.conftest import Run
-from tests.export.conftest import SETTINGS
+from tests.helpers.bundles import SETTINGS
+from tests.helpers.commands import Run
 
 
-def test_whole_run(tiny_run: Path, photo_folder: Path, tmp_path: Path, impasto: Callable[..., Run]) -> None:
+def test_commands_from_photos_to_evaluation_agree(
+    tiny_run: Path, photo_folder: Path, tmp_path: Path, impasto: Callable[..., Run]
+) -> None:
     run = shutil.copytree(tiny_run, tmp_path / "run")
     resumed = impasto("train", f"resume={run}", "trainer.steps=8")
     assert resumed.returncode == 0, resumed.stderr
@@ -25,9 +28,10 @@ def test_whole_run(tiny_run: Path, photo_folder: Path, tmp_path: Path, impasto: 
     exported = impasto("export", f"checkpoint={newest}", f"output={bundle}", *SETTINGS)
     assert exported.returncode == 0, exported.stderr
     manifest = json.loads((bundle / "manifest.json").read_text())
-    rows = [row for row in manifest["parity"] if row["file"] == "android/model.onnx" and "x86" in row["runtime"]]
+    runtime = OnnxRuntime().name
+    rows = [row for row in manifest["parity"] if row["file"] == "android/model.onnx" and row["runtime"] == runtime]
     assert len(rows) == 5
-    assert max(row["largest"] for row in rows) <= 1
+    assert max(row["max_difference"] for row in rows) <= 1
     assert manifest["style"]["name"] == "swirls"
 
     photos = shutil.copytree(photo_folder, tmp_path / "photos")
@@ -42,25 +46,31 @@ def test_whole_run(tiny_run: Path, photo_folder: Path, tmp_path: Path, impasto: 
         assert glass.mode == "RGBA"
         assert (np.asarray(glass)[..., 3] == 128).all()
 
-    # The stylized photo is what the trained network makes of it.
+    # The exported model stylizes a photo as the trained network does.
     network, _ = checkpoint.load(newest)
     alone = impasto("stylize", f"model={bundle}", f"input={photos / 'photo_0.jpg'}", f"output={tmp_path / 'one.png'}")
     assert alone.returncode == 0, alone.stderr
     assert np.abs(_pixels(tmp_path / "one.png") - _expected(network, photos / "photo_0.jpg")).max() <= 2
 
-    # The bundle is worth what the checkpoint is worth, and passes and fails the gate as it does.
+    # The bundle and the checkpoint get the same evaluation, and fail the same threshold.
     line = [f"photos={photo_folder}", "weights=random", f"cache={tmp_path / 'cache'}", "evaluate.sizes=[32]"]
     line += ["evaluate.starts=[noise]", "evaluate.count=2", "evaluate.iterations=12"]
-    medians, ways = [], []
-    for judged in (newest, bundle):
-        done = impasto("evaluate", f"checkpoint={judged}", *line, f"output={tmp_path / 'e'}", "evaluate.min_worth=13")
+    medians, caches = [], []
+    for model in (newest, bundle):
+        done = impasto(
+            "evaluate",
+            f"checkpoint={model}",
+            *line,
+            f"output={tmp_path / 'e'}",
+            "evaluate.min_equivalent_iterations=13",
+        )
         assert done.returncode == 1, done.stderr
-        assert "less than evaluate.min_worth=13" in done.stderr
+        assert "fewer than evaluate.min_equivalent_iterations=13" in done.stderr
         medians += json.loads((tmp_path / "e/evaluation.json").read_text())["medians"]
-        ways.append(sorted((tmp_path / "cache").iterdir()))
-    assert medians[0]["total"] == pytest.approx(medians[1]["total"], rel=0.01)  # the bundle's output is rounded
-    assert abs(medians[0]["worth"] - medians[1]["worth"]) <= 1
-    assert ways[0] == ways[1]  # one loss: the optimizer's ways are not walked again
+        caches.append(sorted((tmp_path / "cache").iterdir()))
+    assert medians[0]["total"] == pytest.approx(medians[1]["total"], rel=0.01)  # the output of the bundle is rounded
+    assert abs(medians[0]["equivalent_iterations"] - medians[1]["equivalent_iterations"]) <= 1
+    assert caches[0] == caches[1]  # the loss is the same, so the optimizer does not run again
 
 
 def _pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
@@ -71,10 +81,10 @@ def _pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
 def _expected(network: object, path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     import torch
 
-    from impasto.models import networks
+    from impasto.models import transform_net
 
-    assert isinstance(network, networks.Transformer)
+    assert isinstance(network, transform_net.TransformNet)
     pixels = torch.from_numpy(_pixels(path)).permute(2, 0, 1)[None].float()
     with torch.no_grad():
-        stylized = networks.stylize(network, pixels)
+        stylized = transform_net.stylize(network, pixels)
     return stylized[0].permute(1, 2, 0).round().clamp(0, 255).numpy().astype(np.int64)

@@ -1,8 +1,10 @@
-"""Write trajectory.json: the optimizer's losses on a small picture, written down by L-BFGS on a plain loss of our own.
+"""Write trajectory.json: the golden losses of the per-image optimizer on a small picture.
 
-The loss here is Johnson's, in float64 and functional PyTorch; nothing but the random weights and the noise is taken
-from impasto. (L-BFGS in float32 follows it for two steps only: its first step is so short that what it learns of the
-curvature is rounding.) Run: .venv/bin/python tests/assets/make_trajectory.py
+The loss is Johnson's in float64 and functional PyTorch. It shares only the random weights and the noise with impasto.
+L-BFGS in float32 follows the golden losses for two steps: torch's first step is so short that rounding dominates the
+curvature that the optimizer estimates from it.
+
+Run: python -m tests.assets.make_trajectory
 """
 
 import json
@@ -13,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impasto.models import vgg_weights
-from impasto.train.optimizer import noise
+from impasto.models.vgg import weights as vgg_weights
+from impasto.models.vgg.constants import Weights
+from impasto.train.image_optimization.optimizer import noise
 
 SIDE, ITERATIONS, SEED = 48, 12, 7
 CONVS = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1", "4_2", "4_3")
@@ -22,7 +25,7 @@ CONTENT, STYLES = "2_2", ("1_2", "2_2", "3_3", "4_3")
 
 
 def pictures() -> tuple[Tensor, Tensor]:
-    """A smooth photo and a striped painting, [1, 3, 48, 48], 0..255."""
+    """Return a smooth photo and a striped style image, [1, 3, 48, 48], 0..255."""
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE
     photo = np.stack([x, y, 1 - x * y])
     painting = np.stack([np.sin(30 * x), np.sin(25 * (x + y)), np.cos(40 * y)]) / 2 + 0.5
@@ -30,16 +33,16 @@ def pictures() -> tuple[Tensor, Tensor]:
     return first, second
 
 
-def features(pixels: Tensor, weights: vgg_weights.Weights) -> dict[str, Tensor]:
-    """The features after each ReLU, by the number of the convolution."""
+def features(pixels: Tensor, weights: Weights) -> dict[str, Tensor]:
+    """Return the features after each ReLU, by the name of the convolution."""
     x = pixels - torch.tensor([123.68, 116.779, 103.939], dtype=pixels.dtype).view(1, 3, 1, 1)
-    found = {}
+    result = {}
     for conv in CONVS:
         if conv.endswith("_1") and conv != "1_1":
             x = F.max_pool2d(x, 2)
         weight, bias = (weights[f"conv{conv}.{part}"].to(pixels.dtype) for part in ("weight", "bias"))
-        found[conv] = x = F.relu(F.conv2d(x, weight, bias, padding=1))
-    return found
+        result[conv] = x = F.relu(F.conv2d(x, weight, bias, padding=1))
+    return result
 
 
 def gram(values: Tensor) -> Tensor:
@@ -48,7 +51,7 @@ def gram(values: Tensor) -> Tensor:
 
 
 def trajectory(name: str) -> list[float]:
-    """The total of each evaluation, from noise, by lbfgs or adam."""
+    """Return the total loss of each evaluation from noise, by lbfgs or adam."""
     weights = vgg_weights.load("random")
     photo, painting = (picture.double() for picture in pictures())
     content = features(photo, weights)[CONTENT]
@@ -61,9 +64,9 @@ def trajectory(name: str) -> list[float]:
 
     def evaluate() -> float:
         optimizer.zero_grad()
-        found = features(pixels, weights)
-        style = sum((gram(found[layer]) - target).square().mean() for layer, target in targets.items())
-        total = (found[CONTENT] - content).square().mean() + 5 * style
+        layers = features(pixels, weights)
+        style = sum((gram(layers[layer]) - target).square().mean() for layer, target in targets.items())
+        total = (layers[CONTENT] - content).square().mean() + 5 * style
         total.backward()
         totals.append(total.item())
         return total.item()
@@ -74,7 +77,7 @@ def trajectory(name: str) -> list[float]:
 
 
 def main() -> None:
-    """Compute and write."""
+    """Compute and write the golden losses."""
     golden = {name: [float(f"{total:.8g}") for total in trajectory(name)] for name in ("lbfgs", "adam")}
     Path(__file__).with_name("trajectory.json").write_text(json.dumps(golden, indent=1) + "\n")
 

@@ -1,20 +1,17 @@
-"""Write vgg_features.json: golden features of VGG-16, computed by ONNX Runtime from the wheel's own graph, not by us.
+"""Write vgg_features.json: golden features of VGG-16, computed by ONNX Runtime from the graph in the wheel.
 
-Run: .venv/bin/python tests/assets/make_vgg_features.py
+Run: python -m tests.assets.make_vgg_features
 """
 
 import json
 import os
 from pathlib import Path
 
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
 
-from impasto.models.vgg_weights import wheel
+from impasto.models.vgg.weights import wheel
 
 LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
 MEAN_BGR = (103.939, 116.779, 123.68)
@@ -22,7 +19,7 @@ SIDE, SAMPLES = 240, 24
 
 
 def picture() -> NDArray[np.float32]:
-    """A smooth picture with edges: [240, 240, 3], RGB, whole numbers 0..255."""
+    """Return a smooth picture with edges: RGB [240, 240, 3], whole numbers 0..255."""
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE
     waves = [np.sin(9 * x + 4 * y * y), np.cos(14 * y - 5 * x), np.sin(25 * x * y)]
     edges = 0.35 * ((x + y > 0.9) ^ (x > 0.3))
@@ -30,7 +27,10 @@ def picture() -> NDArray[np.float32]:
 
 
 def main() -> None:
-    """Compute and write."""
+    """Compute and write the golden features."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime reads it on import
+    import onnxruntime as ort
+
     path = wheel()
     assert path is not None, "install the vgg extra first"
     model = onnx.load(path)

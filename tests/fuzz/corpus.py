@@ -1,4 +1,4 @@
-"""Broken files from a seed: pictures, zips of pictures, checkpoints, ONNX files. The same seed, the same bytes."""
+"""Broken pictures, zips of pictures, checkpoints and ONNX files. The same seed gives the same bytes."""
 
 import io
 import json
@@ -7,77 +7,78 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from tests.models.made_pictures import SRGB, cmyk_profile, encoded, png, png16
+from tests.helpers.pictures import SRGB, cmyk_profile, encoded, png, png16
 
 Case = tuple[str, bytes]
-"""A file's name, which says how it was made, and its bytes."""
+"""The name of a file, which says how it was made, and its bytes."""
 HUGE = 65_535
-SIDES = (0, 1, 30_000, HUGE, 0x7FFFFFFF, 0xFFFFFFFF)  # what headers are made to lie with
+SIDES = (0, 1, 30_000, HUGE, 0x7FFFFFFF, 0xFFFFFFFF)  # written into headers
 
 
 def pictures(count: int, seed: int, heavy: bool) -> Iterator[Case]:
-    """The bombs, then `count` pictures of all kinds in all states of disrepair.
+    """Yield the decompression bombs, then `count` mutated pictures of all formats.
 
-    Without `heavy` those bombs are left out that take a second or more to be read.
+    Without `heavy`, leave out the bombs that take a second or more to decode.
     """
-    dice = random.Random(seed)
-    yield from ((f"bomb_{name}", make()) for name, make in BOMBS.items() if heavy or not name.startswith(HEAVY))
-    whole = [*bases().items()]
+    rng = random.Random(seed)
+    yield from ((f"bomb_{name}", _bomb(name)) for name in BOMBS if heavy or not name.startswith(HEAVY))
+    original = [*bases().items()]
     for number in range(count):
-        suffix, data = whole[number % len(whole)]
-        other = dice.choice(whole)[1]
-        way = dice.choice([*WAYS])
-        yield f"{number:05d}_{way}_{suffix}", WAYS[way](dice, bytearray(data), other)
+        suffix, data = original[number % len(original)]
+        second = rng.choice(original)[1]
+        mutation = rng.choice([*MUTATIONS])
+        yield f"{number:05d}_{mutation}_{suffix}", MUTATIONS[mutation](rng, bytearray(data), second)
 
 
 def zips(count: int, seed: int, heavy: bool) -> Iterator[Case]:
-    """Zips whose entries climb out, explode or lie, and mutated ones."""
-    dice = random.Random(seed)
+    """Yield zips with path traversal, decompression bombs and wrong headers, then mutated zips."""
+    rng = random.Random(seed)
     good = bases()["rgb.jpg"]
     yield "traversal.zip", _zip({"../../evil.jpg": good, "/tmp/evil.jpg": good, "C:\\evil.jpg": good, "a\0b.jpg": good})
     if heavy:
         yield "bomb.zip", _zip({"bomb.jpg": bytes(1 << 30), "good.jpg": good})
         yield "bombs_in_a_row.zip", _zip({f"{n}.png": bytes(300 << 20) for n in range(3)} | {"good.jpg": good})
-        yield "picture_bombs.zip", _zip({name: make() for name, make in BOMBS.items()} | {"good.jpg": good})
+        yield "picture_bombs.zip", _zip({name: _bomb(name) for name in BOMBS} | {"good.jpg": good})
     yield "zip_in_zip.zip", _zip({"inner.jpg": _zip({"a.jpg": good}), "good.jpg": good})
     for kind, at in (("size", 24), ("packed_size", 20), ("method", 10), ("flags", 8), ("offset", 42)):
-        lying = bytearray(_zip({"a.jpg": good, "b.jpg": good}))
-        directory = lying.rindex(b"PK\1\2")
-        lying[directory + at : directory + at + 2] = b"\xff\x7f"
-        yield f"lying_{kind}.zip", bytes(lying)
-    whole = _zip({f"{number}_{name}": data for number, (name, data) in enumerate(bases().items())})
+        changed = bytearray(_zip({"a.jpg": good, "b.jpg": good}))
+        directory = changed.rindex(b"PK\1\2")
+        changed[directory + at : directory + at + 2] = b"\xff\x7f"
+        yield f"lying_{kind}.zip", bytes(changed)
+    original = _zip({f"{number}_{name}": data for number, (name, data) in enumerate(bases().items())})
     for number in range(count):
-        way = dice.choice([*WAYS])
-        yield f"{number:05d}_{way}.zip", WAYS[way](dice, bytearray(whole), good)
+        mutation = rng.choice([*MUTATIONS])
+        yield f"{number:05d}_{mutation}.zip", MUTATIONS[mutation](rng, bytearray(original), good)
 
 
-def checkpoints(count: int, seed: int, whole: bytes) -> Iterator[Case]:
-    """`whole`, a .safetensors file, with lies in its header and card, then mutated."""
-    dice = random.Random(seed)
-    size = struct.unpack("<Q", whole[:8])[0]
-    header, body = json.loads(whole[8 : 8 + size]), whole[8 + size :]
+def checkpoints(count: int, seed: int, original: bytes) -> Iterator[Case]:
+    """Yield a .safetensors file with a wrong header or card, then mutated ones."""
+    rng = random.Random(seed)
+    size = struct.unpack("<Q", original[:8])[0]
+    header, body = json.loads(original[8 : 8 + size]), original[8 + size :]
     first = next(name for name in header if name != "__metadata__")
 
     def rebuilt(metadata: dict[str, Any] | None = None, **values: Any) -> bytes:
-        """With other metadata, or with other facts of the first tensor."""
-        lying = json.loads(json.dumps(header))
-        lying["__metadata__"].update(metadata or {})
-        lying[first].update(values)
-        text = json.dumps(lying).encode()
+        """Replace metadata, or fields of the first tensor."""
+        changed = json.loads(json.dumps(header))
+        changed["__metadata__"].update(metadata or {})
+        changed[first].update(values)
+        text = json.dumps(changed).encode()
         return struct.pack("<Q", len(text)) + text + body
 
     def carded(part: str, value: Any) -> bytes:
         return rebuilt({"card": json.dumps(card | {part: value})})
 
     card = json.loads(header["__metadata__"].get("card", "{}"))
-    yield "header_longer_than_the_file.safetensors", struct.pack("<Q", 1 << 62) + whole[8:]
-    yield "header_of_nothing.safetensors", struct.pack("<Q", 0) + whole[8:]
+    yield "header_longer_than_the_file.safetensors", struct.pack("<Q", 1 << 62) + original[8:]
+    yield "header_of_nothing.safetensors", struct.pack("<Q", 0) + original[8:]
     deep = b"[" * 100_000
     yield "deep_header.safetensors", struct.pack("<Q", len(deep)) + deep
     texts = ("[]", "3", "null", '"x"', "{}", "nonsense", "1e999", '{"model": 1}', "[" * 100_000, "[" * 500 + "]" * 500)
@@ -106,80 +107,80 @@ def checkpoints(count: int, seed: int, whole: bytes) -> Iterator[Case]:
         yield f"dtype_{name}.safetensors", rebuilt(dtype=name)
     yield "offsets.safetensors", rebuilt(data_offsets=[0, 1 << 50])
     for number in range(count):
-        way = dice.choice([*WAYS])
+        mutation = rng.choice([*MUTATIONS])
         # The header is a small part of the file, and all that can be wrong in kind.
-        in_header = dice.random() < 0.7
-        changed, rest = (whole[: 8 + size], whole[8 + size :]) if in_header else (whole, b"")
-        yield f"{number:05d}_{way}.safetensors", WAYS[way](dice, bytearray(changed), whole) + rest
+        in_header = rng.random() < 0.7
+        changed, rest = (original[: 8 + size], original[8 + size :]) if in_header else (original, b"")
+        yield f"{number:05d}_{mutation}.safetensors", MUTATIONS[mutation](rng, bytearray(changed), original) + rest
 
 
-def onnx_files(count: int, seed: int, *wholes: bytes) -> Iterator[Case]:
-    """ONNX files, mutated."""
-    dice = random.Random(seed)
+def onnx_files(count: int, seed: int, *originals: bytes) -> Iterator[Case]:
+    """Yield mutated ONNX files."""
+    rng = random.Random(seed)
     for number in range(count):
-        way, whole = dice.choice([*WAYS]), dice.choice(wholes)
-        yield f"{number:05d}_{way}.onnx", WAYS[way](dice, bytearray(whole), dice.choice(wholes))
+        mutation, original = rng.choice([*MUTATIONS]), rng.choice(originals)
+        yield f"{number:05d}_{mutation}.onnx", MUTATIONS[mutation](rng, bytearray(original), rng.choice(originals))
 
 
-def _flip(dice: random.Random, data: bytearray, other: bytes) -> bytes:
-    for _ in range(dice.choice((1, 1, 3, 10, 50))):
-        # Half of them near the front, where the headers are.
-        end = len(data) if dice.random() < 0.5 else min(len(data), 400)
-        data[dice.randrange(end)] ^= 1 << dice.randrange(8)
+def _flip(rng: random.Random, data: bytearray, second: bytes) -> bytes:
+    for _ in range(rng.choice((1, 1, 3, 10, 50))):
+        # Half of them near the start, where the headers are.
+        end = len(data) if rng.random() < 0.5 else min(len(data), 400)
+        data[rng.randrange(end)] ^= 1 << rng.randrange(8)
     return bytes(data)
 
 
-def _cut(dice: random.Random, data: bytearray, _: bytes) -> bytes:
-    return bytes(data[: dice.randrange(len(data))])
+def _cut(rng: random.Random, data: bytearray, _: bytes) -> bytes:
+    return bytes(data[: rng.randrange(len(data))])
 
 
-def _overwrite(dice: random.Random, data: bytearray, _: bytes) -> bytes:
-    start, length = dice.randrange(len(data)), dice.randrange(1, 40)
-    data[start : start + length] = dice.choice((b"\0", b"\xff", dice.randbytes(1))) * length
+def _overwrite(rng: random.Random, data: bytearray, _: bytes) -> bytes:
+    start, length = rng.randrange(len(data)), rng.randrange(1, 40)
+    data[start : start + length] = rng.choice((b"\0", b"\xff", rng.randbytes(1))) * length
     return bytes(data)
 
 
-def _drop(dice: random.Random, data: bytearray, _: bytes) -> bytes:
-    start = dice.randrange(len(data))
-    del data[start : start + dice.randrange(1, 200)]
+def _drop(rng: random.Random, data: bytearray, _: bytes) -> bytes:
+    start = rng.randrange(len(data))
+    del data[start : start + rng.randrange(1, 200)]
     return bytes(data)
 
 
-def _double(dice: random.Random, data: bytearray, _: bytes) -> bytes:
-    start = dice.randrange(len(data))
-    piece = data[start : start + dice.randrange(1, 400)]
-    return bytes(data[:start] + piece * dice.choice((2, 3, 500)) + data[start + len(piece) :])
+def _double(rng: random.Random, data: bytearray, _: bytes) -> bytes:
+    start = rng.randrange(len(data))
+    piece = data[start : start + rng.randrange(1, 400)]
+    return bytes(data[:start] + piece * rng.choice((2, 3, 500)) + data[start + len(piece) :])
 
 
-def _splice(dice: random.Random, data: bytearray, other: bytes) -> bytes:
-    return bytes(data[: dice.randrange(len(data))]) + other[dice.randrange(len(other)) :]
+def _splice(rng: random.Random, data: bytearray, second: bytes) -> bytes:
+    return bytes(data[: rng.randrange(len(data))]) + second[rng.randrange(len(second)) :]
 
 
-def _lie(dice: random.Random, data: bytearray, _: bytes) -> bytes:
-    """One of the places that hold a side of the picture, or else any number, says something else."""
+def _wrong_side(rng: random.Random, data: bytearray, _: bytes) -> bytes:
+    """Overwrite a field that holds a side of the picture, or else any number."""
     kinds = [order + size for order in "<>" for size in "HI"]
-    places = [
+    fields = [
         (at, kind) for kind in kinds for side in (48, 32) if (at := data.find(struct.pack(kind, side), 0, 4000)) >= 0
     ]
-    at, kind = dice.choice(places) if places else (dice.randrange(max(1, len(data) - 4)), dice.choice(kinds))
-    value = dice.choice(SIDES) & (0xFFFF if kind[1] == "H" else 0xFFFFFFFF)
+    at, kind = rng.choice(fields) if fields else (rng.randrange(max(1, len(data) - 4)), rng.choice(kinds))
+    value = rng.choice(SIDES) & (0xFFFF if kind[1] == "H" else 0xFFFFFFFF)
     data[at : at + struct.calcsize(kind)] = struct.pack(kind, value)
     return bytes(data)
 
 
-WAYS: dict[str, Callable[[random.Random, bytearray, bytes], bytes]] = {
+MUTATIONS: dict[str, Callable[[random.Random, bytearray, bytes], bytes]] = {
     "flipped": _flip,
     "cut": _cut,
     "overwritten": _overwrite,
     "dropped": _drop,
     "doubled": _double,
     "spliced": _splice,
-    "lying": _lie,
+    "wrong_side": _wrong_side,
 }
 
 
 def bases() -> dict[str, bytes]:
-    """A whole picture of each kind, 48x32, by what it is and its suffix."""
+    """An intact picture of each format, 48x32, by its file name."""
     noise = np.random.default_rng(0).integers(0, 255, (4, 6, 3), np.uint8)
     rgb = Image.fromarray(noise).resize((48, 32), Image.Resampling.BICUBIC)
     exif = Image.Exif()
@@ -191,7 +192,7 @@ def bases() -> dict[str, bytes]:
         "rgb.jpg": (rgb, "JPEG", {"exif": exif}),
         "progressive.jpg": (rgb, "JPEG", {"progressive": True}),
         "cmyk.jpg": (rgb.convert("CMYK"), "JPEG", {"icc_profile": cmyk_profile()}),
-        "grey.jpeg": (rgb.convert("L"), "JPEG", {}),
+        "gray.jpeg": (rgb.convert("L"), "JPEG", {}),
         "rgb.png": (rgb, "PNG", {"exif": exif}),
         "alpha.png": (alpha, "PNG", {"icc_profile": cmyk_profile()}),
         "palette.png": (rgb.convert("P"), "PNG", {}),
@@ -205,12 +206,14 @@ def bases() -> dict[str, bytes]:
         "plain.bmp": (rgb, "BMP", {}),
         "animated.gif": (rgb, "GIF", {"save_all": True, "append_images": [rgb.rotate(90)]}),
         "plain.ppm": (rgb, "PPM", {}),
-        "grey.pgm": (rgb.convert("L"), "PPM", {}),
+        "gray.pgm": (rgb.convert("L"), "PPM", {}),
         "jpeg2000.jpg": (rgb, "JPEG2000", {}),  # Pillow looks at the content, not at the suffix
     }
     Image.init()
-    made = {name: _bytes(image, kind, options) for name, (image, kind, options) in images.items() if kind in Image.SAVE}
-    return made | {"deep.png": png16(deep, colour=2).read(), "deep_grey.png": png16(deep[..., 0], colour=0).read()}
+    files = {
+        name: _bytes(image, kind, options) for name, (image, kind, options) in images.items() if kind in Image.SAVE
+    }
+    return files | {"deep.png": png16(deep, color=2).read(), "deep_gray.png": png16(deep[..., 0], color=0).read()}
 
 
 def _bytes(image: Image.Image, kind: str, options: dict[str, Any]) -> bytes:
@@ -227,15 +230,15 @@ def _zip(entries: dict[str, bytes]) -> bytes:
     return file.getvalue()
 
 
-def _zeros(width: int, height: int, depth: int, colour: int, channels: int, **chunks: bytes) -> bytes:
-    """A PNG of a few kB that is black once it is read: the rows are packed piece by piece."""
+def _zeros(width: int, height: int, depth: int, color: int, channels: int, **chunks: bytes) -> bytes:
+    """A PNG of a few kB that decodes to a large black picture."""
     row = bytes(1 + (width * depth * channels + 7) // 8)
     packer = zlib.compressobj(9)
     packed = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
-    empty = png(width, height, depth, colour, b"", **chunks).read()
-    place = empty.index(b"IDAT") - 4
+    empty = png(width, height, depth, color, b"", **chunks).read()
+    start = empty.index(b"IDAT") - 4
     data = b"IDAT" + packed
-    return empty[:place] + struct.pack(">I", len(packed)) + data + struct.pack(">I", zlib.crc32(data)) + _IEND
+    return empty[:start] + struct.pack(">I", len(packed)) + data + struct.pack(">I", zlib.crc32(data)) + _IEND
 
 
 _IEND = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
@@ -274,12 +277,17 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 }
 
 
+@cache
+def _bomb(name: str) -> bytes:
+    return BOMBS[name]()
+
+
 def _with_sides(jpeg: bytes, side: int) -> bytes:
     return jpeg.replace(struct.pack(">HH", 32, 48), struct.pack(">HH", side, side))
 
 
 def write(folder: Path, cases: Iterator[Case]) -> Iterator[Path]:
-    """The files of the cases, one after another; each is gone when the next is asked for."""
+    """Write the files one at a time; each is deleted before the next one is written."""
     for name, data in cases:
         path = folder / name
         path.write_bytes(data)

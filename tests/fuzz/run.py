@@ -1,4 +1,4 @@
-"""Broken files through every entrance: python -m tests.fuzz.run --pictures 2000 --models 500 [--seed 1]."""
+"""Pass broken files to all code that reads files: python -m tests.fuzz.run --pictures 2000 --models 500 [--seed 1]."""
 
 import argparse
 import multiprocessing
@@ -20,34 +20,34 @@ from pathlib import Path
 from PIL import Image
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
-from impasto.configs.errors import CheckError, RequestError
+from impasto.configs.errors import CheckFailed, UsageError
 from impasto.models import zoo
-from tests.fuzz import corpus, entrances
+from tests.fuzz import corpus, targets
 from tests.fuzz.corpus import Case
-from tests.fuzz.entrances import Entrance
+from tests.fuzz.targets import Target
 
-MEMORY = 2 << 30  # bytes that one file may make a process hold
-SECONDS = 60  # of one processor, after which a file counts as a hang
+MEMORY = 2 << 30  # bytes that one file may add to a process
+SECONDS = 60  # of processor time, after which a file counts as a hang
 WAIT = 900  # s for an answer: a hang that computes nothing, on a machine however busy
-LONGEST = 1000  # letters of a sentence
+LONGEST = 1000  # characters of an error message
 ASSETS = Path(__file__).parents[1] / "assets"
 
 KINDS = ("pictures", "zips", "checkpoints", "onnx")
-Entrances = Callable[[Path], dict[str, Entrance]]
+Targets = Callable[[Path], dict[str, Target]]
 
 
 @dataclass
 class Tally:
-    """What came of the files: how many, how they ended at each entrance, and what must not be."""
+    """The results: the number of files, the outcomes of each target, failures, and the peak memory in bytes."""
 
     files: int = 0
-    ends: Counter[str] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
     peak: int = 0
 
 
-def through(kind: Entrances, cases: Iterator[Case], folder: Path, done_one: Callable[[], None]) -> Tally:
-    """Put each file through each entrance of a kind, in a process that may die of it."""
+def run_targets(kind: Targets, cases: Iterator[Case], folder: Path, done_one: Callable[[], None]) -> Tally:
+    """Pass each file to each target of a kind, in a process that may crash."""
     tally = Tally()
     process: BaseProcess | None = None
     pipe: Connection | None = None
@@ -65,7 +65,7 @@ def through(kind: Entrances, cases: Iterator[Case], folder: Path, done_one: Call
                 break
             process.kill()
             process.join()
-            tally.wrong.append(f"{path.name} through {done[-1] if done else 'the start'}: {_death(process)}")
+            tally.failures.append(f"{path.name} through {done[-1] if done else 'the start'}: {_death(process)}")
             process = None
         done_one()
     if process is not None and pipe is not None:
@@ -74,7 +74,7 @@ def through(kind: Entrances, cases: Iterator[Case], folder: Path, done_one: Call
     return tally
 
 
-def _start(kind: Entrances, folder: Path) -> tuple[BaseProcess, Connection]:
+def _start(kind: Targets, folder: Path) -> tuple[BaseProcess, Connection]:
     pipe, other = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(kind, folder, other))
     process.start()
@@ -83,7 +83,7 @@ def _start(kind: Entrances, folder: Path) -> tuple[BaseProcess, Connection]:
 
 
 def _collect(pipe: Connection, path: Path, done: list[str], tally: Tally) -> bool:
-    """Hear how a file ends at each entrance; False where the process dies or hangs at the last one of `done`."""
+    """Receive the outcome of each target; return False if the process crashes or hangs in the last one of `done`."""
     while pipe.poll(WAIT):
         try:
             name, end, detail, peak = pipe.recv()
@@ -94,71 +94,77 @@ def _collect(pipe: Connection, path: Path, done: list[str], tally: Tally) -> boo
         if end == "begins":
             done.append(name)
             continue
-        tally.ends[f"{name}: {end}"] += 1
+        tally.outcomes[f"{name}: {end}"] += 1
         tally.peak = max(tally.peak, peak)
         if end not in ("passes", "refused"):
-            tally.wrong.append(f"{path.name} through {name}: {end}\n{detail}")
+            tally.failures.append(f"{path.name} through {name}: {end}\n{detail}")
     return False
 
 
 def _death(process: BaseProcess) -> str:
     if process.exitcode == -signal.SIGXCPU:
-        return f"still at work after {SECONDS} s"
+        return f"still running after {SECONDS} s"
     if process.exitcode == -signal.SIGKILL:
-        return "hangs, or was killed for want of memory"
+        return "hangs, or was killed by the out-of-memory killer"
     return f"ends the process ({process.exitcode})"
 
 
-def _serve(kind: Entrances, folder: Path, pipe: Connection) -> None:
+def _serve(kind: Targets, folder: Path, pipe: Connection) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
-    made = kind(folder)
-    resting = _held()
-    while (asked := pipe.recv()) is not None:
-        path, done = asked
-        for name, entrance in made.items():
+    targets = kind(folder)
+    resting = _peak_memory()
+    while (request := pipe.recv()) is not None:
+        path, done = request
+        for name, target in targets.items():
             if name in done:
                 continue
             pipe.send((name, "begins", "", 0))
             used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
             hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
             resource.setrlimit(resource.RLIMIT_CPU, (int(used) + SECONDS, hard))
-            _reset_peak()
-            end, detail = _try(entrance, path)
-            peak = _held() - resting
+            start = resting if _reset_peak() else _peak_memory()
+            end, detail = _try(target, path)
+            peak = _peak_memory() - start
             if peak > MEMORY:
                 end, detail = f"holds {peak >> 20} MiB", detail
             pipe.send((name, end, detail, peak))
         pipe.send((None, "", "", 0))
 
 
-def _try(entrance: Entrance, path: Path) -> tuple[str, str]:
+def _try(target: Target, path: Path) -> tuple[str, str]:
     try:
-        entrance(path)
-    except (RequestError, CheckError) as error:
-        said = str(error)
-        fine = said.strip() and "\n" not in said and len(said) < LONGEST
-        return ("refused", "") if fine else ("no sentence", said[:3000])
+        target(path)
+    except (UsageError, CheckFailed) as error:
+        message = str(error)
+        is_sentence = message.strip() and "\n" not in message and len(message) < LONGEST
+        return ("refused", "") if is_sentence else ("no sentence", message[:3000])
     except BaseException:
         return "traceback", traceback.format_exc()[-3000:]
     return "passes", ""
 
 
-def _reset_peak() -> None:
-    Path("/proc/self/clear_refs").write_text("5")  # proc(5): the high-water mark of memory starts anew
+def _reset_peak() -> bool:
+    """Set the high-water mark of memory to what is in use; False where the system cannot."""
+    if sys.platform != "linux":
+        return False
+    Path("/proc/self/clear_refs").write_text("5")  # proc(5)
+    return True
 
 
-def _held() -> int:
-    """The most memory that this process held since _reset_peak, in bytes."""
+def _peak_memory() -> int:
+    """The most memory in bytes that this process held, on Linux since _reset_peak."""
+    if sys.platform != "linux":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: bytes
     status = Path("/proc/self/status").read_text()
     return 1024 * int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")))
 
 
 def prepare(folder: Path) -> Path:
-    """What the entrances need beside the file: a photo, and a model."""
-    from tests.models import made_models
+    """Write what the targets need beside the file: a photo and a model."""
+    from tests.helpers import onnx_models
 
     folder.mkdir(parents=True, exist_ok=True)
-    made_models.model(folder / "model.onnx")
+    onnx_models.model(folder / "model.onnx")
     Image.effect_noise((48, 32), 60).convert("RGB").save(folder / "photo.jpg")
     return folder
 
@@ -166,46 +172,47 @@ def prepare(folder: Path) -> Path:
 def fuzz(
     folder: Path, pictures: int, models: int, seed: int, heavy: bool, kinds: Sequence[str] = KINDS
 ) -> dict[str, Tally]:
-    """Every kind of broken file, `pictures` of them in all that are or hold pictures and `models` that are models."""
+    """Run all kinds of broken files: `pictures` pictures and zips, and `models` checkpoints and ONNX files."""
     prepare(folder)
-    whole = (ASSETS / "swirls.safetensors").read_bytes()
+    trained = (ASSETS / "swirls.safetensors").read_bytes()
     networks = [path.read_bytes() for path in (folder / "model.onnx", zoo.resolve("zoo/starry_night/tiny", ".onnx"))]
     counts = {"pictures": pictures * 9 // 10, "zips": pictures // 10, "checkpoints": models // 2}
     counts["onnx"] = models - counts["checkpoints"]
-    jobs: dict[str, tuple[Entrances, Iterator[Case]]] = {
-        "pictures": (entrances.of_pictures, corpus.pictures(counts["pictures"], seed, heavy)),
-        "zips": (entrances.of_zips, corpus.zips(counts["zips"], seed, heavy)),
-        "checkpoints": (entrances.of_checkpoints, corpus.checkpoints(counts["checkpoints"], seed, whole)),
-        "onnx": (entrances.of_onnx_files, corpus.onnx_files(counts["onnx"], seed, *networks)),
+    jobs: dict[str, tuple[Targets, Iterator[Case]]] = {
+        "pictures": (targets.of_pictures, corpus.pictures(counts["pictures"], seed, heavy)),
+        "zips": (targets.of_zips, corpus.zips(counts["zips"], seed, heavy)),
+        "checkpoints": (targets.of_checkpoints, corpus.checkpoints(counts["checkpoints"], seed, trained)),
+        "onnx": (targets.of_onnx_files, corpus.onnx_files(counts["onnx"], seed, *networks)),
     }
-    made = {name: prepare(folder / name) for name in kinds}
-    # Each kind has a process of its own, so that two cores halve the time.
+    folders = {name: prepare(folder / name) for name in kinds}
+    # One process per kind.
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns) as bars, ThreadPoolExecutor(os.cpu_count()) as threads:
-        tasks = {name: bars.add_task(f"{name} (and some made by hand)", total=counts[name]) for name in kinds}
-        waiting = {
-            name: threads.submit(through, *jobs[name], made[name], partial(bars.advance, tasks[name])) for name in kinds
+        tasks = {name: bars.add_task(f"{name} (and handmade ones)", total=counts[name]) for name in kinds}
+        futures = {
+            name: threads.submit(run_targets, *jobs[name], folders[name], partial(bars.advance, tasks[name]))
+            for name in kinds
         }
-        return {name: tally.result() for name, tally in waiting.items()}
+        return {name: future.result() for name, future in futures.items()}
 
 
 def main() -> None:
-    """Fuzz, and exit with 1 where anything ended otherwise than with a result or a sentence."""
+    """Fuzz; exit with code 1 if a file caused anything but a result or an error of one sentence."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=2000)
     parser.add_argument("--models", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kinds", nargs="+", default=[*KINDS], choices=KINDS)
-    wanted = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        found = fuzz(Path(name), wanted.pictures, wanted.models, wanted.seed, heavy=True, kinds=wanted.kinds)
-    for kind, tally in found.items():
-        print(f"{kind}: {tally.files} files, at most {tally.peak >> 20} MiB, {len(tally.wrong)} wrong")
-        for end, count in sorted(tally.ends.items()):
+        tallies = fuzz(Path(name), options.pictures, options.models, options.seed, heavy=True, kinds=options.kinds)
+    for kind, tally in tallies.items():
+        print(f"{kind}: {tally.files} files, at most {tally.peak >> 20} MiB, {len(tally.failures)} failures")
+        for end, count in sorted(tally.outcomes.items()):
             print(f"  {end} {count}")
-        for line in tally.wrong:
-            print(f"  WRONG {line}")
-    sys.exit(any(tally.wrong for tally in found.values()))
+        for line in tally.failures:
+            print(f"  FAILED {line}")
+    sys.exit(any(tally.failures for tally in tallies.values()))
 
 
 if __name__ == "__main__":

@@ -5,35 +5,37 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from impasto.configs.errors import RequestError
-from impasto.configs.schema import ModelConfig
-from impasto.models import checkpoint, networks
+from impasto.configs.errors import UsageError
+from impasto.configs.schema.model import ModelConfig
+from impasto.models import checkpoint, transform_net
+from impasto.models.card import Card, ModelCard, StyleCard
 
 MODEL = ModelConfig("mobile", 0.25, 1)
-CARD = {"style": {"name": "swirls", "artist": "Ünal"}}
+STYLE = StyleCard("swirls", "Ünal", "CC0-1.0", "5e", 256, None, 6)
+CARD = Card(ModelCard("mobile", 0.25, 1), STYLE)
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     path = tmp_path / "network.safetensors"
-    checkpoint.save(path, networks.build(MODEL), MODEL, CARD)
+    checkpoint.save(path, transform_net.build(MODEL), CARD)
     return path
 
 
-def test_round_trip(saved: Path) -> None:
+def test_load_saved_checkpoint_returns_network_and_card(saved: Path) -> None:
     torch.manual_seed(0)
-    network = networks.build(MODEL).eval()
+    network = transform_net.build(MODEL).eval()
     loaded, card = checkpoint.load(saved)
     pixels = torch.rand(1, 3, 32, 32) * 255
     with torch.no_grad():
         assert torch.equal(loaded(pixels), network(pixels))
     assert not loaded.training
-    assert card == CARD | {"model": {"name": "mobile", "width": 0.25, "blocks": 1}}
+    assert card == CARD
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
 
 
-def test_a_failed_write_leaves_the_old_file(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_save_on_full_disk_leaves_previous_file(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = saved.read_bytes()
 
     def full_disk(tensors: object, path: Path, metadata: object) -> None:
@@ -42,12 +44,12 @@ def test_a_failed_write_leaves_the_old_file(saved: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(checkpoint, "save_file", full_disk)
     with pytest.raises(OSError, match="No space left"):
-        checkpoint.save(saved, networks.build(MODEL), MODEL, CARD)
+        checkpoint.save(saved, transform_net.build(MODEL), CARD)
     assert saved.read_bytes() == before
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
 
 
-def test_other_files_get_one_sentence(saved: Path) -> None:
+def test_load_other_file_raises_one_sentence(saved: Path) -> None:
     folder, data = saved.parent, saved.read_bytes()
     (folder / "pickle.pth").write_bytes(b"\x80\x04K\x01.")
     (folder / "cut.safetensors").write_bytes(data[: len(data) // 2])
@@ -56,14 +58,14 @@ def test_other_files_get_one_sentence(saved: Path) -> None:
     save_file({"a": torch.zeros(1)}, folder / "foreign.safetensors")
     cases = {
         "pickle.pth": "reads .safetensors files only",
-        "missing.safetensors": "there is no such checkpoint",
+        "missing.safetensors": "does not exist",
         "cut.safetensors": "is damaged",
         "text.safetensors": "is damaged",
         "empty.safetensors": "is damaged",
-        "foreign.safetensors": "not one that impasto-train wrote",
+        "foreign.safetensors": "that impasto-train did not write",
     }
     for name, sentence in cases.items():
-        with pytest.raises(RequestError, match=sentence) as error:
+        with pytest.raises(UsageError, match=sentence) as error:
             checkpoint.load(folder / name)
         assert name in str(error.value)
         assert "\n" not in str(error.value)
@@ -79,9 +81,28 @@ def test_other_files_get_one_sentence(saved: Path) -> None:
         None,
     ],
 )
-def test_an_unknown_network_gets_one_sentence(saved: Path, model: dict[str, object] | None) -> None:
+def test_load_unsupported_network_raises_one_sentence(saved: Path, model: dict[str, object] | None) -> None:
     metadata = {"format": "impasto-1", "card": json.dumps({} if model is None else {"model": model})}
     save_file(load_file(saved), saved, metadata)
-    with pytest.raises(RequestError, match="does not know") as error:
+    with pytest.raises(UsageError, match="does not support") as error:
+        checkpoint.load(saved)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ({"style": {"name": "swirls"}}, "style.artist"),
+        ({"style": 3}, "style"),
+        ({"validation": [{"step": "zero"}]}, "validation.0.step"),
+        ({"training": "long"}, "training"),
+    ],
+)
+def test_load_invalid_card_raises_sentence_that_names_the_key(
+    saved: Path, section: dict[str, object], key: str
+) -> None:
+    card = CARD.to_json() | section
+    save_file(load_file(saved), saved, {"format": "impasto-1", "card": json.dumps(card)})
+    with pytest.raises(UsageError, match=rf"invalid {key} \(") as error:
         checkpoint.load(saved)
     assert "\n" not in str(error.value)

@@ -1,0 +1,1 @@
+"""The command line: overrides, validation, sweeps. May import schema and errors; train and export may import it."""

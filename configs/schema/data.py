@@ -1,0 +1,42 @@
+"""The settings of a dataset of photos."""
+
+from typing import Annotated
+
+from pydantic.dataclasses import dataclass
+
+from impasto.configs.errors import UsageError
+from impasto.configs.schema.fields import CONFIG, Key, shown
+
+
+@dataclass(config=CONFIG)
+class DataConfig:
+    """The photos to train on."""
+
+    root: Annotated[str, Key("Directory tree of photos, or a zip of one.", path="DIR")]
+    val_root: Annotated[
+        str | None, Key("Photos to validate on; null holds out data.val_photos photos of data.root.", path="DIR")
+    ]
+    exclude: Annotated[
+        str | None, Key("List of photos of data.root to exclude, as impasto-check writes it.", path="FILE")
+    ]
+    val_photos: Annotated[int, Key("Number of validation photos.", 1, 10_000)]
+    val_size: Annotated[int, Key("Side of the center crop for validation, in pixels.", 32, 2048, step=4)]
+    size: Annotated[int, Key("Side of the random training crops, in pixels.", 32, 2048, step=4)]
+    scale_range: Annotated[
+        list[float],
+        Key("A photo's short side is resized to data.size times a random factor of this range.", 1, 8),
+    ]
+    flip: Annotated[bool, Key("Mirror half of the crops.")]
+    workers: Annotated[int, Key("Processes that decode photos.", 0, 256)]
+    cache: Annotated[
+        str | None,
+        Key("Directory of decoded photos, shared by epochs and runs; null disables the cache.", path="DIR"),
+    ]
+    cache_gb: Annotated[float, Key("Size limit of the cache, in GB; the least recently used files go first.", 0.01)]
+
+    def __post_init__(self) -> None:
+        if len(self.scale_range) != 2 or self.scale_range[0] > self.scale_range[1]:
+            raise UsageError(
+                f"data.scale_range={shown(self.scale_range)} is invalid; give the least and the largest factor, "
+                "as in [1.0,1.5]"
+            )

@@ -1,0 +1,98 @@
+"""The settings of impasto-export."""
+
+from dataclasses import field
+from typing import Annotated, ClassVar
+
+from pydantic.dataclasses import dataclass
+
+from impasto.configs.errors import UsageError
+from impasto.configs.schema.bench import BenchmarkConfig
+from impasto.configs.schema.fields import CONFIG, Key, shown
+from impasto.configs.schema.sizes import parse_size, shapes
+
+ZOO_MODELS = ("mobile", "tiny")  # of each painting in the zoo; the first is the default
+RUNTIMES = ("onnxruntime", "node", "chromium", "arm64", "coreml")
+TOOLS = Key("Directory where `make tools` puts the runtimes for node, chromium and arm64.", path="DIR")
+_SIDES = range(32, 4097, 4)  # px of a Core ML package: networks halve an image twice
+
+
+@dataclass(config=CONFIG)
+class OnnxConfig:
+    """The ONNX files."""
+
+    io: Annotated[
+        str,
+        Key("Input and output: RGBA bytes, or RGB floats of 0..255 as NCHW.", choices=("uint8_rgba", "float32_rgb")),
+    ] = "uint8_rgba"
+    tile: Annotated[
+        int, Key("Side of android/tile.onnx, which apps run over large images, in pixels.", 32, 4096, 4)
+    ] = 512
+
+
+@dataclass(config=CONFIG)
+class CoreMLConfig:
+    """The Core ML packages."""
+
+    sizes: Annotated[
+        list[int | str],
+        Key("One package per size, each N for a square or WIDTHxHEIGHT, and one of all sizes for iOS 18."),
+    ] = field(default_factory=lambda: [256, 512, 1024])
+    photos: Annotated[
+        str | None,
+        Key("Directory of photos to calibrate the fp16 range on, beside the built-in test images.", path="DIR"),
+    ] = None
+
+    def __post_init__(self) -> None:
+        rule = f"sides of {_SIDES[0]} to {_SIDES[-1]} px, divisible by {_SIDES.step}, as in [256,768x1024]"
+        if not self.sizes:
+            raise UsageError(f"coreml.sizes=[] is empty; give one or more sizes with {rule}")
+        for size in self.sizes:
+            if (shape := parse_size(size)) is None or not {*shape} <= {*_SIDES}:
+                raise UsageError(
+                    f"coreml.sizes={shown(self.sizes)}: {size} is not a valid size; give N or WIDTHxHEIGHT with {rule}"
+                )
+        if len({*self.shapes()}) < len(self.sizes):
+            raise UsageError(f"coreml.sizes={shown(self.sizes)} repeats a size; name each size once")
+
+    def shapes(self) -> list[tuple[int, int]]:
+        """The sizes as (height, width)."""
+        return shapes(self.sizes)
+
+
+@dataclass(config=CONFIG)
+class ParityConfig:
+    """How far exported files may differ from PyTorch in float32, and in which runtimes they are checked."""
+
+    runtimes: Annotated[
+        list[str], Key("Runtimes to check in; those whose tools are missing are reported as not run.", choices=RUNTIMES)
+    ] = field(default_factory=lambda: [*RUNTIMES])
+    fp32: Annotated[int, Key("Largest difference of a float32 file, in levels of 255.", 0, 255)] = 1
+    fp16: Annotated[int, Key("Largest difference of a float16 file, in levels of 255.", 0, 255)] = 2
+    int8_psnr: Annotated[float, Key("Least PSNR of an int8 file, in dB.", 0)] = 40.0
+    coreml_psnr: Annotated[float, Key("Least PSNR of a Core ML package, in dB.", 0)] = 50.0
+    coreml_int8_psnr: Annotated[float, Key("Least PSNR of an int8 Core ML package, in dB.", 0)] = 40.0
+
+
+@dataclass(config=CONFIG)
+class ExportConfig:
+    """Export a checkpoint as a bundle of ONNX and Core ML files for app developers."""
+
+    examples: ClassVar = (
+        "impasto-export checkpoint=zoo/starry_night model=tiny output=bundles/starry_night",
+        "impasto-export checkpoint=run/step_00010000.safetensors output=bundles/swirls coreml.sizes=[512,768x1024]",
+    )
+
+    checkpoint: Annotated[str, Key("Checkpoint of impasto-train, or zoo/PAINTING.", path="FILE|zoo/*")]
+    output: Annotated[str, Key("The bundle's directory; an existing bundle is replaced.", path="DIR")]
+    model: Annotated[str | None, Key("Which network of the zoo; null takes mobile.", choices=ZOO_MODELS)] = None
+    onnx: OnnxConfig = field(default_factory=OnnxConfig)
+    coreml: CoreMLConfig = field(default_factory=CoreMLConfig)
+    parity: ParityConfig = field(default_factory=ParityConfig)
+    benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
+    tools_dir: Annotated[str, TOOLS] = "build/tools"
+
+    def __post_init__(self) -> None:
+        if self.model is not None and not self.checkpoint.startswith("zoo/"):
+            raise UsageError(
+                f"model={self.model} selects a network of the zoo, but checkpoint={self.checkpoint} is a file"
+            )

@@ -1,0 +1,20 @@
+"""The settings of a painting."""
+
+from typing import Annotated
+
+from pydantic.dataclasses import dataclass
+
+from impasto.configs.schema.fields import CONFIG, Key
+
+
+@dataclass(config=CONFIG)
+class StyleConfig:
+    """A painting: an image file, or a procedural style."""
+
+    name: Annotated[str, Key("Name of the style; the image file's stem by default.")]
+    image: Annotated[str | None, Key("Image file of the painting; style=FILE sets it, too.", path="FILE")]
+    painter: Annotated[str | None, Key("Procedural style instead of an image.", choices=("swirls", "facets"))]
+    size: Annotated[int, Key("Short side of the painting, in pixels; half of it halves the strokes.", 32, 4096)]
+    seed: Annotated[int, Key("Seed of a procedural style.", 0)]
+    artist: Annotated[str, Key("Artist, for the checkpoint's card.")]
+    license: Annotated[str, Key("License of the painting, for the checkpoint's card.")]

@@ -1,0 +1,90 @@
+"""The settings of impasto-stylize."""
+
+from dataclasses import field
+from typing import Annotated, ClassVar
+
+from pydantic.dataclasses import dataclass
+
+from impasto.configs.errors import UsageError
+from impasto.configs.schema.fields import CONFIG, Key
+
+
+@dataclass(config=CONFIG)
+class TilesConfig:
+    """How images above a number of megapixels are stylized in tiles, in constant memory."""
+
+    threshold_mp: Annotated[float, Key("Megapixels above which an image is stylized in tiles.", 0)] = 0.8
+    side: Annotated[int, Key("Side of a tile without its margin, in pixels.", 64, 4096)] = 384
+    statistics: Annotated[
+        str,
+        Key(
+            "Instance norm statistics: exact, of the whole image in several passes; thumbnail, approximated from a "
+            "small copy and samples.",
+            choices=("exact", "thumbnail"),
+        ),
+    ] = "exact"
+    thumbnail_mp: Annotated[
+        float, Key("Megapixels of that copy and of the samples; more is closer, fewer is faster.", 0.01)
+    ] = 2.0
+    scratch_mb: Annotated[
+        int, Key("Size of a temporary file per image, in MB, that saves computation; 0 disables it.", 0)
+    ] = 2000
+    video_threshold_mp: Annotated[
+        float, Key("The threshold for frames of a video, which are faster whole; 1080p has 2.07.", 0)
+    ] = 2.1
+
+
+@dataclass(config=CONFIG)
+class StylizeConfig:
+    """Stylize a photo, a folder of photos or a video with an exported model."""
+
+    examples: ClassVar = (
+        "impasto-stylize model=zoo/starry_night input=photo.jpg output=stylized.jpg",
+        "impasto-stylize model=model.onnx input=photos output=stylized strength=0.7 format=webp",
+    )
+
+    model: Annotated[
+        str, Key("Exported .onnx or .ort file, bundle directory, zoo/PAINTING or zoo/PAINTING/tiny.", path="FILE|zoo/*")
+    ]
+    input: Annotated[
+        str, Key("Photo, folder of photos, video, or the word camera for the first camera.", path="PATH|camera")
+    ]
+    output: Annotated[str, Key("Image or video to write, or a folder.", path="PATH")]
+    strength: Annotated[float, Key("Blend between the photo, 0, and the stylized image, 1.", 0, 1)] = 1.0
+    stroke_resolution: Annotated[
+        int | None,
+        Key(
+            "Stylize at this short side, in pixels, so that strokes cover the same part of an image of any size; null "
+            "keeps the image's own.",
+            32,
+            8192,
+        ),
+    ] = None
+    keep_colors: Annotated[bool, Key("Keep the photo's colors and take only the style's luminance.")] = False
+    mask: Annotated[
+        str | None,
+        Key("Gray image: white is stylized, black is not; or a folder with one per photo, by name.", path="PATH"),
+    ] = None
+    invert_mask: Annotated[bool, Key("Stylize where the mask is black.")] = False
+    overwrite: Annotated[bool, Key("Write results that exist again.")] = False
+    format: Annotated[
+        str | None,
+        Key("Format of a folder's images; null keeps each photo's own.", choices=("jpg", "png", "webp", "tif")),
+    ] = None
+    quality: Annotated[int, Key("Quality of JPEG and WebP.", 1, 100)] = 95
+    temporal_smoothing: Annotated[
+        float,
+        Key(
+            "Video: how much of the previous frame is blended in where both show the same; 0.7 reduces flicker.",
+            0,
+            0.95,
+        ),
+    ] = 0.0
+    crf: Annotated[int, Key("Video: constant quality of H.264 or VP9; lower is better.", 0, 51)] = 20
+    workers: Annotated[int, Key("Photos or frames at a time; 0 is one per core, up to 4.", 0, 256)] = 0
+    threads: Annotated[int, Key("Threads of ONNX Runtime; 0 takes all cores.", 0, 1024)] = 0
+    tiles: TilesConfig = field(default_factory=TilesConfig)
+
+    def __post_init__(self) -> None:
+        if self.invert_mask and self.mask is None:
+            raise UsageError("invert_mask=true has no mask to invert; give mask=FILE")

@@ -1,0 +1,101 @@
+"""The settings of impasto-train."""
+
+from typing import Annotated, ClassVar
+
+from pydantic.dataclasses import dataclass
+
+from impasto.configs.errors import UsageError
+from impasto.configs.schema.data import DataConfig
+from impasto.configs.schema.fields import CONFIG, Key
+from impasto.configs.schema.hardware import DEVICE, PRECISION, SEED
+from impasto.configs.schema.loss import LossConfig
+from impasto.configs.schema.model import ModelConfig
+from impasto.configs.schema.style import StyleConfig
+
+
+@dataclass(config=CONFIG)
+class DivergenceConfig:
+    """When a run returns to its last good training state, and how it continues."""
+
+    max_loss_ratio: Annotated[
+        float | None, Key("Largest loss, as a multiple of the median of the last 10 rows; null is off.", 1)
+    ]
+    min_std: Annotated[
+        float,
+        Key("Least standard deviation of stylized images, in levels of 255; photos have 20 to 90; 0 is off.", 0, 255),
+    ]
+    max_saturated_fraction: Annotated[
+        float, Key("Largest fraction of values within 4 levels of 0 or 255; photos have up to 0.4; 1 is off.", 0, 1)
+    ]
+    lr_factor: Annotated[float, Key("Factor on the learning rate at each rollback.", 1e-6, 1)]
+    max_rollbacks: Annotated[int, Key("Rollbacks before the run fails with a diagnosis.", 0, 100)]
+
+
+@dataclass(config=CONFIG)
+class TrainerConfig:
+    """How long to train, and how often to log and save."""
+
+    steps: Annotated[int | None, Key("Step budget.", 1)]
+    minutes: Annotated[float | None, Key("Time budget; with steps, whichever ends first.", 0.01)]
+    batch_size: Annotated[int, Key("Photos per step, over all processes.", 1, 1024)]
+    warmup_steps: Annotated[int, Key("Steps over which the learning rate rises.", 0)]
+    ema_decay: Annotated[float, Key("Decay of a moving average of the weights; 0 uses the last weights.", 0, 0.99999)]
+    compile: Annotated[
+        str,
+        Key(
+            "Use torch.compile, which takes a minute at the start; auto uses it on a GPU.",
+            choices=("auto", "always", "never"),
+        ),
+    ]
+    log_every: Annotated[int, Key("Steps between two rows of metrics.csv.", 1)]
+    validate_every: Annotated[int, Key("Steps between two validations.", 1)]
+    sample_every: Annotated[int, Key("Steps between two sample sheets.", 1)]
+    checkpoint_every: Annotated[int, Key("Steps between two checkpoints.", 1)]
+    divergence: DivergenceConfig
+
+    def __post_init__(self) -> None:
+        if self.steps is None and self.minutes is None:
+            raise UsageError("the run has no end; give trainer.steps=N or trainer.minutes=M")
+
+
+@dataclass(config=CONFIG)
+class AdamConfig:
+    """Adam, as torch.optim.Adam takes it."""
+
+    lr: Annotated[float, Key("Learning rate after the warmup; falls linearly to 0 at the end of the budget.", 1e-8, 1)]
+    betas: Annotated[list[float], Key("Decay of the running averages of gradient and square.", 0, 0.999999)]
+    eps: Annotated[float, Key("Term added to the denominator.", 0, 1)]
+    weight_decay: Annotated[float, Key("L2 penalty.", 0, 1)]
+
+    def __post_init__(self) -> None:
+        if len(self.betas) != 2:
+            raise UsageError(f"optimizer.betas={self.betas} is invalid; give two, as in [0.9,0.999]")
+
+
+@dataclass(config=CONFIG)
+class TrainConfig:
+    """Train a network on one painting."""
+
+    examples: ClassVar = (
+        "impasto-train style=painting.jpg data.root=photos model=mobile trainer.minutes=60",
+        "impasto-train -m loss.style_weight=2,5,10 style=painting.jpg data.root=photos",
+    )
+
+    model: ModelConfig
+    style: StyleConfig
+    data: DataConfig
+    loss: LossConfig
+    optimizer: AdamConfig
+    trainer: TrainerConfig
+    precision: Annotated[str, PRECISION] = "auto"
+    device: Annotated[str, DEVICE] = "auto"
+    seed: Annotated[int, SEED] = 0
+    init: Annotated[
+        str | None,
+        Key(
+            "Checkpoint to start from: a file, zoo/PAINTING, or auto for the nearest network of the zoo, if it has "
+            "this model; null starts from random weights.",
+            path="FILE|auto|zoo/*",
+        ),
+    ] = None
+    resume: Annotated[str | None, Key("Run directory to resume.", path="DIR")] = None

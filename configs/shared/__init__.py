@@ -1,0 +1,1 @@
+"""Groups of presets that several commands share: YAML alone. No code imports it."""

@@ -1,0 +1,1 @@
+"""Presets of optimizer that commands share: YAML alone. No code imports it; Hydra finds them through this file."""

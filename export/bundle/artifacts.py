@@ -1,0 +1,120 @@
+"""Fill a bundle's folder: export, validate, measure."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+
+from impasto.configs.errors import CheckFailed
+from impasto.configs.schema.export import ExportConfig
+from impasto.export import test_images
+from impasto.export.bundle import checksummed_json, clients
+from impasto.export.bundle.exporters import EXPORTERS
+from impasto.export.bundle.manifest import MEASURED, GraphReport, MemoryEstimate
+from impasto.export.contract import ONNX, ImageSize, Label, ModelArtifact
+from impasto.export.onnx_graph import memory_estimate, op_coverage
+from impasto.export.test_images import Pixels
+from impasto.export.validation import latency, ort_web
+from impasto.export.validation.parity import ParityResult, assert_within_tolerance
+from impasto.export.validation.suite import Reference, validate
+from impasto.models import transform_net
+from impasto.models.onnx_model import IN_BUNDLE
+
+CLIENTS = Path(__file__).parents[1] / "clients"
+_LANGUAGES = {".kt": "kotlin", ".swift": "swift"}
+_MEMORY_SIZES = (256, 256), (512, 512), (1024, 1024), (1920, 1080)  # (width, height), for the README
+
+
+@dataclass(frozen=True)
+class BuiltBundle:
+    """What `fill` wrote and measured; `measured` is None where no sizes were to be measured."""
+
+    models: list[ModelArtifact]
+    parity: list[ParityResult]
+    skipped_runtimes: dict[str, str]
+    graph: GraphReport
+    measured: latency.Latency | None
+
+
+def fill(
+    network: transform_net.TransformNet,
+    folder: Path,
+    config: ExportConfig,
+    label: Label,
+    on_progress: Callable[[str], object],
+) -> BuiltBundle:
+    """Write everything but README and manifest into a bundle's folder, and validate it.
+
+    Args:
+        network: A network in evaluation mode, on the CPU.
+        folder: The folder, which exists and is empty.
+        config: The configuration.
+        label: The style and version for the metadata of the files.
+        on_progress: Receives a line on the current step.
+
+    Raises:
+        CheckFailed: A file differs from the network by more than its tolerance.
+    """
+    tools = Path(config.tools_dir).expanduser()
+    exporters = {name: create(config, label) for name, create in EXPORTERS.items()}
+    stylize = reference(network)
+    golden = [test_images.golden_image(stylize, *size) for size in test_images.SIZES]
+    test_images.write(folder / test_images.FOLDER, golden)
+    models: list[ModelArtifact] = []
+    parity: list[ParityResult] = []
+    skipped: dict[str, str] = {}
+    for name, exporter in exporters.items():
+        on_progress(f"writing the {name} files")
+        written = exporter.export(network, folder)
+        runtimes = config.parity.runtimes
+        validation = validate(folder, written, golden, Reference("PyTorch", stylize), runtimes, tools, on_progress)
+        assert_within_tolerance(validation.results)  # before the next exporter, which takes long
+        models += written
+        parity += validation.results
+        skipped |= validation.skipped_runtimes
+    _copy_clients(folder, config.onnx.io, tools)
+    measured = None
+    if config.benchmark.sizes:
+        names = [model.file for model in models if model.format == ONNX]
+        measured = latency.measure(folder, names, config.benchmark, on_progress)
+        checksummed_json.write(folder / MEASURED, measured.to_json())
+    on_progress("counting operators")
+    return BuiltBundle(models, parity, skipped, graph_report(folder / IN_BUNDLE), measured)
+
+
+def reference(network: transform_net.TransformNet) -> test_images.Stylize:
+    """Return a network's rounded float32 output as a function of RGB bytes; CheckFailed where it is not finite."""
+
+    def stylize(rgb: Pixels) -> Pixels:
+        with torch.inference_mode():
+            output = transform_net.stylize(network, torch.from_numpy(rgb).permute(2, 0, 1)[None].float())
+        if not output.isfinite().all():
+            size = f"{rgb.shape[1]}x{rgb.shape[0]}"
+            raise CheckFailed(f"the output of the network is not finite at {size}; train it again")
+        pixels: Pixels = output[0].permute(1, 2, 0).round().clamp(0, 255).numpy().astype(np.uint8)
+        return pixels
+
+    return stylize
+
+
+def graph_report(path: Path) -> GraphReport:
+    """Analyze an ONNX file: operators, execution providers, memory by image size."""
+    memory = memory_estimate.estimate(path, _MEMORY_SIZES)
+    return GraphReport(
+        operators=op_coverage.operators(onnx.load(path)),
+        execution_providers={"CPU": "yes: it ran here"} | op_coverage.mobile_verdict(path),
+        memory=[MemoryEstimate(ImageSize(*size), needed) for size, needed in zip(_MEMORY_SIZES, memory, strict=True)],
+    )
+
+
+def _copy_clients(folder: Path, io: str, tools: Path) -> None:
+    """Copy the Kotlin and Swift clients and the preview page; most of them need uint8 input."""
+    names = clients.CLIENTS if io == "uint8_rgba" else (clients.SWIFT, clients.SWIFT_CONTROLS)
+    for client in map(Path, names):
+        shutil.copyfile(CLIENTS / _LANGUAGES[client.suffix] / client.name, folder / client)
+    if io == "uint8_rgba":
+        ort_web.copy_page(folder, tools)

@@ -1,0 +1,182 @@
+"""The manifest: the one description of a bundle, and the check that the files beside it are those it describes."""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from impasto.configs.errors import CheckFailed, UsageError
+from impasto.export.bundle import checksummed_json
+from impasto.export.contract import ImageSize, ModelArtifact
+from impasto.export.typed_json import TypedJson
+from impasto.export.validation.parity import ParityResult
+
+FORMAT: Final = "impasto-bundle-3"
+MANIFEST = "manifest.json"
+SCHEMA = "manifest.schema.json"
+CHECKSUMS = "SHA256SUMS"
+MEASURED = "measured.json"  # beside the manifest, since it differs between machines
+README = "README.md"
+SCHEMA_FILE = Path(__file__).parents[1] / "schemas" / SCHEMA
+_log = logging.getLogger(__name__)
+_IGNORED = {".DS_Store", "Thumbs.db"}  # file managers create these in any folder
+
+
+@dataclass(frozen=True)
+class Style(TypedJson):
+    """The style image."""
+
+    name: str
+    artist: str
+    license: str
+
+
+@dataclass(frozen=True)
+class FileEntry(TypedJson):
+    """A file of the bundle."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class MemoryEstimate(TypedJson):
+    """The memory that android/model.onnx needs for an image, computed from its graph."""
+
+    size: ImageSize
+    bytes: int
+
+
+@dataclass(frozen=True)
+class GraphReport(TypedJson):
+    """The graph of android/model.onnx."""
+
+    operators: dict[str, int]
+    """The number of nodes of each operator."""
+    execution_providers: dict[str, str]
+    """How much of the graph each execution provider supports."""
+    memory: list[MemoryEstimate]
+
+
+@dataclass(frozen=True)
+class CheckpointEntry(TypedJson):
+    """The checkpoint that the bundle was exported from."""
+
+    sha256: str
+    card: dict[str, Any]
+    """The checkpoint's card: architecture, style, loss, training."""
+
+
+@dataclass(frozen=True)
+class Manifest(TypedJson):
+    """The description of a bundle."""
+
+    format: Literal["impasto-bundle-3"]
+    style: Style
+    models: list[ModelArtifact]
+    graph: GraphReport
+    parity: list[ParityResult]
+    """How far the images of each model were from PyTorch's when the bundle was exported."""
+    skipped_runtimes: dict[str, str]
+    """The reason for each runtime that did not run."""
+    files: dict[str, FileEntry]
+    """Each file by its path in the bundle, except this one, SHA256SUMS and measured.json."""
+    checkpoint: CheckpointEntry
+    versions: dict[str, str]
+    """The versions of the libraries that wrote the bundle."""
+
+    @classmethod
+    def load(cls, folder: Path) -> "Manifest":
+        """Read the manifest of a bundle.
+
+        Raises:
+            UsageError: The folder is not a bundle, or one of another format.
+            CheckFailed: The manifest was changed after it was written.
+        """
+        path = folder / MANIFEST
+        if not path.is_file():
+            raise UsageError(
+                f"bundle={folder} is not a bundle: it contains no {MANIFEST}; name a folder that impasto-export wrote"
+            )
+        values = checksummed_json.read(path)
+        if values.get("format") != FORMAT:
+            raise UsageError(
+                f"bundle={folder} has the format {values.get('format')}, not {FORMAT}; "
+                "export it again with this version of impasto"
+            )
+        return cls.from_json(values)
+
+    def save(self, folder: Path) -> None:
+        """Write the manifest of a bundle, and SHA256SUMS."""
+        checksummed_json.write(folder / MANIFEST, self.to_json())
+        (folder / CHECKSUMS).write_text(self._checksums(folder), encoding="utf-8")
+
+    def damage(self, folder: Path) -> list[str]:
+        """Return a sentence for each file of a bundle that is missing, changed or not listed."""
+        present, problems = set(file_names(folder)) - {MANIFEST, MEASURED, CHECKSUMS}, []
+        for name, entry in self.files.items():
+            if name not in present:
+                problems.append(f"{name} is missing")
+            elif (size := (folder / name).stat().st_size) != entry.bytes:
+                problems.append(f"{name} was changed: it has {size:,} bytes, not {entry.bytes:,}")
+            elif sha256(folder / name) != entry.sha256:
+                problems.append(f"{name} was changed: its SHA-256 is not the one in the manifest")
+        problems += [f"{name} is not part of the bundle" for name in sorted(present - {*self.files})]
+        checksums = folder / CHECKSUMS
+        if not checksums.is_file():
+            problems.append(f"{CHECKSUMS} is missing")
+        elif checksums.read_bytes() != self._checksums(folder).encode():
+            problems.append(f"{CHECKSUMS} was changed: it differs from the manifest")
+        return problems
+
+    def _checksums(self, folder: Path) -> str:
+        """The lines that `sha256sum -c` reads, for all files but those that differ between machines."""
+        entries = {name: entry.sha256 for name, entry in self.files.items()} | {MANIFEST: sha256(folder / MANIFEST)}
+        return "".join(f"{digest}  {name}\n" for name, digest in sorted(entries.items()))
+
+
+def manifest_schema() -> dict[str, Any]:
+    """Return the JSON schema of manifest.json."""
+    schema = Manifest.schema()
+    seal = {"description": "The SHA-256 of the JSON above it.", "type": "string", "pattern": "^[0-9a-f]{64}$"}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "properties": schema["properties"] | {checksummed_json.SEAL: seal},
+        "required": [*schema["required"], checksummed_json.SEAL],
+    }
+
+
+def write_schema(path: Path) -> None:
+    """Write the JSON schema of manifest.json; `python -m impasto.export.bundle.manifest` writes SCHEMA_FILE."""
+    path.write_text(json.dumps(manifest_schema(), indent=2) + "\n", encoding="utf-8")
+
+
+def file_names(folder: Path) -> list[str]:
+    """Return the paths of the files below a folder. A link counts as a file; files of file managers do not count."""
+    files = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    files = (path for path in files if path.name not in _IGNORED)
+    return sorted(path.relative_to(folder).as_posix() for path in files)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify_files(folder: Path, manifest: Manifest) -> None:
+    """Raise CheckFailed unless the files of a bundle are those of its manifest; problems after the first are logged."""
+    if (folder / MEASURED).exists():
+        checksummed_json.read(folder / MEASURED)
+    if problems := manifest.damage(folder):
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        for problem in problems[1:]:
+            _log.error("%s", problem)
+        raise CheckFailed(f"{problems[0]}{more}; get the bundle again from its source")
+
+
+if __name__ == "__main__":
+    write_schema(SCHEMA_FILE)

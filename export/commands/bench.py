@@ -1,0 +1,119 @@
+"""impasto-bench: latency and memory of an exported file by image size, optionally against a second file."""
+
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from impasto.configs.cli.app import run
+from impasto.configs.errors import UsageError
+from impasto.configs.schema.bench import BenchConfig
+from impasto.export.validation import latency, report
+
+
+@dataclass(frozen=True)
+class BenchRow:
+    """The figures of one file at one image size and number of threads, over all rounds."""
+
+    file: str
+    bytes: int
+    width: int
+    height: int
+    threads: int
+    ms: float
+    """The median of the rounds."""
+    peak_mib: int | None
+    """The maximum of the rounds; None where unknown."""
+    speedup: float | None
+    """How many times as fast as the baseline the file is: the median of the rounds' ratios; None without a baseline."""
+
+
+def main() -> None:
+    """The command."""
+    run("bench", task)
+
+
+def task(config: BenchConfig) -> None:
+    """Measure, print a table, and write the figures to `config.output`."""
+    from impasto.models.image import atomic_file  # Pillow
+
+    models = [_resolve(model) for model in (config.model, config.baseline) if model is not None]
+    output = Path(config.output).expanduser() if config.output else None
+    if output is not None and not output.parent.is_dir():
+        raise UsageError(f"output={output} cannot be written: the folder {output.parent} does not exist")
+    with Console(file=sys.stderr).status("loading") as status:
+        rows, machine = compare(models, config, status.update)
+    report.console().print(_table(rows, machine))
+    if output is not None:
+        rounds = config.benchmark.rounds
+        atomic_file.write_json(output, {"machine": machine, "rounds": rounds, "rows": [asdict(row) for row in rows]})
+
+
+def compare(
+    models: list[Path], config: BenchConfig, on_progress: Callable[[str], object] = lambda line: None
+) -> tuple[list[BenchRow], str]:
+    """Measure one or two files in rounds, in which they take turns.
+
+    Args:
+        models: The file, and the baseline if there is one.
+        config: The configuration.
+        on_progress: Receives a line on the current step.
+
+    Returns:
+        A row for each size, number of threads and file; and the processor.
+
+    Raises:
+        CheckFailed: A file does not run.
+    """
+    results: list[latency.Latency] = []
+    for number in range(config.benchmark.rounds):
+        prefix = f"round {number + 1} of {config.benchmark.rounds}: "
+
+        def report_step(line: str, prefix: str = prefix) -> None:
+            on_progress(prefix + line)
+
+        results.append(latency.measure(Path(), [*map(str, models)], config.benchmark, report_step))
+    rows = [*_rows(results, baseline=str(models[1]) if len(models) == 2 else None)]
+    return rows, results[0].machine
+
+
+def _rows(results: list[latency.Latency], baseline: str | None) -> Iterator[BenchRow]:
+    by_key: dict[tuple[int, int, int, str], list[latency.LatencyRow]] = {}
+    for result in results:
+        for row in result.rows:
+            by_key.setdefault((row.width, row.height, row.threads, row.file), []).append(row)
+    for (width, height, threads, file), rounds in by_key.items():
+        speedup = None
+        if baseline is not None and file != baseline:
+            pairs = zip(rounds, by_key[width, height, threads, baseline], strict=True)
+            speedup = statistics.median(other.ms / own.ms for own, other in pairs)
+        peaks = [row.peak_mib for row in rounds if row.peak_mib is not None]
+        yield BenchRow(
+            *(file, Path(file).stat().st_size, width, height, threads),
+            ms=statistics.median(row.ms for row in rounds),
+            peak_mib=max(peaks, default=None),
+            speedup=speedup,
+        )
+
+
+def _table(rows: list[BenchRow], machine: str) -> Table:
+    table = Table("size", "threads", "file", "bytes", "ms", "MiB", "speedup", title=f"ONNX Runtime on {machine}")
+    for row in rows:
+        table.add_row(
+            *(f"{row.width}x{row.height}", f"{row.threads}", row.file, f"{row.bytes:,}", f"{row.ms:,.1f}"),
+            *(report.memory(row.peak_mib), "" if row.speedup is None else f"{row.speedup:.2f}"),
+        )
+    return table
+
+
+def _resolve(model: str) -> Path:
+    """The exported file that a name stands for; UsageError where ONNX Runtime cannot load it."""
+    from impasto.models import onnx_model, zoo  # onnx_model loads Pillow
+
+    path = zoo.resolve(model, ".onnx")
+    onnx_model.load(path, threads=1)
+    return path / onnx_model.IN_BUNDLE if path.is_dir() else path

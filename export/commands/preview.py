@@ -1,0 +1,133 @@
+"""impasto-preview: serve the page of a bundle to a browser on this computer."""
+
+import shutil
+import webbrowser
+from collections.abc import Mapping
+from contextlib import suppress
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from impasto.configs.cli.app import run
+from impasto.configs.errors import UsageError
+from impasto.configs.schema.preview import PreviewConfig
+from impasto.export.bundle.manifest import MANIFEST
+from impasto.export.validation import ort_web
+
+HOST = "127.0.0.1"
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".jpg": "image/jpeg",
+    ".json": "application/json",
+    ".md": "text/plain; charset=utf-8",
+    ".mjs": "text/javascript",
+    ".png": "image/png",
+    ".wasm": "application/wasm",
+}
+_HEADERS = {
+    "Cache-Control": "no-cache",
+    # These two allow the page to share memory between threads.
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def main() -> None:
+    """The command."""
+    run("preview", task)
+
+
+def task(config: PreviewConfig) -> None:
+    """Serve the bundle until Ctrl-C, which is the regular end."""
+    bundle = Path(config.bundle).expanduser()
+    with server(bundle, Path(config.tools_dir).expanduser(), config.port) as serving:
+        url = f"http://{HOST}:{serving.server_port}/{ort_web.FOLDER}/"
+        try:
+            print(f"{bundle} is at {url}; press Ctrl-C to stop", flush=True)
+            if config.open:
+                webbrowser.open(url)
+            serving.serve_forever()
+        except KeyboardInterrupt:
+            return
+
+
+def server(bundle: Path, tools: Path, port: int = 0) -> ThreadingHTTPServer:
+    """Create a server of a bundle's files on the loopback address. The caller runs and closes it.
+
+    Args:
+        bundle: The bundle.
+        tools: The folder that `make tools` fills, for files of ONNX Runtime Web that the bundle lacks.
+        port: The port; 0 selects a free one.
+
+    Raises:
+        UsageError: The folder is not a bundle, ONNX Runtime Web is missing, or the port is in use.
+    """
+    if not (bundle / MANIFEST).is_file():
+        raise UsageError(f"bundle={bundle} contains no {MANIFEST}; name a folder that impasto-export wrote")
+    runtime = [bundle / ort_web.FOLDER / name for name in ort_web.RUNTIME]
+    if not all(path.is_file() for path in runtime):
+        runtime = ort_web.runtime_files(tools)
+    if not runtime:
+        raise UsageError(
+            f"neither {bundle / ort_web.FOLDER} nor tools_dir={tools} contains ONNX Runtime Web; "
+            "run `make tools` in impasto's folder and name its build/tools with tools_dir=DIR"
+        )
+    extra = {f"{ort_web.FOLDER}/{path.name}": path for path in (*ort_web.PAGE, *runtime)}
+    try:
+        return ThreadingHTTPServer((HOST, port), _handler(bundle.resolve(), extra))
+    except OSError as error:
+        raise UsageError(
+            f"port={port} cannot be used: {error.strerror or error}; name another, or 0 for any free one"
+        ) from error
+
+
+def _handler(bundle: Path, extra: Mapping[str, Path]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._respond(with_body=True)
+
+        def do_HEAD(self) -> None:
+            self._respond(with_body=False)
+
+        def log_message(self, *_: object) -> None:
+            """Log nothing: the terminal shows only the address."""
+
+        def _respond(self, with_body: bool) -> None:
+            name = unquote(urlsplit(self.path).path).removeprefix("/")
+            if name in ("", ort_web.FOLDER):
+                self._start(HTTPStatus.FOUND, {"Location": f"/{ort_web.FOLDER}/", "Content-Length": "0"})
+                return
+            if name.endswith("/"):
+                name += ort_web.PAGE[0].name
+            path = _inside(bundle, name) or extra.get(name)
+            if path is None:
+                self.send_error(HTTPStatus.NOT_FOUND)
+                return
+            kind = _TYPES.get(path.suffix, "application/octet-stream")
+            with path.open("rb") as file:
+                self._start(HTTPStatus.OK, {"Content-Type": kind, "Content-Length": str(path.stat().st_size)})
+                if with_body:
+                    with suppress(ConnectionError):  # the browser closed the connection
+                        shutil.copyfileobj(file, self.wfile)
+
+        def _start(self, status: HTTPStatus, headers: Mapping[str, str]) -> None:
+            self.send_response(status)
+            for header, value in {**headers, **_HEADERS}.items():
+                self.send_header(header, value)
+            self.end_headers()
+
+    return Handler
+
+
+def _inside(folder: Path, name: str) -> Path | None:
+    """The file of that name in a resolved folder; None where the name or a link points outside."""
+    try:
+        path = (folder / name).resolve()
+        return path if path.is_relative_to(folder) and path.is_file() else None
+    except (OSError, ValueError):  # a name too long, or with a NUL
+        return None

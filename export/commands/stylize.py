@@ -1,0 +1,91 @@
+"""impasto-stylize: run an exported file on a photo, a folder of photos or a video."""
+
+import logging
+from pathlib import Path
+
+from rich.console import Console
+
+from impasto.configs.cli.app import run
+from impasto.configs.errors import UsageError
+from impasto.configs.schema.stylize import StylizeConfig
+from impasto.export.inference import batch
+from impasto.export.inference.batch import count_photos
+from impasto.export.inference.jobs import Job, Plan, plan
+from impasto.export.inference.masks import Masks
+from impasto.export.inference.progress import OnProgress, ignore_progress, progress_bar
+from impasto.export.inference.stylizer import Stylizer
+from impasto.export.video import formats
+from impasto.models.image.decode import read
+from impasto.models.image.encode import write
+from impasto.models.image.picture import Picture
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """The command."""
+    run("stylize", task)
+
+
+def task(config: StylizeConfig) -> None:
+    """Stylize `config.input`. In a folder, photos that fail are skipped and listed in the log at the end."""
+    source, output = Path(config.input).expanduser(), Path(config.output).expanduser()
+    mask = Path(config.mask).expanduser() if config.mask else None
+    for key, path in (("input", source), ("output", output), ("mask", mask)):
+        try:
+            _ = path and path.exists()
+        except OSError as error:  # a name that is too long, a folder without permission
+            raise UsageError(f"{key}={path} cannot be accessed: {(error.strerror or str(error)).lower()}") from error
+    if not source.is_dir() and formats.is_video(source, output):
+        _stylize_video(config, source, formats.target(source, output, config.overwrite), mask)
+        return
+    work = plan(source, output, mask, config.format, config.overwrite)
+    masks = Masks(mask, config.invert_mask) if mask else None
+    if source.is_dir():
+        _stylize_folder(config, work, masks)
+    else:
+        _stylize_photo(config, work.jobs[0], masks)
+
+
+def _stylize_photo(config: StylizeConfig, job: Job, masks: Masks | None) -> None:
+    stylizer = Stylizer(config, config.threads)
+    try:
+        with progress_bar("photos", Console(stderr=True)) as progress:
+            task = progress.add_task("stylizing", total=1)
+            _process(stylizer, job, masks, lambda fraction: progress.update(task, completed=fraction))
+    except (UsageError, MemoryError) as error:
+        raise UsageError(batch.failure_message(job, error)) from error
+    print(f"{count_photos(1)} written to {job.target}")
+
+
+def _stylize_folder(config: StylizeConfig, work: Plan, masks: Masks | None) -> None:
+    workers, threads = batch.choose_parallelism(config.workers, config.threads)
+    stylizer = Stylizer(config, threads)
+    failed = batch.run(work.jobs, lambda job: _process(stylizer, job, masks), workers, Console(stderr=True))
+    failures, total = failed + work.problems, len(work.jobs) + work.finished + len(work.problems)
+    if failures:
+        logger.warning("%s of %d skipped:\n  %s", count_photos(len(failures)), total, "\n  ".join(failures))
+    if len(failures) == total:
+        raise UsageError(f"none of the {total} photos in {config.input} could be stylized")
+    existing = f"; {work.finished} already existed (overwrite=true replaces them)" if work.finished else ""
+    print(f"{count_photos(len(work.jobs) - len(failed))} written to {config.output}{existing}")
+
+
+def _stylize_video(config: StylizeConfig, source: Path, target: Path, mask: Path | None) -> None:
+    try:
+        from impasto.export.video import pipeline
+    except ModuleNotFoundError as error:  # av or cv2
+        fault = f"input={source} is a video, but {error.name} is not installed"
+        raise UsageError(f"{fault}; run: pip install 'impasto[video]'") from error
+    masks = Masks(mask, config.invert_mask) if mask else None
+    print(pipeline.stylize(config, None if str(source) == formats.CAMERA else source, target, masks))
+
+
+def _process(stylizer: Stylizer, job: Job, masks: Masks | None, on_progress: OnProgress = ignore_progress) -> None:
+    # Nothing but the result is referenced while it is written: Pillow's copy of it takes 4 bytes a pixel.
+    write(_stylize(stylizer, job, masks, on_progress), job.target, stylizer.config.quality)
+
+
+def _stylize(stylizer: Stylizer, job: Job, masks: Masks | None, on_progress: OnProgress) -> Picture:
+    photo = read(job.photo)
+    return stylizer(photo, masks.load(job.name, photo.rgb.shape[:2]) if masks else None, on_progress)

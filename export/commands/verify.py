@@ -1,0 +1,66 @@
+"""impasto-verify: check the files of a bundle, and validate its models again on this machine."""
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from impasto.configs.cli.app import run
+from impasto.configs.errors import CheckFailed, UsageError
+from impasto.configs.schema.verify import VerifyConfig
+from impasto.export import test_images
+from impasto.export.bundle.manifest import Manifest, verify_files
+from impasto.export.contract import ONNX
+from impasto.export.validation import report
+
+if TYPE_CHECKING:
+    from impasto.export.validation.suite import Validation
+
+_log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """The command."""
+    run("verify", task)
+
+
+def task(config: VerifyConfig) -> None:
+    """Check a bundle, print the parity results, and raise CheckFailed for the first failure."""
+    folder = Path(config.bundle).expanduser()
+    if not folder.is_dir():
+        raise UsageError(f"bundle={folder} is not a folder; name one that impasto-export wrote")
+    manifest = Manifest.load(folder)
+    verify_files(folder, manifest)
+    with Console(file=sys.stderr).status("reading the bundle") as status:
+        validation = validate_bundle(folder, manifest, config, status.update)
+    report.console().print(*report.parity(validation.results, validation.skipped_runtimes))
+    failures = [failure for result in validation.results if (failure := result.failure()) is not None]
+    if failures:
+        raise CheckFailed(f"{failures[0]}; export the bundle again, or find out how this machine differs")
+    print(f"{folder} is intact: {len(manifest.files)} files, {len(validation.results)} pictures compared")
+
+
+def validate_bundle(
+    folder: Path, manifest: Manifest, config: VerifyConfig, on_progress: Callable[[str], object]
+) -> "Validation":
+    """Run the validation of impasto-export on a bundle. Its fp32 ONNX file replaces the network as the reference."""
+    from impasto.export.validation.runtimes import OnnxRuntime  # loads onnxruntime
+    from impasto.export.validation.suite import Reference, validate
+
+    model = next(model for model in manifest.models if model.format == ONNX and model.weights == "float32")
+
+    def stylize(rgb: test_images.Pixels) -> test_images.Pixels:
+        return OnnxRuntime().run(folder, model, [test_images.opaque(rgb)])[0][..., :3]
+
+    return validate(
+        folder,
+        manifest.models,
+        test_images.read(folder / test_images.FOLDER),
+        Reference(model.file, stylize),
+        config.runtimes,
+        Path(config.tools_dir).expanduser(),
+        on_progress,
+    )

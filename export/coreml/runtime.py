@@ -1,0 +1,79 @@
+"""The runtimes of Core ML packages: the reference interpreter in two precisions, and Core ML itself on a Mac."""
+
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from impasto.export.contract import COREML, MIL_INTERPRETER, ModelArtifact
+from impasto.export.test_images import Pixels
+
+if TYPE_CHECKING:
+    from impasto.export.coreml.mil_interpreter import Program
+
+Programs = dict[tuple[Path, str], "Program"]
+"""The loaded functions of packages; interpreters share them, since coremltools takes long to read one."""
+
+
+class _PackageRuntime:
+    """What the runtimes of Core ML packages have in common."""
+
+    def missing(self) -> str | None:
+        """Return a sentence on what reading Core ML packages needs and this machine lacks."""
+        absent = [name for name in ("torch", "coremltools") if find_spec(name) is None]
+        needed = f"{' and '.join(absent)} is not installed, which reading Core ML packages needs"
+        return needed if absent else None
+
+    def supports(self, artifact: ModelArtifact) -> bool:
+        """Return whether this is a Core ML package."""
+        return artifact.format == COREML
+
+    def run(self, folder: Path, artifact: ModelArtifact, images: Sequence[Pixels]) -> list[Pixels]:
+        """Run on each image [H, W, 3 or 4] the function of its size; returns RGB [H, W, 3]. Raises CheckFailed."""
+        functions = {(size.height, size.width): name for name, size in artifact.functions.items()}
+        return [
+            self._predict(folder / artifact.file, functions[image.shape[0], image.shape[1]], image[..., :3])
+            for image in images
+        ]
+
+    def _predict(self, path: Path, function: str, rgb: Pixels) -> Pixels:
+        raise NotImplementedError
+
+
+class Interpreter(_PackageRuntime):
+    """The reference interpreter; `precision` is fp32 or fp16."""
+
+    def __init__(self, precision: str, programs: Programs) -> None:
+        self._precision, self._programs = precision, programs
+
+    @property
+    def name(self) -> str:
+        """Its name, which says that it is not Apple's runtime."""
+        return f"{MIL_INTERPRETER}, {self._precision}"
+
+    def _predict(self, path: Path, function: str, rgb: Pixels) -> Pixels:
+        from impasto.export.coreml import mil_interpreter  # loads torch and coremltools
+
+        key = path, function
+        if key not in self._programs:
+            self._programs[key] = mil_interpreter.load(path, function)
+        return self._programs[key](rgb, self._precision)
+
+
+class CoreML(_PackageRuntime):
+    """Core ML itself, on a Mac."""
+
+    name = "Core ML"
+
+    def _predict(self, path: Path, function: str, rgb: Pixels) -> Pixels:
+        from impasto.export.coreml import mil_interpreter
+
+        return mil_interpreter.predict(path, rgb, function)
+
+
+def runtimes() -> list[Interpreter | CoreML]:
+    """Return the runtimes of this machine's operating system."""
+    programs: Programs = {}
+    interpreters: list[Interpreter | CoreML] = [Interpreter(precision, programs) for precision in ("fp32", "fp16")]
+    return [*interpreters, CoreML()] if sys.platform == "darwin" else interpreters

@@ -1,0 +1,1 @@
+"""Run exported files, without torch. May import validation and onnx_graph; video, bundle and commands may import it."""

@@ -1,0 +1,90 @@
+"""Run an exported file on pictures of any size in constant memory, in tiles normalized like the whole picture.
+
+A tile is computed with a margin as wide as the network's receptive field, and the picture's border remains a border.
+Instance norms use the mean and variance of the whole picture. So the result does not depend on the tiles and has no
+seams.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from impasto.configs.errors import UsageError
+from impasto.configs.schema.stylize import TilesConfig
+from impasto.export.inference.progress import OnProgress, ignore_progress
+from impasto.models import onnx_model
+from impasto.models.image.picture import Picture
+
+if TYPE_CHECKING:
+    from impasto.export.onnx_graph.instance_norm import Statistics
+
+
+class Model:
+    """An exported file for pictures of any size; larger ones than `tiles.threshold_mp` are computed in tiles.
+
+    May be called from several threads at once.
+
+    Args:
+        model: An .onnx or .ort file, or a bundle's folder.
+        threads: Number of ONNX Runtime's threads; 0 lets it choose.
+        tiles: When and how pictures are computed in tiles.
+        same_size: Whether all pictures have one size; memory is then reused from one to the next.
+
+    Raises:
+        UsageError: The file cannot be used.
+    """
+
+    def __init__(self, model: Path, threads: int, tiles: TilesConfig, same_size: bool = False) -> None:
+        self._path, self._threads, self._tiles = onnx_model.find(model), threads, tiles
+        self._session = onnx_model.load(self._path, threads, arena=same_size)
+
+    def stylize(self, picture: Picture, strength: float = 1.0, on_progress: OnProgress = ignore_progress) -> Picture:
+        """Stylize a picture; size, alpha and profile are preserved.
+
+        Args:
+            picture: The photo.
+            strength: 0..1; blends between the photo (0) and the stylized picture (1).
+            on_progress: Called after each tile.
+
+        Raises:
+            UsageError: The model does not support `strength`, or cannot stylize a picture of this size.
+        """
+        height, width = picture.rgb.shape[:2]
+        if height * width <= self._tiles.threshold_mp * 1e6:
+            return onnx_model.stylize(self._session, picture, strength)
+        feeds = onnx_model.strength_feed(self._session, strength)
+        try:
+            return self._stylize_tiled(picture, feeds, on_progress)
+        except UsageError:
+            raise
+        except Exception as error:  # ONNX Runtime's errors have no narrower base class
+            raise onnx_model.inference_error(error, height, width) from error
+
+    def _stylize_tiled(self, picture: Picture, feeds: dict[str, Any], on_progress: OnProgress) -> Picture:
+        if self._path.suffix == ".ort":
+            raise UsageError(
+                f"{self._path} cannot be computed in tiles, but the picture exceeds {self._tiles.threshold_mp:g} "
+                "megapixels; use the .onnx file or raise tiles.threshold_mp (for videos tiles.video_threshold_mp)"
+            )
+        import onnx  # needed for large pictures only
+
+        from impasto.export.inference import thumbnail_statistics
+        from impasto.export.inference.tiled_session import TiledSession
+
+        model = onnx.load(self._path)
+        height, width = picture.rgb.shape[:2]
+        statistics: Statistics = []
+        if self._tiles.statistics == "thumbnail":
+            statistics = thumbnail_statistics.statistics(
+                picture.rgb,
+                self._tiles.thumbnail_mp * 1e6,
+                lambda rgb: TiledSession(
+                    model, onnx_model.pad_to_min_side(rgb), self._threads, self._tiles
+                ).statistics(),
+            )
+        padded = onnx_model.pad_to_min_side(picture.rgb)
+        session = TiledSession(model, padded, self._threads, self._tiles, on_progress)
+        rgb = session.stylize(statistics, feeds)[:height, :width]
+        return replace(picture, rgb=np.ascontiguousarray(rgb))

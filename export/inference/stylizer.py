@@ -1,0 +1,70 @@
+"""A loaded model with the settings of impasto-stylize: from a photo to a stylized picture."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impasto.configs.schema.stylize import StylizeConfig
+from impasto.export.inference.model import Model
+from impasto.export.inference.progress import OnProgress, ignore_progress
+from impasto.models import zoo
+from impasto.models.image import color, detail_transfer
+from impasto.models.image.picture import Picture, resize
+
+
+class Stylizer:
+    """Stylizes pictures as a config requests; may be called from several threads at once.
+
+    Args:
+        config: The settings.
+        threads: Number of ONNX Runtime's threads; 0 lets it choose.
+        frames: Whether the pictures are frames of a video, which have one size; memory is then reused.
+
+    Raises:
+        UsageError: The model cannot be used.
+    """
+
+    def __init__(self, config: StylizeConfig, threads: int, frames: bool = False) -> None:
+        self.config = config
+        threshold_mp = config.tiles.video_threshold_mp if frames else config.tiles.threshold_mp
+        tiles = replace(config.tiles, threshold_mp=threshold_mp)
+        self.model = Model(zoo.resolve(config.model, ".onnx"), threads, tiles, same_size=frames)
+
+    def __call__(
+        self,
+        photo: Picture,
+        mask: Callable[[], NDArray[np.uint8]] | None = None,
+        on_progress: OnProgress = ignore_progress,
+    ) -> Picture:
+        """Stylize a photo; size, alpha and metadata are preserved.
+
+        Args:
+            photo: The photo.
+            mask: Returns a mask [H, W], 255 where the photo is stylized. It is called after inference, which needs
+                the memory.
+            on_progress: Called after each tile of a large photo.
+
+        Raises:
+            UsageError: The photo cannot be stylized.
+        """
+        rgb = self._stylize(photo, on_progress)
+        if self.config.keep_colors:
+            rgb = color.keep_colors(rgb, photo.rgb, out=rgb)
+        if mask is not None:
+            rgb = color.blend(rgb, photo.rgb, mask(), out=rgb)
+        return replace(photo, rgb=rgb)
+
+    def _stylize(self, photo: Picture, on_progress: OnProgress) -> NDArray[np.uint8]:
+        """Stylize the photo itself, or a small copy of it where `stroke_resolution` asks for larger strokes."""
+        size, strength = self.config.stroke_resolution, self.config.strength
+        if size is None or size >= min(photo.rgb.shape[:2]):
+            return self.model.stylize(photo, strength, on_progress).rgb
+        small = resize(photo.rgb, size)
+        stylized = self.model.stylize(Picture(small), on_progress=on_progress).rgb
+        rgb = detail_transfer.enlarge(stylized, small, photo.rgb)
+        if strength == 1:
+            return rgb
+        weight = np.broadcast_to(np.uint8(round(255 * strength)), rgb.shape[:2])
+        return color.blend(rgb, photo.rgb, weight, out=rgb)

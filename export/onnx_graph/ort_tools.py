@@ -1,0 +1,21 @@
+"""ONNX Runtime's command-line tools. Each runs in a child process, since they print, log and change global state."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from impasto.models.ort_environment import child_environment
+
+
+def run(tool: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `onnxruntime.tools.<tool>` in a folder; the caller checks the exit code."""
+    return subprocess.run(
+        [sys.executable, "-m", f"onnxruntime.tools.{tool}", *arguments],
+        cwd=folder,
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )

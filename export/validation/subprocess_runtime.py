@@ -1,0 +1,70 @@
+"""Run an exported file in another program, which reads and writes images as raw bytes."""
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+
+from impasto.configs.errors import CheckFailed
+from impasto.export.test_images import Pixels
+from impasto.models.ort_environment import child_environment
+
+TIMEOUT = 300  # seconds for all images of one call
+
+
+def call(command: Sequence[str], what: str) -> None:
+    """Run a program to its end; raise CheckFailed about `what` where it fails or exceeds TIMEOUT, which kills it."""
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # Ctrl-C reaches this process only, which then ends the other
+        env=child_environment(),
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired as error:
+            raise CheckFailed(f"{what} took over {TIMEOUT} seconds and was stopped") from error
+        finally:
+            _end(process)
+    if process.returncode:
+        lines = output.decode(errors="replace").split("\n")
+        errors = [line.partition("error: ")[2] for line in lines if "error: " in line]
+        raise CheckFailed(f"{what} failed: {errors[0][:300] if errors else f'exit code {process.returncode}'}")
+
+
+@contextmanager
+def exchange(images: Sequence[Pixels]) -> Iterator[Path]:
+    """A temporary folder with the images as 0.in, 1.in ..., where the program writes 0.out, 1.out ..."""
+    with tempfile.TemporaryDirectory(prefix="impasto-") as name:
+        for number, pixels in enumerate(images):
+            Path(name, f"{number}.in").write_bytes(np.ascontiguousarray(pixels).tobytes())
+        yield Path(name)
+
+
+def read(folder: Path, images: Sequence[Pixels], what: str) -> list[Pixels]:
+    """Return the images that `what` wrote into an exchange folder, each of its input's shape, or raise CheckFailed."""
+    results = []
+    for number, image in enumerate(images):
+        path = folder / f"{number}.out"
+        pixels = np.fromfile(path, np.uint8) if path.is_file() else np.empty(0, np.uint8)
+        if pixels.size != image.size:
+            raise CheckFailed(f"{what} returns {pixels.size} bytes instead of {image.size}; export the model again")
+        results.append(pixels.reshape(image.shape))
+    return results
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)  # at which playwright closes its browser
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+        os.killpg(process.pid, signal.SIGKILL)  # and a browser ends when its pipe to playwright closes

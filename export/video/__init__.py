@@ -1,0 +1,1 @@
+"""Read, stylize and write videos, no torch. May import inference, validation, onnx_graph; commands may import it."""

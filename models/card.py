@@ -1,0 +1,173 @@
+"""The model card of a checkpoint: what the network is, what it was trained on, and how well it does.
+
+Its JSON schema, models/schemas/card.schema.json, is generated from these classes: python -m impasto.models.card
+"""
+
+import json
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+SCHEMA = Path(__file__).parent / "schemas" / "card.schema.json"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """The architecture: a name and its arguments."""
+
+    name: str
+    width: float
+    blocks: int
+
+
+@dataclass(frozen=True)
+class StyleCard:
+    """The style image. `sha256` is of its file, or of its pixels if `painter` is set; `size` is its short side."""
+
+    name: str
+    artist: str
+    license: str
+    sha256: str
+    size: int
+    painter: str | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class LossCard:
+    """The training loss. `weights` is the origin of the VGG weights; `style_weight` the raw weight that was used."""
+
+    network: str
+    weights: str
+    pooling: str
+    content_layer: str
+    content_weight: float
+    style_layers: list[str]
+    style_layer_weights: list[float] | None
+    style_weight: float
+    style_strength: float | None
+    normalization: str
+    tv_weight: float
+    tv_power: float
+    checkerboard_weight: float
+    temporal_weight: float
+
+
+@dataclass(frozen=True)
+class DataCard:
+    """The training photos. `photos` is their number; `sha256` is of their names and file sizes."""
+
+    photos: int
+    sha256: str
+    val_photos: int
+    val_size: int
+    size: int
+    scale_range: list[float]
+    flip: bool
+    workers: int
+
+
+@dataclass(frozen=True)
+class DivergenceCard:
+    """The limits beyond which training returned to an earlier state."""
+
+    max_loss_ratio: float | None
+    min_std: float
+    max_saturated_fraction: float
+    lr_factor: float
+    max_rollbacks: int
+
+
+@dataclass(frozen=True)
+class AdamCard:
+    """The settings of torch.optim.Adam."""
+
+    lr: float
+    betas: list[float]
+    eps: float
+    weight_decay: float
+
+
+@dataclass(frozen=True)
+class TrainingCard:
+    """The training run: its length so far and its settings; a sentence on each of its `rollbacks`."""
+
+    steps: int
+    images: int
+    seconds: float
+    minutes: float | None
+    precision: str
+    seed: int
+    batch_size: int
+    optimizer: AdamCard
+    warmup_steps: int
+    ema_decay: float
+    log_every: int
+    validate_every: int | None
+    sample_every: int
+    checkpoint_every: int
+    compile: str | None = None
+    divergence: DivergenceCard | None = None
+    rollbacks: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class OriginCard:
+    """The checkpoint that training started from."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """The model card of a checkpoint. It never contains a path of the training machine.
+
+    `validation` has the mean losses on the validation photos by step; `versions` those of impasto, torch and Python;
+    `init` is null for a network that was trained from scratch. A section is null if it is unknown.
+    """
+
+    model: ModelCard
+    style: StyleCard | None = None
+    loss: LossCard | None = None
+    data: DataCard | None = None
+    training: TrainingCard | None = None
+    validation: list[dict[str, float]] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+    init: OriginCard | None = None
+
+    def with_style_weight(self, style_weight: float) -> "Card":
+        """The card of a run whose style_weight was calibrated."""
+        assert self.loss is not None
+        return replace(self, loss=replace(self.loss, style_weight=style_weight))
+
+    def to_json(self) -> dict[str, Any]:
+        """The card as plain JSON values, keys sorted."""
+        return json.loads(json.dumps(_adapter().dump_python(self, mode="json"), sort_keys=True))
+
+    @classmethod
+    def from_json(cls, values: Any) -> "Card":
+        """The card of plain JSON values; raises ValueError with a sentence of one line."""
+        try:
+            return _adapter().validate_json(json.dumps(values), strict=True)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            key = ".".join(str(part) for part in first["loc"]) or "card"
+            raise ValueError(f"its card has an invalid {key} ({' '.join(first['msg'].split())})") from error
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of a card."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | _adapter().json_schema()
+
+
+@cache
+def _adapter() -> TypeAdapter[Card]:
+    return TypeAdapter(Card)
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(json.dumps(json_schema(), indent=2, sort_keys=True) + "\n", encoding="utf-8")

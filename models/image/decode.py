@@ -1,0 +1,198 @@
+"""Decode picture files to upright 8-bit sRGB, with alpha apart; no torch."""
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+
+from impasto.models.image import exif
+from impasto.models.image.picture import MAX_PIXELS, STRIP_PIXELS, Picture, UnreadablePicture
+
+# The formats that photos come in. Pillow also has some that start programs (EPS) or lack a magic number (TGA).
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000")
+
+# How stored pixels become upright, by EXIF orientation (EXIF 2.3, table 6): swap the axes, then flip these.
+_TRANSPOSED = (5, 6, 7, 8)
+_FLIPPED_AXES = {2: (1,), 3: (0, 1), 4: (0,), 5: (), 6: (1,), 7: (0, 1), 8: (0,)}
+
+_PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}  # picture modes by a profile's color space
+
+
+def read(source: Path | BinaryIO, name: str | None = None, short_side: int | None = None) -> Picture:
+    """Read the first frame of a picture file.
+
+    Args:
+        source: A path or an open file.
+        name: The name for error messages; the path by default.
+        short_side: Lets a JPEG decode at 1/2, 1/4 or 1/8 of its size, but never below this short side in px. The
+            caller resizes to the exact size.
+
+    Raises:
+        UnreadablePicture: The file cannot be opened, is damaged, or has an unsupported format.
+    """
+    name = name or str(source if isinstance(source, Path) else getattr(source, "name", "picture"))
+    with open_binary(source, name) as file, open_image(file, name) as image:
+        if short_side:
+            image.draft(None, (short_side, short_side))
+        image.load()
+        return _to_picture(image)
+
+
+@contextmanager
+def open_binary(source: Path | BinaryIO, name: str) -> Iterator[BinaryIO]:
+    """Open a path for reading, or pass an open file through; raise UnreadablePicture."""
+    if not isinstance(source, Path):
+        yield source
+        return
+    try:
+        with source.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise UnreadablePicture(f"{name} cannot be opened: {(error.strerror or str(error)).lower()}") from error
+
+
+@contextmanager
+def open_image(file: BinaryIO, name: str) -> Iterator[Image.Image]:
+    """Open a picture file with Pillow; any error inside the context becomes an UnreadablePicture."""
+    quiet_pillow()
+    try:
+        Image.init()
+        with Image.open(file, formats=[kind for kind in _FORMATS if kind in Image.OPEN]) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Image.DecompressionBombError
+            yield image
+    except UnidentifiedImageError as error:
+        file.seek(0)
+        fault = "is not a picture in a supported format (JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, PPM)"
+        raise UnreadablePicture(f"{name} {fault if file.read(1) else 'is empty'}") from error
+    except (Image.DecompressionBombError, MemoryError) as error:
+        limit = f"{MAX_PIXELS // 10**6} megapixels or than the memory"
+        raise UnreadablePicture(f"{name} is larger than {limit}; reduce its size") from error
+    except Exception as error:  # a decoder may raise anything on damaged data
+        reason = " ".join(str(error).split())
+        raise UnreadablePicture(f"{name} is damaged, or an unknown variant of its format: {reason}") from error
+
+
+@lru_cache(maxsize=1)
+def quiet_pillow() -> None:
+    """Silence Pillow's log and warnings about odd EXIF, TIFF tags and sizes; decoding repairs or reports these itself.
+
+    This changes the process-wide logger and warnings filters, so it happens on the first decode and not on import.
+    """
+    warnings.filterwarnings("ignore", module=r"PIL\b")
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
+
+
+def _to_picture(image: Image.Image) -> Picture:
+    """Convert in strips: Pillow takes 4 bytes a pixel, and each conversion makes a copy."""
+    profile = image.info.get("icc_profile")
+    orientation, size = _orientation(image), (image.height, image.width)
+    shape = size[::-1] if orientation in _TRANSPOSED else size
+    rgb, alpha, managed = np.empty((*shape, 3), np.uint8), None, None
+    white = _white_level(image) if _is_deep(image) else 0.0
+    rows = max(1, STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        single = rows >= image.height
+        base, strip_alpha = _split_alpha(image if single else image.crop((0, top, image.width, bottom)), white)
+        managed = _to_srgb(base, profile) if isinstance(profile, bytes) and profile else None
+        strip = managed or (base if base.mode == "RGB" else base.convert("RGB"))
+        _stored_view(rgb, orientation)[top:bottom] = np.asarray(strip)
+        if strip_alpha is not None:
+            alpha = np.empty(shape, np.uint8) if alpha is None else alpha
+            _stored_view(alpha, orientation)[top:bottom] = np.asarray(strip_alpha)
+    opaque = alpha is None or alpha.min() == 255
+    return Picture(rgb, None if opaque else alpha, managed is not None, exif.read(image))
+
+
+def _split_alpha(image: Image.Image, white: float) -> tuple[Image.Image, Image.Image | None]:
+    """Return the colors in 8-bit L, RGB, CMYK or LAB, and alpha."""
+    if _is_deep(image):
+        return _to_eight_bits(image, white)
+    if image.mode == "LA":
+        return image.getchannel("L"), image.getchannel("A")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return image.convert("RGB"), image.getchannel("A")
+    if image.mode in ("L", "RGB", "CMYK", "LAB"):
+        return image, None
+    return image.convert("L" if image.mode == "1" else "RGB"), None
+
+
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode == "F" or image.mode.startswith("I")
+
+
+def _white_level(image: Image.Image) -> float:
+    """Return full scale: 65535, or 4095 for a 12-bit TIFF; 1 or 255 for floats; the maximum where it exceeds these."""
+    rows = max(1, STRIP_PIXELS // image.width)
+    strips = (image.crop((0, top, image.width, min(top + rows, image.height))) for top in range(0, image.height, rows))
+    highest = max(float(_values(strip).max()) for strip in strips)
+    bits = getattr(image, "tag_v2", {}).get(258, (16,))[0]
+    scales = (1.0, 255.0) if image.mode == "F" else (4095.0 if bits == 12 else 65535.0,)
+    return next((scale for scale in scales if highest <= scale), highest)
+
+
+def _to_eight_bits(image: Image.Image, white: float) -> tuple[Image.Image, Image.Image | None]:
+    values = _values(image)
+    gray = np.rint(np.clip(values / white, 0, 1) * 255).astype(np.uint8)
+    transparent = image.info.get("transparency")
+    alpha = None if transparent is None else Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))
+    return Image.fromarray(gray), alpha
+
+
+def _values(image: Image.Image) -> NDArray[np.float32]:
+    return np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0, neginf=0)
+
+
+def _stored_view(upright: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Return a view of upright pixels in the order in which a file of that EXIF orientation stores them."""
+    flipped = np.flip(upright, _FLIPPED_AXES.get(orientation, ()))
+    return flipped.swapaxes(0, 1) if orientation in _TRANSPOSED else flipped
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # the pixels are intact even where the EXIF data are broken
+        return 1
+
+
+def _to_srgb(base: Image.Image, profile: bytes) -> Image.Image | None:
+    """Convert to sRGB; return None where the profile is broken or belongs to another color mode."""
+    try:
+        mode, transform = _transform(profile)
+        if base.mode == "L" and mode == "RGB":
+            base = base.convert("RGB")
+        if base.mode != mode:
+            return None
+        return base.convert("RGB") if transform is None else transform.apply(base)
+    except (ImageCms.PyCMSError, KeyError, OSError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=16)  # the photos of a folder share a few profiles
+def _transform(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | None]:
+    """Return the profile's color mode and its transform to sRGB, which is None where the profile is sRGB."""
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    mode = _PROFILE_MODES[source.profile.xcolor_space.strip()]
+    # Relative colorimetric with black point compensation, as Adobe's programs open pictures.
+    intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
+    transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", intent, flags)
+    if mode in ("RGB", "L"):
+        # A profile that changes no color by more than one level counts as sRGB: its pixels stay exactly as they are.
+        steps = np.arange(0, 256, 15, dtype=np.uint8)
+        cube = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
+        probe = Image.fromarray(cube if mode == "RGB" else np.arange(256, dtype=np.uint8)[None])
+        converted = np.asarray(transform.apply(probe)).astype(int) - np.asarray(probe.convert("RGB"))
+        if np.abs(converted).max() <= 1:
+            return mode, None
+    return mode, transform

@@ -1,0 +1,172 @@
+"""The perceptual loss of pictures too large for VGG at once: computed in tiles, with the same value and gradient."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from impasto.models.image.tiling import Box, grid
+from impasto.models.losses.perceptual import Losses, PerceptualLoss, gram_matrix, guided_pixels
+
+# Margin of a tile in px. The receptive field of VGG-19's pool5 is 268 px, 134 to each side; 160 is also a multiple of
+# 32, the stride of pool5, so that tiles are pooled on the same grid as the whole picture.
+HALO = 160
+
+
+class TiledLoss(nn.Module):
+    """A PerceptualLoss for one picture of any size, computed on tiles.
+
+    Content loss and Gram matrices are sums over pixels. A first pass adds up the sums of all tiles; a second pass
+    backpropagates the gradient of the loss with respect to these sums through each tile. A tile has a margin as wide as
+    VGG's receptive field, and the picture's border remains a border, so the result is exact and has no seams. A picture
+    of one tile is not cut.
+
+    Args:
+        loss: The loss to compute.
+        side: Side of the tiles without their margin, in px; a multiple of 32.
+    """
+
+    def __init__(self, loss: PerceptualLoss, side: int) -> None:
+        super().__init__()
+        self.loss = loss
+        self.side = side
+
+    @torch.no_grad()
+    def content_target(self, photo: Tensor) -> Tensor:
+        """Compute the features of a photo at the content layer.
+
+        Args:
+            photo: RGB [1, 3, H, W], 0..255.
+
+        Returns:
+            The content target [1, C, h, w], h and w the size of the content layer.
+        """
+        layer, rows = self.loss.config.content_layer, []
+        for row in self._rows(photo):
+            parts = [self._features(_crop(photo, _outer(box, photo)), box, photo, [layer])[layer] for box in row]
+            rows.append(torch.cat(parts, 3))
+        return torch.cat(rows, 2)
+
+    def forward(self, pixels: Tensor, content_target: Tensor) -> Losses:
+        """Compute the losses of a picture.
+
+        Args:
+            pixels: RGB [1, 3, H, W], 0..255.
+            content_target: What `content_target` returned for its photo.
+
+        Returns:
+            The weighted terms, which are scalars.
+        """
+        if len(self._boxes(pixels)) == 1:
+            return self.loss(pixels, content_target)
+        content, style = _Tiled.apply(pixels, content_target, self)
+        return self.loss.total(content, style, pixels)
+
+    def terms(self, pixels: Tensor, content_target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute the weighted content and style losses and their gradient, in tiles.
+
+        Args:
+            pixels: RGB [1, 3, H, W], 0..255.
+            content_target: What `content_target` returned for its photo.
+
+        Returns:
+            The content loss and the style loss, which are scalars without a graph, and the gradient of their sum with
+            respect to `pixels`, [1, 3, H, W].
+        """
+        loss, boxes = self.loss, self._boxes(pixels)
+        with torch.no_grad():
+            sums = self._sums(_crop(pixels, _outer(boxes[0], pixels)), content_target, boxes[0], pixels)
+            for box in boxes[1:]:
+                tile_sums = self._sums(_crop(pixels, _outer(box, pixels)), content_target, box, pixels)
+                sums = [one + other for one, other in zip(sums, tile_sums, strict=True)]
+        sums = [part.requires_grad_() for part in sums]
+        with torch.enable_grad():
+            content = loss.config.content_weight * loss.content.from_sum(sums[0], 1, content_target.numel())
+            style = self._style(sums[1:], pixels)
+            grads = torch.autograd.grad(content + style, sums)
+        gradient = torch.zeros_like(pixels)
+        for box in boxes:
+            tile = _crop(pixels, _outer(box, pixels)).detach().requires_grad_()
+            with torch.enable_grad():
+                tile_sums = self._sums(tile, content_target, box, pixels)
+                (tile_gradient,) = torch.autograd.grad(tile_sums, tile, grads)
+            _crop(gradient, _outer(box, pixels)).add_(tile_gradient)
+        return content.detach(), style.detach(), gradient
+
+    def _sums(self, tile: Tensor, content_target: Tensor, box: Box, picture: Tensor) -> list[Tensor]:
+        """Return a tile's contribution: its squared content differences, and F F^T for each layer and style image."""
+        config = self.loss.config
+        features = self._features(tile, box, picture, self.loss.vgg.layers)
+        target = _crop(content_target, box.downscale(_stride(config.content_layer)))
+        sums = [(features[config.content_layer] - target).to(torch.float32).square().sum()]
+        for layer in config.style_layers:
+            c, h, w = features[layer].shape[1:]
+            for guide in self._guides(layer, picture):
+                tile_guide = None if guide is None else _crop(guide, box.downscale(_stride(layer)))
+                sums.append(gram_matrix(features[layer], tile_guide) * (c * guided_pixels(h, w, tile_guide)))
+        return sums
+
+    def _style(self, products: list[Tensor], picture: Tensor) -> Tensor:
+        loss, total, remaining = self.loss, torch.zeros((), device=picture.device), iter(products)
+        for layer, weight in loss.style_weights.items():
+            h, w = (side // _stride(layer) for side in picture.shape[2:])
+            pixel_ratio = h * w / (picture.shape[2] * picture.shape[3])
+            guides, losses = self._guides(layer, picture), loss.style_losses(layer)
+            for blend_weight, style_loss, guide in zip(loss.blend, losses, guides, strict=True):
+                product = next(remaining)
+                gram = product / (product.shape[1] * guided_pixels(h, w, guide))
+                style = style_loss.from_gram(gram, pixel_ratio)
+                total = total + loss.config.style_weight * weight * blend_weight * style
+        return total
+
+    def _guides(self, layer: str, picture: Tensor) -> list[Tensor | None]:
+        return self.loss.guides(picture.shape[2] // _stride(layer), picture.shape[3] // _stride(layer))
+
+    def _features(self, tile: Tensor, box: Box, picture: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """Return the features of a tile with its margin; the margin is cut from the features."""
+        inner = box.relative_to(_outer(box, picture))
+        features = self.loss.vgg(tile, layers)
+        return {layer: _crop(values, inner.downscale(_stride(layer))) for layer, values in features.items()}
+
+    def _boxes(self, picture: Tensor) -> list[Box]:
+        return [box for row in self._rows(picture) for box in row]
+
+    def _rows(self, picture: Tensor) -> list[list[Box]]:
+        height, width = picture.shape[2:]
+        return grid(_edges(height, self.side), _edges(width, self.side))
+
+
+class _Tiled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, pixels: Tensor, content_target: Tensor, tiled: TiledLoss) -> tuple[Tensor, Tensor]:
+        content, style, gradient = tiled.terms(pixels, content_target)
+        ctx.save_for_backward(gradient)
+        return content, style
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, content: Tensor, style: Tensor) -> tuple[Tensor, None, None]:
+        # Only the gradient of the sum is stored, since the total weighs both terms equally.
+        (gradient,) = ctx.saved_tensors
+        return content * gradient, None, None
+
+
+def _edges(length: int, side: int) -> list[int]:
+    """Return the edges of tiles of `side` px; a remainder too short for a pixel of pool5 joins the tile before it."""
+    return [*range(0, max(1, length - 31), side), length]
+
+
+def _outer(box: Box, picture: Tensor) -> Box:
+    return box.expand(HALO, picture.shape[2], picture.shape[3])
+
+
+def _stride(layer: str) -> int:
+    """Return a layer's stride in px."""
+    block = int(layer.removeprefix("pool")[-1]) if layer.startswith("pool") else int(layer[4]) - 1
+    return 2**block
+
+
+def _crop(values: Tensor, box: Box) -> Tensor:
+    return values[:, :, box.top : box.bottom, box.left : box.right]

@@ -1,0 +1,1 @@
+"""VGG-16 and VGG-19: weights, features and the deconvnet. May import configs; models.losses and train may import it."""

@@ -1,0 +1,119 @@
+"""What a user types and what reaches the configuration: paths of any letters, pictures as styles."""
+
+from pathlib import Path
+
+import pytest
+
+from impasto.configs.cli import app
+from impasto.configs.schema.export import ExportConfig
+from impasto.configs.schema.stylize import StylizeConfig
+from tests.helpers.cli import Start
+
+ODD_NAMES = [
+    "a b.jpg",
+    "a,b.jpg",
+    "a=b.jpg",
+    "[a]{b}(c).jpg",
+    'it\'s "a".jpg',
+    "$a ${b} \\${c}.jpg",
+    "Ünï 神.jpg",
+    "~draft.jpg",
+    "a\\",
+    "a:b #%&*?!;|.jpg",
+    "null.jpg",
+    "-",
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_compose_odd_path_is_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = app.compose("stylize", [f"model={name}", f"input={tmp_path}/in/{name}", f"output=./out/{name}"])
+    assert isinstance(config, StylizeConfig)
+    expected = [str(tmp_path / folder / name) for folder in ("", "in", "out")]
+    assert [config.model, config.input, config.output] == expected
+
+
+def test_compose_quotes_belong_to_a_file_of_that_name_else_to_hydra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = ["model='a, b'", "input=x", "output=y"]
+    assert app.compose("stylize", lines).model == str(tmp_path / "a, b")
+    (tmp_path / "'a, b'").touch()
+    assert app.compose("stylize", lines).model == str(tmp_path / "'a, b'")
+
+
+def test_run_odd_path_reaches_the_task(start: Start, tmp_path: Path) -> None:
+    name = ODD_NAMES[4] + ODD_NAMES[5]
+    outcome = start(f"model={name}", f"input={name}", f"output=~{name}", verb="stylize")
+    assert outcome.err == ""
+    [config] = outcome.configs
+    assert [config.model, config.input, config.output] == [str(tmp_path / end) for end in (name, name, f"~{name}")]
+
+
+def test_run_odd_paths_of_images_and_runs_are_unchanged(start: Start, tmp_path: Path) -> None:
+    name = "it's a [b], c=d ${e} Ü.jpg"
+    (tmp_path / name).touch()
+    outcome = start(f"style={name}", f"data.root={name}", "hydra.run.dir=r, [1] 'Ü'=/x", "style.artist=Dürer, A.")
+    assert outcome.err == ""
+    [config] = outcome.configs
+    assert config.style.image == config.data.root == str(tmp_path / name)
+    assert config.style.artist == "Dürer, A."
+    run = tmp_path / "r, [1] 'Ü'=" / "x"
+    assert (run / ".hydra" / "config.yaml").is_file()
+    [again] = start(f"resume={run}").configs
+    assert again.style == config.style and again.resume == str(run)
+
+
+def test_compose_home_words_and_null_in_paths_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    lines = ["data.root=~/photos/", "data.val_root=null", "init=a", "loss.weights=random"]
+    config = app.compose("train", lines)
+    assert (config.data.root, config.data.val_root) == ("/home/me/photos/", None)
+    assert (config.init, config.loss.weights) == (str(tmp_path / "a"), "random")
+    config = app.compose("train", ["data.root=x", "loss.weights=vgg.onnx"])
+    assert config.loss.weights == str(tmp_path / "vgg.onnx")
+    config = app.compose("export", ["checkpoint=zoo/swirls", "output=out"])
+    assert isinstance(config, ExportConfig)
+    assert (config.checkpoint, config.output) == ("zoo/swirls", str(tmp_path / "out"))
+
+
+def test_run_directory_with_interpolations_is_resolved(start: Start, tmp_path: Path) -> None:
+    assert start("data.root=x", "hydra.run.dir=runs/${model.name}-${seed}", "seed=3").err == ""
+    assert (tmp_path / "runs" / "mobile-3" / ".hydra").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("Starry Night.JPG", "starry-night"), ("Dürer_2 (a)-b.png", "durer_2-a-b"), ("神奈川.png", "picture")],
+)
+def test_compose_image_as_style_is_named_by_its_stem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, expected: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).touch()
+    config = app.compose("train", [f"style={name}", "data.root=x"])
+    assert (config.style.name, config.style.image) == (expected, str(tmp_path / name))
+    assert config.style.painter is None
+
+
+def test_compose_image_as_style_keeps_the_given_name(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    config = app.compose("train", ["style.name=Mine 7", f"style={tmp_path}/a.jpg", "data.root=x"])
+    assert config.style.name == "Mine 7"
+
+
+def test_compose_preset_wins_over_a_file_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "swirls").touch()
+    assert app.compose("train", ["style=swirls", "data.root=x"]).style.painter == "swirls"
+    assert app.compose("train", ["style=./swirls", "data.root=x"]).style.image == str(tmp_path / "swirls")
+
+
+def test_run_config_dir_adds_presets(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "mine" / "model").mkdir(parents=True)
+    (tmp_path / "mine" / "model" / "small.yaml").write_text("name: mobile\nwidth: 0.25\nblocks: 1\n")
+    [config] = start("--config-dir", "mine", "model=small", "data.root=x").configs
+    assert config.model.width == 0.25

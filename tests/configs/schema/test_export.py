@@ -1,0 +1,41 @@
+import pytest
+
+from impasto.configs.cli import app
+from impasto.configs.errors import UsageError
+
+LINE = ["checkpoint=network.safetensors", "output=bundle"]
+
+
+def test_coreml_sizes_are_heights_and_widths() -> None:
+    assert app.compose("export", [*LINE, "coreml.sizes=[256,768x1024]"]).coreml.shapes() == [(256, 256), (1024, 768)]
+    assert (512, 512) in app.compose("export", LINE).coreml.shapes()
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        *(("[256,258]", "258"), ("[28]", "28"), ("[512,4100x64]", "4100x64"), ("[64x]", "64x"), ("[256.5]", "256.5")),
+        *(("[-64]", "-64"), ("[big]", "big"), ("[[64,96]]", "[[64,96]]"), ("[64,64x64]", "each size once")),
+        *(("[]", "is empty"), ("512", "a list"), ("null", "a list")),
+    ],
+)
+def test_coreml_wrong_sizes_are_one_sentence(value: str, named: str) -> None:
+    with pytest.raises(UsageError, match=r"^coreml\.sizes=") as error:
+        app.compose("export", [*LINE, f"coreml.sizes={value}"])
+    sentence = str(error.value)
+    assert named in sentence and "\n" not in sentence
+    assert "once" in sentence or "a list" in sentence or "32 to 4096 px, divisible by 4" in sentence
+
+
+@pytest.mark.parametrize("value", ["[8]", "[9000]", "[64x]", "[big]", "512", "null"])
+def test_benchmark_wrong_sizes_are_one_sentence(value: str) -> None:
+    with pytest.raises(
+        UsageError, match=r"^benchmark\.sizes=.*(a list|give N or WIDTHxHEIGHT with sides of 16 to 8192 px)"
+    ):
+        app.compose("export", [*LINE, f"benchmark.sizes={value}"])
+
+
+def test_benchmark_empty_sizes_measure_nothing() -> None:
+    assert app.compose("export", [*LINE, "benchmark.sizes=[]", "benchmark.threads=[]"]).benchmark.shapes() == []
+    with pytest.raises(UsageError, match=r"benchmark\.threads=\[\] is empty"):
+        app.compose("export", [*LINE, "benchmark.threads=[]"])

@@ -1,0 +1,83 @@
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from impasto.configs.errors import CheckFailed
+from impasto.export.bundle import checksummed_json, manifest
+from impasto.export.bundle.clients import CLIENTS
+from impasto.export.bundle.manifest import CHECKSUMS, FORMAT, MANIFEST, MEASURED, Manifest
+from impasto.export.contract import ImageSize
+from impasto.export.validation.latency import Latency
+from tests.helpers.commands import Run
+
+
+def test_manifest_describes_the_files_models_and_origin(exported: tuple[Path, Run], saved: Path) -> None:
+    folder, _ = exported
+    bundle = Manifest.load(folder)
+    assert bundle.format == FORMAT == "impasto-bundle-3"
+    unlisted = {MANIFEST, MEASURED, CHECKSUMS}
+    assert {*manifest.file_names(folder)} == {*bundle.files} | unlisted
+    for name, entry in bundle.files.items():
+        data = (folder / name).read_bytes()
+        assert (entry.bytes, entry.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    assert (bundle.style.name, bundle.style.artist, bundle.style.license) == ("swirls", "Ünal", "CC0-1.0")
+    assert bundle.checkpoint.sha256 == hashlib.sha256(saved.read_bytes()).hexdigest()
+    assert bundle.checkpoint.card["training"]["steps"] == 7
+    assert {"impasto", "torch"} < set(bundle.versions)
+    models = {model.file: model for model in bundle.models}
+    (image,) = models["android/model.onnx"].contract.inputs
+    assert (image.type, image.shape) == ("uint8", (1, "height", "width", 4))
+    assert models["ios/Model_ios18.mlpackage"].functions == {"size_96x64": ImageSize(96, 64)}
+    tiling = models["android/tile.onnx"].tiling
+    assert tiling is not None and (tiling.side, tiling.margin, tiling.multiple) == (160, 48, 4)
+    assert {tiling.stats, "android/tile.onnx", manifest.SCHEMA, "README.md", *CLIENTS} <= {*bundle.files}
+    assert bundle.graph.operators["Conv"] > 0
+    assert {"NNAPI", "XNNPACK"} <= {*bundle.graph.execution_providers}
+    memory = [estimate.bytes for estimate in bundle.graph.memory]
+    assert memory == sorted(memory) and memory[0] > 1e6
+    measured = Latency.from_json(checksummed_json.read(folder / MEASURED))
+    (row,) = [row for row in measured.rows if row.file == "android/model.int8.onnx"]
+    assert (row.width, row.height, row.threads) == (64, 48, 1) and row.ms > 0
+
+
+def test_manifest_of_a_bundle_validates_against_the_schema_beside_it(exported: tuple[Path, Run]) -> None:
+    folder, _ = exported
+    schema = json.loads((folder / manifest.SCHEMA).read_text())
+    values = json.loads((folder / MANIFEST).read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    validator.validate(values)
+    assert Manifest.from_json({key: value for key, value in values.items() if key != "sha256"}) == Manifest.load(folder)
+    for changed in (
+        values | {"format": "impasto-bundle-2"},
+        values | {"licence": "MIT"},
+        values | {"models": [{**values["models"][0], "weights": 16}]},
+        {key: value for key, value in values.items() if key != "style"},
+    ):
+        assert not validator.is_valid(changed)
+        with pytest.raises(
+            CheckFailed, match=r"the JSON of Manifest has a wrong (format|licence|models\.0\.weights|style)"
+        ):
+            Manifest.from_json({key: value for key, value in changed.items() if key != "sha256"})
+
+
+def test_committed_schema_is_current(tmp_path: Path) -> None:
+    manifest.write_schema(tmp_path / "schema.json")
+    assert manifest.SCHEMA_FILE.read_text() == (tmp_path / "schema.json").read_text()
+
+
+def test_sha256sum_accepts_a_bundle_and_names_a_changed_file(exported: tuple[Path, Run], tmp_path: Path) -> None:
+    folder = shutil.copytree(exported[0], tmp_path / "swirls")
+    check = [shutil.which("sha256sum") or "shasum", "-c", CHECKSUMS]  # shasum -a 256 reads the same lines on macOS
+    done = subprocess.run(check, cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert {line.removesuffix(": OK") for line in lines} == {*Manifest.load(folder).files, MANIFEST}
+    (folder / "android/model.ort").write_bytes(b"changed")
+    done = subprocess.run(check, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "android/model.ort: FAILED" in done.stdout

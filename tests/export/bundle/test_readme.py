@@ -1,0 +1,95 @@
+import re
+
+import pytest
+
+from impasto.export.bundle import readme
+from impasto.export.bundle.artifacts import BuiltBundle
+from impasto.export.bundle.clients import CLIENTS, KOTLIN, SWIFT, SWIFT_CONTROLS
+from impasto.export.bundle.manifest import GraphReport, MemoryEstimate
+from impasto.export.contract import (
+    COREML,
+    ONNX,
+    ImageSize,
+    Label,
+    ModelArtifact,
+    Tolerance,
+    coreml_contract,
+    onnx_contract,
+)
+from impasto.export.validation.parity import ParityResult
+
+ANDROID = ("model.onnx", "model.fp16.onnx", "model.int8.onnx", "model.ort", "model.required_operators.config")
+IOS = [f"Model_{name}.mlpackage" for name in ("96x64", "96x64_int8", "512x512", "512x512_int8", "ios18")]
+LABEL = Label("swirls", "Ünal", "CC0-1.0", "0.1.0", "")
+
+
+def render(io: str, smallest: bool = True) -> str:
+    """The README of a bundle of that io, with or without the smallest file."""
+    android = [f"android/{name}" for name in ANDROID if smallest or "int8" not in name]
+    clients = [*CLIENTS, "android/stats.onnx", "android/tile.onnx"] if io == "uint8_rgba" else [SWIFT, SWIFT_CONTROLS]
+    packages = [f"ios/{name}/{part}" for name in IOS for part in ("Manifest.json", "Data/weights/weight.bin")]
+    files = [*android, *clients, *packages, "golden/16x90.png", "golden/16x90.stylized.png", "preview/index.html"]
+    tolerances = {"android/model.onnx": Tolerance(max_difference=2), f"ios/{IOS[1]}": Tolerance(min_psnr=40.0)}
+    parity = [
+        ParityResult(file, runtime, picture, "PyTorch", difference, 0.1, 0.1, psnr, tolerance)
+        for file, tolerance in tolerances.items()
+        for runtime, picture, difference, psnr in (
+            *(("A", "1x2", 1, 60.04), ("A", "3x4", 0, None)),
+            ("B", "1x2", 2, 57.0),
+        )
+    ]
+    sizes = {f"size_{w}x{h}": ImageSize(w, h) for w, h in ((512, 512), (96, 64), (1024, 1024))}
+    exact, near = tolerances.values()
+    models = [
+        ModelArtifact("android/model.onnx", ONNX, "float32", onnx_contract(io), exact, {}, None),
+        ModelArtifact("ios/Model_ios18.mlpackage", COREML, "fp16", coreml_contract(True), near, sizes, None),
+    ]
+    graph = GraphReport({}, {}, [MemoryEstimate(ImageSize(1920, 1080), 884_400_000)])
+    return readme.render(LABEL, BuiltBundle(models, parity, {}, graph, None), dict.fromkeys(files, 1500))
+
+
+@pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])
+def test_render_describes_files_parity_and_steps(io: str) -> None:
+    text = render(io)
+    for name in (*(f"android/{name}" for name in ANDROID), SWIFT, SWIFT_CONTROLS):
+        assert text.count(f"| `{name}` | 1,500 |") == 1
+    for name in (*(f"ios/{name}" for name in IOS), "golden/"):
+        assert text.count(f"| `{name}` | 3,000 |") == 1
+    for name in ("manifest.json", "manifest.schema.json", "SHA256SUMS", "measured.json"):
+        assert text.count(f"| `{name}` | |") == 1
+    assert "Style by Ünal; license of the style: CC0-1.0" in text
+    assert "| 1920x1080 | 884 |" in text
+    assert "| `android/model.onnx` | 2 | 2 | 57.0 dB | 2 at most |" in text
+    assert "| `ios/Model_96x64_int8.mlpackage` | 2 | 2 | 57.0 dB | 40 dB or more |" in text
+    assert "Runtimes: A; B." in text
+    assert 'StyleTransfer(named: "Model_512x512")' in text and "96x64, 512x512, 1024x1024" in text
+    for name in ({*CLIENTS} - {SWIFT, SWIFT_CONTROLS}) | {"android/stats.onnx", "android/tile.onnx"}:
+        assert text.count(f"| `{name}` | 1,500 |") == (1 if io == "uint8_rgba" else 0)
+    assert text.count("| `keepColors` |") == (2 if io == "uint8_rgba" else 1)
+    assert ("stylizeLarge(photo)" in text) == (io == "uint8_rgba")
+    assert ("uint8 [1, height, width, 4]" in text) == (KOTLIN in text) == (io == "uint8_rgba")
+    assert ("float32 [1, 3, height, width]" in text) == ("floatBuffer" in text) == (io == "float32_rgb")
+    assert 'xmlns:tools="http://schemas.android.com/tools"' in text and 'tools:node="remove"' in text
+    assert "Nothing was run or timed on a phone." in text
+
+
+@pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])
+def test_render_is_well_formed_markdown(io: str) -> None:
+    text = render(io)
+    assert not re.search(r"%\(|\{\w+\}|\{\{|\}\}|\{%|%s", text.replace("${applicationId}", ""))
+    assert not re.search(r"\n\n\n|[ \t]\n", text) and text.endswith(".\n") and text.startswith("# swirls\n")
+    assert text.count("```") % 2 == 0
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        if re.fullmatch(r" *\| -.*", line):  # a table: its header, and a blank line before that
+            assert not lines[number - 2].strip() and lines[number - 1].count("|") == line.count("|")
+
+
+@pytest.mark.parametrize(("smallest", "model"), [(True, "model.int8.onnx"), (False, "model.onnx")])
+@pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])
+def test_render_recommends_one_file_without_telemetry(io: str, smallest: bool, model: str) -> None:
+    text = render(io, smallest)
+    steps = text[text.index("## Android") : text.index("## iOS")]
+    assert set(re.findall(r"model[.\w]*\.onnx", steps)) == {model}
+    start = steps.index("StyleTransfer(context" if io == "uint8_rgba" else "getEnvironment")
+    assert steps.index("TelemetryInitializer") < steps.index("ORT_DISABLE_TELEMETRY") < start

@@ -1,0 +1,265 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from impasto.configs.cli.app import compose
+from impasto.configs.errors import CheckFailed, UsageError
+from impasto.export import test_images
+from impasto.export.bundle import artifacts, writer
+from impasto.export.bundle.artifacts import BuiltBundle
+from impasto.export.bundle.manifest import Manifest
+from impasto.export.contract import Tolerance
+from impasto.export.coreml.artifacts import calibration_photos
+from impasto.export.validation.parity import assert_within_tolerance
+from impasto.export.validation.suite import Reference, validate
+from tests.helpers.bundles import SETTINGS, Written, artifact
+from tests.helpers.commands import Run
+from tests.helpers.networks import Build
+
+ANDROID = ["model.onnx", "model.fp16.onnx", "model.int8.onnx", "model.ort"]
+PACKAGES = ["Model_96x64", "Model_96x64_int8", "Model_ios18"]
+
+
+def bytes_in(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else b""
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@pytest.fixture
+def export(
+    monkeypatch: pytest.MonkeyPatch, saved: Path, exported: tuple[Path, Run]
+) -> Callable[..., tuple[Manifest, BuiltBundle]]:
+    """Write a bundle of files that impasto-export converted and validated before."""
+    folder, _ = exported
+    earlier = Manifest.load(folder)
+    built = BuiltBundle(earlier.models, earlier.parity, earlier.skipped_runtimes, earlier.graph, None)
+
+    def copy(network: object, staging: Path, *arguments: object) -> BuiltBundle:
+        for name in ("android", "ios", "golden"):
+            shutil.copytree(folder / name, staging / name)
+        return built
+
+    monkeypatch.setattr(artifacts, "fill", copy)
+
+    def call(output: Path, checkpoint: Path = saved) -> tuple[Manifest, BuiltBundle]:
+        config = compose("export", [f"checkpoint={checkpoint}", f"output={output}", *SETTINGS])
+        return writer.write(config, lambda line: None)
+
+    return call
+
+
+def test_export_command_prints_files_parity_and_operators(exported: tuple[Path, Run]) -> None:
+    folder, done = exported
+    assert (done.returncode, done.stderr) == (0, "")
+    for words in (*ANDROID, "96x64", "of 255", "dB", "Conv", "NNAPI", "made/swirls is complete"):
+        assert words in done.stdout
+    assert [path.name for path in folder.parent.iterdir()] == ["swirls"]
+
+
+def test_every_model_is_validated_and_within_its_tolerance(exported: tuple[Path, Run]) -> None:
+    bundle = Manifest.load(exported[0])
+    files = [model.file for model in bundle.models]
+    android, ios = [f"android/{name}" for name in ANDROID], [f"ios/{name}.mlpackage" for name in PACKAGES]
+    assert files == [*android, "android/tile.onnx", *ios]
+    assert [model.tolerance for model in bundle.models] == [
+        Tolerance(max_difference=1),
+        Tolerance(max_difference=2),
+        Tolerance(min_psnr=40),
+        Tolerance(max_difference=1),
+        Tolerance(max_difference=2),
+        Tolerance(min_psnr=50),
+        Tolerance(min_psnr=40),
+        Tolerance(min_psnr=50),
+    ]
+    assert_within_tolerance(bundle.parity)
+    sizes = {f"{width}x{height}" for height, width in test_images.SIZES}
+    for name in android:
+        rows = [row for row in bundle.parity if row.file == name and row.runtime.startswith("ONNX Runtime 1")]
+        assert {row.picture for row in rows} == sizes
+    (row,) = [row for row in bundle.parity if row.file == "android/tile.onnx"]
+    assert row.tolerance == Tolerance(max_difference=2) and row.reference == "PyTorch"
+    for name in ios:
+        runtimes = {
+            row.runtime.rsplit(", ", 1)[1] for row in bundle.parity if row.file == name and row.picture == "96x64"
+        }
+        assert {"fp32", "fp16"} <= runtimes
+
+
+def test_write_twice_gives_the_same_bytes(export: Callable[..., Any], tmp_path: Path) -> None:
+    export(tmp_path / "one")
+    export(tmp_path / "two")
+    assert bytes_in(tmp_path / "one") == bytes_in(tmp_path / "two")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no converter"), CheckFailed("weights"), KeyboardInterrupt()])
+@pytest.mark.parametrize("earlier", [True, False])
+def test_write_that_fails_leaves_the_folder_as_it_was(
+    export: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    error: BaseException,
+    earlier: bool,
+) -> None:
+    output = tmp_path / "deep" / "swirls"
+    if earlier:
+        export(output)
+    before = bytes_in(tmp_path)
+
+    def fail(network: object, path: Path, *arguments: object) -> None:
+        (path / "half").write_text("half")
+        raise error
+
+    monkeypatch.setattr(artifacts, "fill", fail)
+    with pytest.raises(type(error)):
+        export(output)
+    assert bytes_in(tmp_path) == before
+    assert bool(before) == earlier
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        shutil.Error([("a/weight.bin", "b/weight.bin", "[Errno 28] No space left on device")]),
+        shutil.Error([("a", "b", "[('a/c', 'b/c', \"[Errno 28] No space left on device: 'b/c'\")]")]),
+    ],
+)
+def test_write_on_a_full_disk_raises_one_sentence(
+    export: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: OSError
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(artifacts, "fill", fail)
+    with pytest.raises(UsageError, match=r"swirls cannot be written: No space left on device$"):
+        export(tmp_path / "swirls")
+    assert bytes_in(tmp_path) == {}
+
+
+def test_write_replaces_an_earlier_bundle(
+    export: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    output = tmp_path / "swirls"
+    output.mkdir()  # an empty folder is accepted
+    export(output)
+    fresh = bytes_in(output)
+    values = json.loads((output / "manifest.json").read_text())
+    (output / "golden" / "old.png").write_bytes(b"old")
+    (output / ".DS_Store").write_bytes(b"droppings")
+    values["files"]["golden/old.png"] = {}
+    (output / "manifest.json").write_text(json.dumps(values))
+    old = bytes_in(output)
+
+    rename = Path.rename
+
+    def fail(path: Path, target: Path) -> Path:
+        if path.suffix == ".part":
+            raise OSError(1, "Operation not permitted")
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", fail)
+        with pytest.raises(UsageError, match="Operation not permitted"):
+            export(output)
+    assert bytes_in(tmp_path) == {"swirls": b""} | {f"swirls/{name}": data for name, data in old.items()}
+
+    export(output)
+    assert bytes_in(output).keys() == fresh.keys()
+    assert [path.name for path in tmp_path.iterdir()] == ["swirls"]
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ({"holiday.jpg": "a photo"}, "is neither empty nor an earlier bundle"),
+        ({"manifest.json": "{}"}, "is neither empty nor an earlier bundle"),
+        ({"manifest.json": "[1]"}, "is neither empty nor an earlier bundle"),
+        ({"manifest.json": "not json"}, "is neither empty nor an earlier bundle"),
+        ({"manifest.json": '{"format": "another", "files": {}}'}, "is neither empty nor an earlier bundle"),
+        ({"manifest.json": '{"format": "impasto-bundle-3", "files": {}}', "notes.txt": "mine"}, "contains notes.txt"),
+    ],
+)
+def test_write_into_a_foreign_folder_raises(
+    export: Callable[..., Any], tmp_path: Path, files: dict[str, str], sentence: str
+) -> None:
+    output = tmp_path / "folder"
+    output.mkdir()
+    for name, text in files.items():
+        (output / name).write_text(text)
+    before = bytes_in(tmp_path)
+    with pytest.raises(UsageError, match=sentence) as error:
+        export(output)
+    assert f"output={output}" in str(error.value) and "\n" not in str(error.value)
+    assert bytes_in(tmp_path) == before
+
+
+def test_write_to_a_file_or_below_one_raises(export: Callable[..., Any], tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    for output in (file, file / "swirls"):
+        with pytest.raises(UsageError, match=r"is a file; name a folder|cannot be written: Not a directory"):
+            export(output)
+    assert bytes_in(tmp_path) == {"file": b"mine"}
+
+
+@pytest.mark.parametrize("kind", ["pickle.pth", "garbage", "cut", "foreign", "missing"])
+def test_write_of_a_wrong_checkpoint_raises_one_sentence(
+    export: Callable[..., Any], saved: Path, tmp_path: Path, kind: str
+) -> None:
+    source = tmp_path / (kind if "." in kind else f"{kind}.safetensors")
+    if kind == "foreign":
+        save_file({"a": torch.zeros(1)}, source)
+    elif kind != "missing":
+        data = {"pickle.pth": b"\x80\x04K\x01.", "garbage": b"hello", "cut": saved.read_bytes()[:2000]}
+        source.write_bytes(data[kind])
+    with pytest.raises(UsageError) as error:
+        export(tmp_path / "made" / "swirls", source)
+    assert source.name in str(error.value) and "\n" not in str(error.value)
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.slow
+def test_validate_against_another_network_fails(written: Written, build: Build, tmp_path: Path) -> None:
+    path, network = written("mobile", "uint8_rgba"), build("mobile")
+    for change, sentence in ((0.0, None), (0.5, r"at 33x17 by up to \d+ of 255, more than 1")):
+        with torch.no_grad():
+            network.get_parameter("body.exit.conv.1.bias").add_(change)
+        reference = Reference("PyTorch", artifacts.reference(network))
+        golden = [test_images.golden_image(reference.stylize, 17, 33)]
+        results = validate(
+            path.parent, [artifact(path)], golden, reference, ["onnxruntime"], Path(), lambda line: None
+        ).results
+        if sentence is None:
+            assert_within_tolerance(results)
+        else:
+            with pytest.raises(CheckFailed, match=sentence):
+                assert_within_tolerance(results)
+
+
+def test_calibration_photos_are_resized_and_skip_unreadable_files(
+    photo_folder: Path, saved: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(photo_folder, tmp_path / "photos")
+    (folder / "text.jpg").write_text("no photo")
+    photos = calibration_photos(str(folder))
+    assert len(photos) == 8 and all(photo.shape == (256, 340, 3) for photo in photos)
+    line = [f"checkpoint={saved}", f"output={tmp_path / 'made'}", f"coreml.photos={tmp_path / 'empty'}"]
+    with pytest.raises(UsageError, match=r"coreml\.photos=.*empty contains no pictures; name a folder of photos"):
+        writer.write(compose("export", line), lambda line: None)
+    assert not (tmp_path / "made").exists()
+
+
+def test_reference_of_a_network_with_nan_raises(build: Build) -> None:
+    network = build("mobile")
+    with torch.no_grad():
+        network.get_parameter("body.exit.conv.1.bias")[0] = torch.nan
+    with pytest.raises(CheckFailed, match="not finite at 33x17; train it again"):
+        test_images.golden_image(artifacts.reference(network), 17, 33)

@@ -1,0 +1,248 @@
+"""The clients in a bundle: those in Kotlin are compiled and run, those in Swift are parsed."""
+
+import os
+import platform
+import subprocess
+import zipfile
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import tree_sitter
+import tree_sitter_swift
+
+from impasto.export import test_images
+from impasto.export.bundle import clients
+from impasto.export.contract import Tiling, Tolerance, onnx_contract
+from impasto.export.inference import thumbnail_statistics
+from impasto.export.onnx_graph import instance_norm, tiled_pair, tiling
+from impasto.models.image.decode import read
+from tests.helpers.bundles import Written
+from tests.helpers.heavy import missing, tool
+from tests.helpers.stylize import run_stylize, save
+
+CLIENTS = files("impasto.export") / "clients"
+ANDROID = Path(__file__).parents[2] / "assets" / "android"
+# of the network that is run; its contract does not matter here
+TILING = Tiling(tiled_pair.STATS, onnx_contract("uint8_rgba"), side=96, margin=24, multiple=4)
+BINDINGS = "libonnxruntime4j_jni.so"
+# Case: width, height, config, has alpha, premultiplied, strength, pixels to measure (0: not in tiles); then, if any,
+# whether colors are kept, and the mask: width, height, config, and whether it is inverted.
+CASES: dict[str, tuple[Any, ...]] = {
+    "opaque": (61, 40, "ARGB_8888", False, True, 1.0, 0),
+    "larger": (130, 75, "ARGB_8888", False, True, 1.0, 0),
+    "weaker": (61, 40, "ARGB_8888", False, True, 0.4, 0),  # not 0.5, where ties are rounded up
+    "none": (61, 40, "ARGB_8888", False, True, 0.0, 0),
+    "premultiplied": (61, 40, "ARGB_8888", True, True, 1.0, 0),
+    "premultiplied_third": (40, 61, "ARGB_8888", True, True, 1 / 3, 0),
+    "straight": (61, 40, "ARGB_8888", True, False, 1.0, 0),
+    "converted": (16, 16, "RGB_565", False, True, 1.0, 0),
+    "colors": (61, 40, "ARGB_8888", False, True, 1.0, 0, True),
+    "colors_premultiplied": (61, 40, "ARGB_8888", True, True, 0.4, 0, True),
+    "mask": (61, 40, "ARGB_8888", False, True, 1.0, 0, False, 61, 40, "ARGB_8888", False),
+    "mask_smaller": (61, 40, "ARGB_8888", False, True, 0.4, 0, True, 31, 20, "HARDWARE", True),
+    "mask_larger": (40, 61, "ARGB_8888", False, True, 1.0, 0, True, 101, 154, "RGB_565", False),
+    "mask_of_alpha": (61, 40, "ARGB_8888", True, True, 1.0, 0, False, 122, 80, "ALPHA_8", False),
+    "large": (250, 150, "ARGB_8888", False, True, 1.0, 10**6),
+    "large_measured_small": (250, 150, "ARGB_8888", False, True, 1.0, 10**4),
+    "large_measured_in_pieces": (1003, 804, "ARGB_8888", False, True, 1.0, 4 * 10**5),
+    "large_measured_in_large_pieces": (1701, 1600, "ARGB_8888", True, True, 1.0, 4 * 10**5),
+    "large_weaker": (97, 203, "RGB_565", False, True, 0.4, 10**6),
+    "large_none": (61, 40, "ARGB_8888", False, True, 0.0, 10**6),
+    "large_premultiplied": (170, 141, "ARGB_8888", True, True, 1.0, 10**6),
+    "large_straight": (170, 30, "ARGB_8888", True, False, 1.0, 10**6),
+    "large_in_graphics_memory": (99, 101, "HARDWARE", False, True, 1.0, 10**6),
+    "large_colors": (250, 150, "ARGB_8888", False, True, 0.4, 10**6, True),
+    "large_mask": (150, 250, "ARGB_8888", True, True, 1.0, 10**6, True, 45, 75, "ARGB_8888", True),
+    "large_mask_larger": (150, 250, "RGB_565", False, True, 1.0, 10**6, False, 331, 551, "RGB_565", False),
+    "large_narrow": (16, 400, "ARGB_8888", False, True, 1.0, 10**6),
+}
+
+
+def _run(*command: str | Path, **environment: str) -> str:
+    """What a command prints; the test fails with what it complained of."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, **environment})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _stored(name: str) -> np.ndarray:
+    """A photo [H,W,4] as Android keeps it."""
+    width, height, _, alpha, premultiplied, *_ = CASES[name]
+    return _pixels(name, width, height, alpha, premultiplied)
+
+
+def _pixels(name: str, width: int, height: int, alpha: bool, premultiplied: bool) -> np.ndarray:
+    random = np.random.default_rng(len(name))
+    pixels = random.integers(0, 256, (height // 4 + 1, width // 4 + 1, 4)).repeat(4, 0).repeat(4, 1)[:height, :width]
+    if not alpha:
+        pixels[..., 3] = 255
+    elif premultiplied:
+        pixels[: height // 8, :, 3] = 0
+        pixels[..., :3] = np.rint(pixels[..., :3] * (pixels[..., 3:] / 255))
+    return pixels.astype(np.uint8)
+
+
+def _mask(name: str) -> np.ndarray | None:
+    """The mask [h,w,4] of a case as Android keeps it."""
+    if len(CASES[name]) < 9:
+        return None
+    width, height, config, _ = CASES[name][8:]
+    return _pixels(f"mask of {name}", width, height, config in ("ARGB_8888", "ALPHA_8"), config == "ALPHA_8")
+
+
+def _expected(name: str, folder: Path) -> np.ndarray:
+    """What a caller must make of that photo, in floats: by ONNX Runtime in Python, with controls by impasto-stylize."""
+    alpha, premultiplied, strength, measured, *_ = CASES[name][3:]
+    stored = _stored(name)
+    multiplied = alpha and premultiplied
+    opacity = stored[..., 3:] / 255 if multiplied else np.ones((1, 1, 1))
+    colors = stored[..., :3] / np.where(opacity == 0, 1, opacity)
+    straight = np.concatenate([np.floor(colors + 0.5), stored[..., 3:]], axis=2).astype(np.uint8)
+    if len(CASES[name]) > 7:
+        mixed = _commanded(name, straight, folder).astype(float)
+    else:
+        stylized = _in_tiles(straight, measured, folder) if measured else _whole(straight, folder)
+        mixed = (stylized * strength + straight * (1 - strength))[..., :3]
+    return np.concatenate([mixed * opacity, stored[..., 3:]], axis=2)
+
+
+def _commanded(name: str, photo: np.ndarray, folder: Path) -> np.ndarray:
+    """What impasto-stylize itself makes of a photo [H,W,4] with the controls of a case."""
+    strength, measured, keep_colors = CASES[name][5:8]
+    settings = [f"strength={strength}", f"keep_colors={keep_colors}", f"tiles.threshold_mp={0 if measured else 99}"]
+    if (mask := _mask(name)) is not None:
+        if CASES[name][10] == "ALPHA_8":
+            mask[..., :3] = 255
+        settings += [f"mask={save(folder / 'masks' / f'{name}.png', mask)}", f"invert_mask={CASES[name][11]}"]
+    source, output = save(folder / "photos" / f"{name}.png", photo), folder / f"{name}.png"
+    run_stylize(folder / "model.onnx", source, output, "overwrite=true", *settings)
+    return read(output).rgb
+
+
+def _session(folder: Path, name: str) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(folder / name)
+
+
+def _whole(photo: np.ndarray, folder: Path) -> np.ndarray:
+    return np.asarray(_session(folder, "model.onnx").run(None, {"image": photo[None]})[0][0])
+
+
+def _in_tiles(photo: np.ndarray, measured: int, folder: Path) -> np.ndarray:
+    model, stats = onnx.load(folder / "model.onnx"), _session(folder, "stats.onnx")
+    known = thumbnail_statistics.statistics(
+        photo[..., :3],
+        measured,
+        lambda rgb: instance_norm.unpack(model, tiling.measure(stats, test_images.opaque(rgb))),
+    )
+    flat = [np.concatenate(values) for values in zip(*known, strict=True)]
+    return tiling.stylize(_session(folder, "tile.onnx"), photo, np.stack(flat), TILING)
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory, written: Written) -> tuple[Path, dict[str, str]]:
+    """StyleTransfer.kt on every case: the folder of the results, and what was printed.
+
+    The Java bindings are those of the Android library, with the ONNX Runtime for Linux of the same version below them.
+    """
+    if platform.machine() not in {"x86_64", "AMD64"}:
+        missing("the Java bindings are run on x86-64 alone")
+    compiler = tool("kotlin-compiler") / "bin" / "kotlinc"
+    library = tool("com.github.asus4.onnxruntime") / "Plugins"
+    java, javac, gcc = tool("java"), tool("javac"), tool("gcc")
+    folder = tmp_path_factory.mktemp("kotlin")
+    with zipfile.ZipFile(library / "Android" / "onnxruntime.aar") as aar:
+        aar.extract("classes.jar", folder)
+        (folder / BINDINGS).write_bytes(aar.read(f"jni/x86_64/{BINDINGS}"))
+
+    _run(javac, "-d", folder / "stubs", *ANDROID.glob("android/**/*.java"))
+    classes = f"{folder / 'stubs'}:{folder / 'classes.jar'}"
+    sources = [
+        ANDROID / "Main.kt",
+        *(CLIENTS / "kotlin" / Path(name).name for name in clients.CLIENTS if name.endswith(".kt")),
+    ]
+    _run(compiler, "-Werror", "-cp", classes, "-include-runtime", "-d", folder / "callers.jar", *map(str, sources))
+
+    (folder / "libonnxruntime.so.1").symlink_to(library / "Linux" / "x64" / "libonnxruntime.so")
+    flags = "-shared", "-fPIC", "-fno-builtin", "-fno-stack-protector", "-Wl,-rpath,$ORIGIN", "-Wl,--no-as-needed"
+    for name, version in (("c", "LIBC"), ("m", "LIBC"), ("dl", "LIBC"), ("onnxruntime", "VERS_1.29.0")):
+        (folder / "map").write_text(f"{version} {{ global: *; }};")
+        linked = [folder / "libonnxruntime.so.1"] if name == "onnxruntime" else []
+        named = f"-Wl,-soname,lib{name}.so", f"-Wl,--version-script,{folder / 'map'}"
+        _run(gcc, *flags, *named, "-o", folder / f"lib{name}.so", ANDROID / "bionic.c", *linked)
+
+    (folder / "model.onnx").write_bytes(written("mobile", "uint8_rgba").read_bytes())
+    (folder / "android").symlink_to(folder)
+    tolerance = Tolerance(max_difference=2)
+    pair = tiled_pair.write(onnx.load(folder / "model.onnx"), folder, TILING.side, tolerance).tiling
+    assert pair is not None and replace(pair, stats_contract=TILING.stats_contract) == TILING
+    lines = []
+    for name, values in CASES.items():
+        (folder / f"{name}.rgba").write_bytes(_stored(name).tobytes())
+        if (mask := _mask(name)) is not None:
+            (folder / f"{name}.mask").write_bytes(mask.tobytes())
+        lines.append(" ".join(str(value).lower() if isinstance(value, bool) else str(value) for value in values))
+    (folder / "cases.txt").write_text("\n".join(f"{name} {line}" for name, line in zip(CASES, lines, strict=True)))
+    arguments = f"-Donnxruntime.native.path={folder}", "-cp", f"{folder / 'callers.jar'}:{classes}", "MainKt", folder
+    text = _run(java, *arguments, LD_LIBRARY_PATH=str(folder), ORT_DISABLE_TELEMETRY="1")
+    return folder, dict(line.split(": ", 1) for line in text.splitlines())
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", CASES)
+def test_kotlin_client_matches_the_file(name: str, printed: tuple[Path, dict[str, str]]) -> None:
+    expected = _expected(name, printed[0])
+    result = np.frombuffer((printed[0] / f"{name}.out").read_bytes(), np.uint8).reshape(expected.shape)
+    alpha, premultiplied, strength, _, *controls = CASES[name][3:]
+    rounded = 0.5 if (alpha and premultiplied) or 0 < strength < 1 else 0  # by the caller, once more
+    rounded += 1 if controls else 0  # what is one off before, and by how luminance is
+    assert np.abs(result - expected).max() <= (0 if strength == 0 else 1 + rounded)
+    assert abs((result - expected).mean()) < 0.05  # rounded, not cut off
+    assert np.array_equal(result[..., 3], expected[..., 3])
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        ("threads right", f"{sum(case[6] == 0 for case in CASES.values())} of 14 right"),
+        ("small", "IllegalArgumentException: The photo is 15x20 pixels; it must be 16 or more a side"),
+        ("strength", "IllegalArgumentException: strength is NaN; it must be from 0 to 1"),
+        ("mask", "IllegalArgumentException: The mask is 20x18 pixels, which is another shape than the photo's 20x20"),
+        ("threads", "IllegalArgumentException: threads is 0; it must be 1 or more"),
+        ("model", "OrtException"),
+        ("large small", "IllegalArgumentException: The photo is 20x15 pixels; it must be 16 or more a side"),
+        ("large strength", "IllegalArgumentException: strength is 1.5; it must be from 0 to 1"),
+        (
+            "large mask",
+            "IllegalArgumentException: The mask is 9x12 pixels, which is another shape than the photo's 20x20",
+        ),
+        ("large measured", "IllegalArgumentException: measured is 0; it must be 1 or more"),
+        ("large threads", "IllegalArgumentException: threads is 0; it must be 1 or more"),
+        ("large closed", "IllegalStateException: This StyleTransferLarge is closed; make a new one"),
+        ("closed", "IllegalStateException: This StyleTransfer is closed; make a new one"),
+        ("set", "ORT_DISABLE_TELEMETRY=1 in time"),
+    ],
+)
+def test_kotlin_client_with_wrong_arguments_throws_a_sentence(
+    what: str, sentence: str, printed: tuple[Path, dict[str, str]]
+) -> None:
+    assert printed[1][what] == sentence
+
+
+def _faults(node: tree_sitter.Node) -> list[str]:
+    here = [f"line {node.start_point.row + 1}: {node.type}"] if node.is_error or node.is_missing else []
+    return here + [fault for child in node.children for fault in _faults(child)]
+
+
+@pytest.mark.parametrize("name", [Path(name).name for name in clients.CLIENTS if name.endswith(".swift")])
+def test_swift_client_parses_without_syntax_error(name: str) -> None:
+    """Of Swift only the syntax is checked: no Swift compiler, and no Core ML, runs outside Apple's systems here."""
+    parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_swift.language()))
+    tree = parser.parse((CLIENTS / "swift" / name).read_bytes())
+    assert _faults(tree.root_node) == []

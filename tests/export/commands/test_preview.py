@@ -1,0 +1,204 @@
+"""impasto-preview: the server, and the page in a real browser."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from impasto.configs.errors import UsageError
+from impasto.export.commands import preview
+from impasto.export.validation import ort_web
+from impasto.models.image import color
+from impasto.models.image.decode import read
+from impasto.models.image.picture import Picture
+from impasto.models.onnx_model import load, stylize
+from tests.helpers.bundles import Written
+from tests.helpers.heavy import tool
+
+STYLE = {"name": "Swirls & waves", "artist": "Ünal", "license": "CC0-1.0"}
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, written: Written) -> Path:
+    """A bundle of two networks, the second with float32 input, without a page."""
+    folder = tmp_path / "bundle"
+    (folder / "android").mkdir(parents=True)
+    names = {
+        "android/model.onnx": written("mobile", "uint8_rgba"),
+        "android/model.int8.onnx": written("johnson", "float32_rgb"),
+    }
+    for name, source in names.items():
+        shutil.copy(source, folder / name)
+    files = {name: {"bytes": source.stat().st_size} for name, source in names.items()}
+    (folder / "manifest.json").write_text(json.dumps({"style": STYLE, "files": files}))
+    return folder
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A tools folder with placeholder files."""
+    folder = tmp_path / "tools"
+    (folder / "node_modules/onnxruntime-web/dist").mkdir(parents=True)
+    for name in ort_web.RUNTIME:
+        (folder / "node_modules/onnxruntime-web/dist" / name).write_text("runtime")
+    return folder
+
+
+@contextmanager
+def serving(bundle: Path, tools: Path) -> Iterator[int]:
+    with preview.server(bundle, tools) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def ask(port: int, path: str, method: str = "GET") -> tuple[HTTPResponse, bytes]:
+    connection = HTTPConnection(preview.HOST, port, timeout=10)
+    connection.request(method, path)
+    answer = connection.getresponse()
+    return answer, answer.read()
+
+
+def test_server_serves_the_bundle_and_the_files_of_its_page(bundle: Path, tools: Path) -> None:
+    with serving(bundle, tools) as port:
+        for path, kind, content in (
+            ("/preview/", "text/html; charset=utf-8", ort_web.PAGE[0].read_bytes()),
+            ("/preview/worker.mjs?1", "text/javascript", ort_web.PAGE[1].read_bytes()),
+            ("/preview/ort-wasm-simd-threaded.wasm", "application/wasm", b"runtime"),
+            ("/manifest.json", "application/json", (bundle / "manifest.json").read_bytes()),
+            ("/android/model.onnx", "application/octet-stream", (bundle / "android/model.onnx").read_bytes()),
+        ):
+            answer, body = ask(port, path)
+            assert (answer.status, answer.getheader("Content-Type"), body) == (200, kind, content), path
+            assert answer.getheader("Cross-Origin-Opener-Policy") == "same-origin"
+            assert answer.getheader("Cross-Origin-Embedder-Policy") == "require-corp"
+            head, nothing = ask(port, path, "HEAD")
+            assert (head.getheader("Content-Length"), nothing) == (str(len(content)), b"")
+        for path in ("/", "/preview"):
+            assert ask(port, path)[0].getheader("Location") == "/preview/"
+        assert ask(port, "/", "POST")[0].status == 501
+
+
+def test_server_of_a_bundle_with_a_page_needs_no_tools(bundle: Path, tools: Path) -> None:
+    ort_web.copy_page(bundle, tools)
+    assert sorted(path.name for path in (bundle / "preview").iterdir()) == [
+        *("index.html", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"),
+        *("ort.wasm.min.mjs", "worker.mjs"),
+    ]
+    (bundle / "preview/index.html").write_text("of the bundle")
+    with serving(bundle, tools / "gone") as port:
+        assert ask(port, "/preview/")[1] == b"of the bundle"
+        assert ask(port, "/preview/ort.wasm.min.mjs")[1] == b"runtime"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/../secret", "/android/../../secret", "/%2e%2e/secret", "/..%2fsecret", "//../secret", "/{secret}", "/link"),
+        *("/%00", f"/{'a' * 300}", "/android", "/android/", "/preview/secret", "/preview/../../secret"),
+    ],
+)
+def test_server_refuses_files_outside_the_bundle(bundle: Path, tools: Path, path: str) -> None:
+    secret = bundle.parent / "secret"
+    secret.write_text("secret")
+    (bundle / "link").symlink_to(secret)
+    with serving(bundle, tools) as port:
+        answer, body = ask(port, path.format(secret=secret))
+        assert answer.status == 404 and b"secret" not in body.partition(b"<p>")[0]
+
+
+def test_server_with_wrong_arguments_raises_one_sentence(bundle: Path, tools: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"bundle=.*gone contains no manifest.json; name a folder"):
+        preview.server(tmp_path / "gone", tools)
+    with pytest.raises(UsageError, match=r"tools_dir=.*gone contains ONNX Runtime Web; run `make tools`"):
+        preview.server(bundle, tmp_path / "gone")
+    with serving(bundle, tools) as port, pytest.raises(UsageError, match=f"port={port} cannot be used: .*; name"):
+        preview.server(bundle, tools, port)
+
+
+@pytest.mark.slow
+def test_preview_stops_on_ctrl_c_with_exit_code_0(bundle: Path, tools: Path) -> None:
+    program = (
+        # A shell starts background jobs with Ctrl-C ignored.
+        "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from impasto.export.commands.preview import main\nmain()\n"
+        "assert not {'torch', 'onnx', 'onnxruntime', 'PIL'} & set(sys.modules)\nprint('ended')\n"
+    )
+    command = [sys.executable, "-c", program, f"bundle={bundle}", f"tools_dir={tools}", "open=false"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            port = int(line.rpartition(f"http://{preview.HOST}:")[2].partition("/")[0])
+            assert ask(port, "/preview/")[0].status == 200
+            process.send_signal(signal.SIGINT)
+            assert (*process.communicate(timeout=20), process.returncode) == ("ended\n", "", 0)
+        finally:
+            process.kill()
+
+
+@pytest.mark.heavy
+def test_page_in_a_browser_stylizes_like_onnx_runtime(bundle: Path, written: Written, tmp_path: Path) -> None:
+    folder, rgb = tmp_path / "pictures", noise(66, 91)
+    folder.mkdir()
+    for name, pixels in ("photo.png", rgb), ("large.png", noise(400, 700)), ("small.png", rgb[:9, :9]):
+        Image.fromarray(pixels).save(folder / name)
+    mask = noise(66, 91)[..., 0]
+    Image.fromarray(mask).save(folder / "mask.png")
+    (folder / "text.jpg").write_text("no picture")
+    script = Path(__file__).with_name("drive_page.mjs")
+    programs = [tool(name) for name in ("node", "playwright-core", "chromium-headless-shell")]
+    with serving(bundle, tool("onnxruntime-web").parents[1]) as port:
+        url = f"http://{preview.HOST}:{port}/"
+        command = [programs[0], script, *programs[1:], url, folder]
+        done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads((folder / "seen.json").read_text())
+    assert seen["console"] == [] and seen["elsewhere"] == [] and seen["isolated"]
+    assert all(word in seen["credit"] for word in STYLE.values())
+    assert [model.partition(",")[0] for model in seen["models"]] == ["fp32", "int8"]
+    assert (
+        re.match(r"91 . 66 in \d+\.\d\d s, \d threads?$", seen["status"]) and seen["name"] == "photo-Swirls-waves.png"
+    )
+    assert (seen["dragged"], seen["pressed"], seen["size"]) == ("25%", "24%", [512, 293])
+    assert re.match("The photo has 9 . 9 pixels; choose", seen["errors"]["small.png"])
+    assert re.match("The mask has 700 . 400 pixels, but the photo has 91 . 66; choose", seen["errors"]["mask"])
+    assert seen["errors"]["text.jpg"].startswith("text.jpg is not an image")
+
+    painted = stylize(load(written("mobile", "uint8_rgba")), Picture(rgb)).rgb
+    session = onnxruntime.InferenceSession(written("johnson", "float32_rgb"))
+    (other,) = session.run(None, {"image": rgb.transpose(2, 0, 1)[None].astype(np.float32)})
+    other = other[0].transpose(1, 2, 0).round().clip(0, 255)
+    for name, expected in ("painted.png", painted), ("other.png", other):
+        assert differs(folder / name, expected).max() <= 1 and differs(folder / name, expected).mean() < 0.01
+    assert differs(folder / "half.png", (painted.astype(float) + rgb) / 2).max() <= 1
+    assert differs(folder / "colors.png", color.keep_colors(painted, rgb)).max() <= 1
+    assert differs(folder / "subject.png", color.blend(painted, rgb, mask)).max() <= 1
+    assert differs(folder / "background.png", color.blend(painted, rgb, 255 - mask)).max() <= 1
+    assert not differs(folder / "hasty.png", read(folder / "calm.png").rgb).any()
+    assert np.abs(other - painted).max() > 9
+
+
+def noise(height: int, width: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def differs(path: Path, expected: NDArray[np.generic]) -> NDArray[np.float64]:
+    return np.abs(read(path).rgb.astype(float) - expected.astype(float))

@@ -1,0 +1,52 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from impasto.export.coreml import fp16_rescale
+from impasto.export.test_images import Pixels, picture
+from impasto.models import transform_net
+
+
+def norms(network: transform_net.TransformNet) -> list[transform_net.InstanceNorm]:
+    return [module for module in network.modules() if isinstance(module, transform_net.InstanceNorm)]
+
+
+def stylize(network: transform_net.TransformNet, rgb: Pixels) -> np.ndarray:
+    with torch.inference_mode():
+        return network(torch.from_numpy(rgb).permute(2, 0, 1)[None].float()).numpy()
+
+
+def test_fp16_safe_of_a_network_in_range_changes_nothing(trained: transform_net.TransformNet) -> None:
+    safe = fp16_rescale.fp16_safe(trained, fp16_rescale.calibration_images())
+    assert all(torch.equal(weight, safe.state_dict()[name]) for name, weight in trained.state_dict().items())
+    assert [norm.eps for norm in norms(safe)] == [norm.eps for norm in norms(trained)]
+    assert min(norm.eps for norm in norms(safe)) > fp16_rescale.FP16_MIN_NORMAL
+
+
+def test_fp16_safe_with_a_scale_changes_only_nearly_flat_channels(trained: transform_net.TransformNet) -> None:
+    loud = copy.deepcopy(trained)
+    with torch.no_grad():
+        loud.get_parameter("body.entrance.0.1.weight").mul_(64)
+    before = copy.deepcopy(loud.state_dict())
+    safe = fp16_rescale.fp16_safe(loud, fp16_rescale.calibration_images())
+    scaled, weight = (network.get_parameter("body.entrance.0.1.weight") for network in (safe, loud))
+    assert torch.equal(2 * scaled, weight)
+    rgb = picture(256, 256)
+    np.testing.assert_allclose(stylize(safe, rgb), stylize(loud, rgb), rtol=1e-6, atol=1e-2)
+    assert all(torch.equal(before[name], weight) for name, weight in loud.state_dict().items())
+
+
+@pytest.mark.slow
+def test_fp16_safe_of_an_overflowing_network_stays_in_range(exploding: transform_net.TransformNet) -> None:
+    pictures = fp16_rescale.calibration_images()
+    assert max(layer.absmax for layer in fp16_rescale.calibrate(exploding, pictures)) > fp16_rescale.FP16_MAX
+    safe = fp16_rescale.fp16_safe(exploding, pictures)
+    rescaled = fp16_rescale.calibrate(safe, pictures)
+    assert len(rescaled) == len(norms(safe)) + 1  # a norm follows only the second of the two that widen
+    assert max(max(layer.absmax, layer.max_square) for layer in rescaled) < fp16_rescale.FP16_MAX / 1.9
+    assert min(layer.max_square for layer in rescaled) > fp16_rescale.FP16_MAX / 16  # scaled no further than necessary
+    assert all(norm.eps >= fp16_rescale.FP16_MIN_NORMAL for norm in norms(safe))
+    rgb = picture(256, 256)
+    np.testing.assert_allclose(stylize(safe, rgb), stylize(exploding, rgb), rtol=1e-6, atol=1e-2)

@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from impasto.configs.errors import CheckFailed, UsageError
+from impasto.export.contract import Label
+from impasto.export.coreml import exporter, fp16_rescale, mil_interpreter, runtime
+from impasto.export.test_images import Pixels, picture
+from impasto.models import transform_net
+from tests.helpers.networks import CARD, SHAPES, Build
+
+Packages = tuple[Path, dict[str, exporter.Package]]
+
+
+def expected(network: transform_net.TransformNet, rgb: Pixels) -> np.ndarray:
+    with torch.inference_mode():
+        stylized = network(torch.from_numpy(rgb).permute(2, 0, 1)[None].float())
+    return stylized[0].permute(1, 2, 0).round().clamp(0, 255).numpy()
+
+
+def psnr(one: np.ndarray, other: np.ndarray) -> float:
+    return float(20 * np.log10(255) - 10 * np.log10(np.square(one.astype(float) - other).mean() + 1e-12))
+
+
+def test_program_matches_pytorch(packages: Packages, trained: transform_net.TransformNet) -> None:
+    folder, by_name = packages
+    for name, package in by_name.items():
+        for function, shape in package.functions.items():
+            program, rgb = mil_interpreter.load(folder / name, function), picture(*shape)
+            truth = expected(trained, rgb)
+            if package.weights == "fp16":
+                assert np.abs(program(rgb) - truth).max() <= 1
+            least = {"fp16": 50, "int8": 40}[package.weights]
+            assert psnr(program(rgb, "fp16"), truth) >= least, (name, function)
+
+
+def test_program_of_a_function_matches_the_package_of_its_size(packages: Packages) -> None:
+    folder, _ = packages
+    for height, width in SHAPES:
+        rgb = picture(height, width)
+        several = mil_interpreter.load(folder / exporter.IOS18, f"size_{width}x{height}")
+        one = mil_interpreter.load(folder / f"Model_{width}x{height}.mlpackage")
+        np.testing.assert_array_equal(several(rgb, "fp16"), one(rgb, "fp16"))
+
+
+def test_program_in_fp16_on_extreme_images_matches_pytorch(
+    packages: Packages, trained: transform_net.TransformNet
+) -> None:
+    folder, _ = packages
+    program = mil_interpreter.load(folder / "Model_128x128.mlpackage")
+    for rgb in fp16_rescale.calibration_images():
+        rgb = np.ascontiguousarray(rgb[64:192, 64:192])
+        assert np.abs(program(rgb, "fp16") - expected(trained, rgb)).max() <= 3
+
+
+@pytest.mark.slow
+def test_program_of_the_johnson_network_matches_pytorch(build: Build, tmp_path: Path) -> None:
+    network, path = build("johnson"), tmp_path / "Model.mlpackage"
+    exporter.write(network, path, 64, 96, Label.of(CARD))
+    assert np.abs(mil_interpreter.load(path)(picture(64, 96)) - expected(network, picture(64, 96))).max() <= 1
+
+
+@pytest.mark.slow
+def test_program_of_an_overflowing_network_raises_unless_rescaled(
+    exploding: transform_net.TransformNet, tmp_path: Path
+) -> None:
+    rgb, label = picture(64, 96), Label.of(CARD)
+    exporter.write(exploding, tmp_path / "Model.mlpackage", 64, 96, label)
+    program = mil_interpreter.load(tmp_path / "Model.mlpackage")
+    assert np.abs(program(rgb, "fp32") - expected(exploding, rgb)).max() <= 1
+    with pytest.raises(CheckFailed, match=r"^Model\.mlpackage: overflow in fp16 at \w*conv\w*$"):
+        program(rgb, "fp16")
+    exporter.write_all(exploding, tmp_path, [(64, 96)], label)
+    safe = mil_interpreter.load(tmp_path / "Model_96x64.mlpackage")
+    assert psnr(safe(rgb, "fp16"), expected(exploding, rgb)) >= 50
+
+
+def test_program_with_unsupported_input_raises_one_sentence(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match=r"has no function size_96x64; it has main$"):
+        mil_interpreter.load(package, "size_96x64")
+    with pytest.raises(UsageError, match=r"takes uint8 \[64, 96, 3\] in main, not uint8 \[96, 64, 3\]$"):
+        mil_interpreter.load(package)(picture(96, 64))
+    with pytest.raises(UsageError, match="precision=bf16 is not known"):
+        mil_interpreter.load(package)(picture(64, 96), "bf16")
+    monkeypatch.delitem(mil_interpreter._OPERATIONS, "sigmoid")
+    with pytest.raises(CheckFailed, match=r"^Model\.mlpackage has the operation sigmoid, .* not Apple's runtime"):
+        mil_interpreter.load(package)
+
+
+def test_runtimes_include_core_ml_on_a_mac_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    assert all("not Apple's runtime" in each.name for each in runtime.runtimes())
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert [each.name for each in runtime.runtimes()][-1] == "Core ML"

@@ -1,0 +1,195 @@
+import getpass
+import importlib.metadata
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from impasto.export import test_images
+from impasto.export.bundle import artifacts
+from impasto.export.contract import STYLE_IDENTITY, Label, Tolerance
+from impasto.export.onnx_graph.exporter import write
+from impasto.export.validation.parity import compare
+from impasto.export.validation.runtimes import OnnxRuntime
+from impasto.models import onnx_model, transform_net
+from impasto.models.image.picture import Picture
+from impasto.models.onnx_model import LICENSE, load, stylize
+from tests.helpers.bundles import Written, artifact
+from tests.helpers.commands import Run
+from tests.helpers.networks import CARD, Build
+
+FILES = [("mobile", "uint8_rgba"), ("johnson", "uint8_rgba"), ("tiny", "uint8_rgba"), ("mobile", "float32_rgb")]
+SIZES = [(16, 16), (17, 33), (131, 217), (50, 37), (64, 96)]
+ARITHMETIC = {"Conv", "InstanceNormalization", "Relu", "Sigmoid", "Resize", "Pad", "Add", "Sub", "Mul", "Div", "Mod"}
+LAYOUT = {"Cast", "Clip", "Concat", "DepthToSpace", "Reshape", "Round", "Shape", "Slice", "Squeeze", "Transpose"}
+
+
+def shape(value: onnx.ValueInfoProto) -> list[int | str]:
+    return [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "io"), FILES)
+def test_write_produces_the_contract(written: Written, name: str, io: str) -> None:
+    model = onnx.load(written(name, io))
+    onnx.checker.check_model(model, full_check=True)
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 18)]
+    assert model.ir_version == 8
+    assert [value.name for value in model.graph.input] == ["image", "strength"]
+    (strength,) = [tensor for tensor in model.graph.initializer if tensor.name == "strength"]
+    assert (strength.data_type, list(strength.dims)) == (TensorProto.FLOAT, [])
+    assert numpy_helper.to_array(strength) == 1
+    session = onnxruntime.InferenceSession(written(name, io))
+    assert [value.name for value in session.get_inputs()] == ["image"]  # strength may be left out
+    assert [value.name for value in model.graph.output] == ["stylized"]
+    for value in (model.graph.input[0], model.graph.output[0]):
+        pixels = io == "uint8_rgba"
+        assert value.type.tensor_type.elem_type == (TensorProto.UINT8 if pixels else TensorProto.FLOAT)
+        assert shape(value) == ([1, "height", "width", 4] if pixels else [1, 3, "height", "width"])
+
+
+@pytest.mark.parametrize(("name", "io"), FILES)
+def test_write_uses_standard_operators_one_per_layer(written: Written, build: Build, name: str, io: str) -> None:
+    graph = onnx.load(written(name, io)).graph
+    layers = Counter(type(layer) for layer in build(name).modules())
+    nodes = {kind: [node for node in graph.node if node.op_type == kind] for kind in ARITHMETIC | LAYOUT}
+    assert sum(map(len, nodes.values())) == len(graph.node)
+    again = 2 * 2 if name == "tiny" else 0  # its block, run three times, has two norms
+    assert len(nodes["InstanceNormalization"]) == layers[transform_net.InstanceNorm] + again
+    assert len(nodes["Resize"]) == layers[torch.nn.Upsample]
+    assert len(nodes["Add"]) == layers[transform_net.Residual] + again // 2 + 1  # and the mix with the photo
+    for node in nodes["InstanceNormalization"]:
+        after = {other.op_type for other in graph.node if node.output[0] in other.input}
+        assert after in ({"Relu"}, {"Add"})
+    for node in nodes["Resize"]:
+        attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
+        # A missing attribute means the operator's default: nearest, half_pixel.
+        mode, coordinates = attributes.get("mode"), attributes.get("coordinate_transformation_mode")
+        if name == "johnson":  # ONNX Runtime's fast path for doubling
+            assert (mode, coordinates, attributes["nearest_mode"]) == (None, b"asymmetric", b"floor")
+        else:
+            assert mode == b"linear"
+            assert coordinates in (None, b"pytorch_half_pixel")  # the same where both sides double
+    modes = Counter(helper.get_attribute_value(node.attribute[0]) for node in nodes["Pad"])
+    assert modes == {b"reflect": layers[torch.nn.ReflectionPad2d] + again, b"edge": 1}
+    # With `axes` and non-constant amounts, ONNX Runtime 1.32 fails on quantized files.
+    assert all(len(node.input) == 2 for node in nodes["Pad"])
+
+
+@pytest.mark.parametrize(("name", "io"), FILES)
+def test_write_leaves_no_unused_or_duplicate_tensors(written: Written, name: str, io: str) -> None:
+    model = onnx.load(written(name, io))
+    nodes, tensors = model.graph.node, model.graph.initializer
+    used = {value for node in nodes for value in node.input}
+    assert {tensor.name for tensor in tensors} <= used
+    contents = [(tensor.data_type, *tensor.dims, tensor.raw_data) for tensor in tensors if tensor.name != "strength"]
+    assert len(contents) == len(set(contents)) and not model.functions
+    assert max(len(value) for node in nodes for value in (node.name, *node.input, *node.output)) <= len("conv10.weight")
+    assert {"conv0.weight", "norm0.scale", "norm0.bias"} < used
+
+
+@pytest.mark.parametrize(("name", "io"), [("mobile", "uint8_rgba"), ("mobile", "float32_rgb")])
+def test_strength_blends_before_rounding(written: Written, name: str, io: str) -> None:
+    session, pixels = onnxruntime.InferenceSession(written(name, io)), test_images.picture(17, 33)
+    image = np.dstack([pixels, pixels[..., 0]])[None] if io == "uint8_rgba" else pixels.transpose(2, 0, 1)[None]
+    image = np.ascontiguousarray(image, np.uint8 if io == "uint8_rgba" else np.float32)
+
+    def run(**strength: float) -> NDArray[np.float64]:
+        feeds = {key: np.array(value, np.float32) for key, value in strength.items()}
+        return np.asarray(session.run(None, {"image": image, **feeds})[0], np.float64)
+
+    full = run()
+    np.testing.assert_array_equal(run(strength=0), image)
+    np.testing.assert_array_equal(run(strength=-3), image)
+    np.testing.assert_array_equal(run(strength=1), full)
+    np.testing.assert_array_equal(run(strength=7), full)
+    mixed = full * 0.25 + image * 0.75
+    assert np.abs(run(strength=0.25) - mixed).max() <= (0.75 if io == "uint8_rgba" else 1e-3)
+    if io == "uint8_rgba":
+        np.testing.assert_array_equal(run(strength=0.25)[..., 3], image[..., 3])
+
+
+@pytest.mark.parametrize(("name", "io"), FILES)
+def test_write_leaves_no_paths_or_debug_information(written: Written, name: str, io: str) -> None:
+    content = written(name, io).read_bytes()
+    paths = [str(Path.home()), str(Path.cwd()), sys.prefix, "site-packages", ".py", "pkg.torch", "Traceback"]
+    paths += [] if getpass.getuser() == "root" else [getpass.getuser()]
+    assert [path for path in paths if path.encode() in content] == []
+    model = onnx.load(written(name, io))
+    for tensor in model.graph.initializer:
+        tensor.ClearField("raw_data")
+    assert "/" not in str(model)
+    graph = model.graph
+    assert not graph.value_info and not graph.doc_string and not model.doc_string
+    for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
+        assert not part.metadata_props and not part.doc_string
+
+
+def test_metadata_names_style_version_and_contract(written: Written) -> None:
+    for io, words in (
+        ("uint8_rgba", "uint8 [1, height, width, 4], RGBA"),
+        ("float32_rgb", "float32 [1, 3, height, width], RGB"),
+    ):
+        model = onnx.load(written("mobile", io))
+        metadata = {item.key: item.value for item in model.metadata_props}
+        version = importlib.metadata.version("impasto")
+        assert (metadata["style"], metadata["artist"], metadata[LICENSE]) == ("swirls", "Ünal", "CC0-1.0")
+        assert metadata["impasto"] == version
+        assert words in metadata["contract"] and "optional strength: float32, 0..1" in metadata["contract"]
+        assert metadata["variant"] == "fp32"
+        card = json.loads(metadata["card"])
+        assert card["style"] == {key: CARD["style"][key] for key in STYLE_IDENTITY}
+        assert metadata["card"] == json.dumps(card, separators=(",", ":"))  # compact
+        loss = onnx_model.card(onnx_model.open_session(written("mobile", io)))["loss"]
+        assert loss == CARD["loss"] | {"checkerboard_weight": 0.0, "temporal_weight": 0.0}  # not in format 1
+        assert (model.producer_name, model.producer_version) == ("impasto", version)
+
+
+def test_label_of_an_incomplete_card_has_no_card() -> None:
+    for part in ("loss", "style"):
+        assert Label.of({name: values for name, values in CARD.items() if name != part}).card == "{}"
+    assert Label.of(CARD | {"style": CARD["style"] | {"image": "/home/me/painting.jpg"}}).card == Label.of(CARD).card
+
+
+@pytest.mark.parametrize(("name", "io"), FILES)
+def test_exported_file_matches_pytorch(written: Written, build: Build, name: str, io: str) -> None:
+    path = written(name, io)
+    images = [test_images.golden_image(artifacts.reference(build(name)), *size) for size in SIZES]
+    outputs = OnnxRuntime().run(path.parent, artifact(path, io), [image.photo for image in images])
+    tolerance = Tolerance(max_difference=1)
+    rows = [compare(image, pixels, name, io, tolerance) for image, pixels in zip(images, outputs, strict=True)]
+    assert len(rows) == len(SIZES) and all(row.failure() is None for row in rows)
+    assert max(row.differing for row in rows) < 0.01
+
+
+def test_float32_output_is_not_rounded(written: Written, build: Build) -> None:
+    pixels = torch.from_numpy(test_images.picture(17, 33)).permute(2, 0, 1)[None].float()
+    with torch.no_grad():
+        expected = transform_net.stylize(build("mobile"), pixels).numpy()
+    (result,) = onnxruntime.InferenceSession(written("mobile", "float32_rgb")).run(None, {"image": pixels.numpy()})
+    np.testing.assert_allclose(result, expected, atol=0.01)
+    assert np.abs(result - np.rint(result)).max() > 0.4
+
+
+def test_alpha_passes_through(written: Written) -> None:
+    alpha = np.random.default_rng(0).integers(0, 256, (19, 45), np.uint8)
+    session = load(written("mobile", "uint8_rgba"))
+    results = [stylize(session, Picture(test_images.picture(19, 45), a)) for a in (alpha, 255 - alpha)]
+    np.testing.assert_array_equal(results[0].alpha, alpha)
+    np.testing.assert_array_equal(results[1].alpha, 255 - alpha)
+    np.testing.assert_array_equal(results[0].rgb, results[1].rgb)
+
+
+def test_write_in_another_process_gives_the_same_bytes(
+    trained: transform_net.TransformNet, exported: tuple[Path, Run], tmp_path: Path
+) -> None:
+    write(trained, tmp_path / "model.onnx", "uint8_rgba", Label.of(CARD))
+    assert (exported[0] / "android" / "model.onnx").read_bytes() == (tmp_path / "model.onnx").read_bytes()

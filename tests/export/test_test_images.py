@@ -1,0 +1,39 @@
+from pathlib import Path
+
+import numpy as np
+
+from impasto.export import test_images
+
+
+def invert(rgb: test_images.Pixels) -> test_images.Pixels:
+    return 255 - rgb
+
+
+def test_write_then_read_returns_the_same_images(tmp_path: Path) -> None:
+    images = [test_images.golden_image(invert, *size) for size in test_images.SIZES]
+    test_images.write(tmp_path / "golden", images)
+    again = {picture.name: picture for picture in test_images.read(tmp_path / "golden")}
+    assert {*again} == {f"{width}x{height}" for height, width in test_images.SIZES}
+    for picture in images:
+        np.testing.assert_array_equal(again[picture.name].photo, picture.photo)
+        np.testing.assert_array_equal(again[picture.name].stylized, picture.stylized)
+        np.testing.assert_array_equal(picture.stylized[..., :3], 255 - picture.photo[..., :3])
+
+
+def test_golden_image_of_96x64_has_every_alpha_others_are_opaque() -> None:
+    images = {
+        picture.name: picture for picture in (test_images.golden_image(invert, *size) for size in test_images.SIZES)
+    }
+    alphas = {name: {*np.unique(picture.photo[..., 3])} for name, picture in images.items()}
+    assert alphas.pop("96x64") >= {0, 255}
+    assert all(alpha == {255} for alpha in alphas.values())
+    assert all((picture.photo[..., 3] == picture.stylized[..., 3]).all() for picture in images.values())
+
+
+def test_picture_is_deterministic_with_flat_saturated_and_noisy_areas() -> None:
+    rgb = test_images.picture(256, 256)
+    np.testing.assert_array_equal(rgb, test_images.picture(256, 256))
+    assert {0, 255} < {*np.unique(rgb)}
+    assert (rgb[200:, :80] == 255).all() and (rgb[200:, 180:] == 0).all()
+    assert rgb[80:120, 60:90].std(axis=(0, 1)).max() == 0  # flat
+    assert rgb[80:120, 200:240].std() > 10

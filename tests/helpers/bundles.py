@@ -1,0 +1,23 @@
+"""The overrides of a small bundle, and the description of a model in a test."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from impasto.export.contract import ONNX, ModelArtifact, Tolerance, onnx_contract
+
+SETTINGS = (
+    "onnx.tile=160",
+    "coreml.sizes=[96x64]",
+    "benchmark.sizes=[64x48]",
+    "benchmark.threads=[1]",
+    "benchmark.repeats=1",
+)
+
+
+Written = Callable[[str, str], Path]
+
+
+def artifact(path: Path, io: str = "uint8_rgba", max_difference: int = 1) -> ModelArtifact:
+    """Describe an ONNX file whose folder stands for a bundle."""
+    tolerance = Tolerance(max_difference=max_difference)
+    return ModelArtifact(path.name, ONNX, "float32", onnx_contract(io), tolerance, {}, None)

@@ -1,0 +1,49 @@
+import json
+import math
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from impasto.models.image import atomic_file
+
+
+def test_write_json_on_error_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "facts.json"
+    atomic_file.write_json(path, {"artist": "Ünal", "loss": 1.5})
+    before = path.read_bytes()
+    assert json.loads(before) == {"artist": "Ünal", "loss": 1.5} and before.endswith(b"}\n")
+    with pytest.raises(ValueError, match="JSON"):
+        atomic_file.write_json(path, {"loss": math.inf})
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(OSError, match="No space left"):
+            atomic_file.write_json(path, {"loss": 2.5})
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_atomic_write_syncs_file_and_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, synced, sync = tmp_path / "file", list[tuple[str, bool]](), os.fsync
+
+    def note(descriptor: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+        synced.append((kind, path.exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    with atomic_file.atomic_write(path) as part:
+        part.write_text("new")
+    assert synced == [("file", False), ("folder", True)]
+
+
+def test_atomic_write_replaces_the_file_only_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with atomic_file.atomic_write(path) as part:
+        part.write_text("new")
+        assert path.read_text() == "old"
+        assert part.parent == tmp_path and part.name.startswith(".")
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,67 @@
+import json
+from importlib.resources import files
+
+import jsonschema
+import pytest
+from safetensors import safe_open
+
+from impasto.models import card, zoo
+from impasto.models.card import Card, ModelCard, OriginCard
+
+ZOO = [(name, model) for name in zoo.names() for model in zoo.MODELS]
+
+
+def test_schema_file_equals_generated_schema() -> None:
+    """The command in the module's docstring writes the file."""
+    assert json.loads(card.SCHEMA.read_text(encoding="utf-8")) == card.json_schema()
+
+
+def test_schema_file_ships_in_the_package() -> None:
+    schema = json.loads(files("impasto.models").joinpath("schemas/card.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["required"] == ["model"]
+
+
+@pytest.mark.parametrize(("name", "model"), ZOO)
+def test_zoo_card_validates_and_survives_a_round_trip(name: str, model: str) -> None:
+    with safe_open(zoo.resolve(f"zoo/{name}/{model}", ".safetensors"), framework="np") as file:
+        saved = json.loads(file.metadata()["card"])
+    jsonschema.validate(saved, card.json_schema())
+    read = Card.from_json(saved)
+    jsonschema.validate(read.to_json(), card.json_schema())
+    assert Card.from_json(read.to_json()) == read
+    written = read.to_json()
+    training = written.pop("training")
+    assert training | saved.pop("training") == training  # older cards lack settings that are null then
+    assert written == saved
+
+
+def test_to_json_sorts_keys() -> None:
+    values = Card(ModelCard("tiny", 1.0, 2), init=OriginCard("zoo/udnie", "5e")).to_json()
+    assert [*values] == sorted(values)
+    assert [*values["model"]] == ["blocks", "name", "width"]
+    assert values["init"] == {"name": "zoo/udnie", "sha256": "5e"}
+
+
+@pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        ({}, "model"),
+        (3, "card"),
+        ({"model": {"name": "tiny", "width": "1", "blocks": 2}}, "model.width"),
+        ({"model": {"name": "tiny", "width": 1, "blocks": 2}, "style": {"name": "udnie"}}, "style.artist"),
+        ({"model": {"name": "tiny", "width": 1, "blocks": 2}, "validation": {}}, "validation"),
+    ],
+)
+def test_from_json_invalid_values_raise_sentence_that_names_the_key(values: object, key: str) -> None:
+    with pytest.raises(ValueError, match=rf"invalid {key} \(") as error:
+        Card.from_json(values)
+    assert "\n" not in str(error.value)
+
+
+def test_with_style_weight_replaces_only_that() -> None:
+    with safe_open(zoo.resolve("zoo/udnie/tiny", ".safetensors"), framework="np") as file:
+        read = Card.from_json(json.loads(file.metadata()["card"]))
+    changed = read.with_style_weight(7.0)
+    assert changed.loss is not None and changed.loss.style_weight == 7.0
+    assert changed.with_style_weight(5.0) == read

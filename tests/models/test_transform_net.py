@@ -1,0 +1,102 @@
+import copy
+
+import pytest
+import torch
+
+from impasto.configs.schema.model import MODELS, ModelConfig
+from impasto.models import transform_net
+from impasto.models.transform_net import InstanceNorm
+
+
+def config(name: str, width: float = 1.0) -> ModelConfig:
+    return ModelConfig(name, width, {"johnson": 5, "mobile": 4, "tiny": 2}[name])
+
+
+def build(name: str, width: float = 1.0) -> transform_net.TransformNet:
+    torch.manual_seed(0)
+    return transform_net.build(config(name, width))
+
+
+def parameters(network: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_builders_cover_every_model_of_the_schema() -> None:
+    assert set(transform_net.BUILDERS) == set(MODELS)
+
+
+def test_johnson_has_the_papers_parameter_count() -> None:
+    # Others count 1,679,235, with a bias before each of the 15 instance norms, where it has no effect.
+    assert parameters(build("johnson")) == 1_679_235 - (32 + 64 + 128 + 10 * 128 + 64 + 32)
+    assert parameters(build("johnson", 0.5)) < 0.26 * parameters(build("johnson"))
+
+
+def test_mobile_and_tiny_have_few_parameters() -> None:
+    assert parameters(build("mobile")) <= 110_000
+    assert parameters(build("tiny")) <= 9_000
+
+
+def test_subpixel_at_initialization_has_no_checkerboard() -> None:
+    """The four subpixels of each position are equal, as with nearest neighbors."""
+    stylized = build("mobile").eval()(torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 255)
+    cells = stylized.unfold(2, 2, 2).unfold(3, 2, 2).flatten(4)
+    torch.testing.assert_close(cells, cells[..., :1].expand_as(cells), rtol=0, atol=1e-3)
+
+
+def test_recurrent_applies_one_block_several_times() -> None:
+    block = transform_net.Residual(4).eval()
+    x = torch.randn(1, 4, 8, 8)
+    torch.testing.assert_close(transform_net.Recurrent(block, 3)(x), block(block(block(x))))
+    assert parameters(transform_net.Recurrent(block, 3)) == parameters(block)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("size", [(16, 16), (17, 33), (64, 48), (30, 101)])
+def test_stylize_any_size_is_bounded(name: str, size: tuple[int, int]) -> None:
+    network = build(name, 0.25).eval()
+    pixels = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0)) * 255
+    with torch.no_grad():
+        stylized = transform_net.stylize(network, pixels)
+        wild = transform_net.stylize(network, 1e4 * (pixels - 128))
+    assert stylized.shape == pixels.shape
+    assert stylized.std() > 1
+    for picture in (stylized, wild):
+        assert picture.min() >= 0
+        assert picture.max() <= 255
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_network_on_flat_photo_is_finite(name: str) -> None:
+    network = build(name, 0.25).train()
+    for level in (0.0, 255.0):
+        pixels = torch.full((1, 3, 32, 32), level, requires_grad=True)
+        stylized = network(pixels)
+        stylized.sum().backward()
+        assert stylized.isfinite().all()
+        assert pixels.grad is not None
+        assert pixels.grad.isfinite().all()
+
+
+def test_instance_norm_in_training_equals_evaluation() -> None:
+    norm = InstanceNorm(5)
+    with torch.no_grad():
+        norm.weight.uniform_(0.5, 2)
+        norm.bias.uniform_(-1, 1)
+    x = torch.randn(3, 5, 9, 7)
+    twin = copy.deepcopy(norm).eval()
+    first, second = x.clone().requires_grad_(), x.clone().requires_grad_()
+    weight = torch.randn_like(x)
+    (norm.train()(first) * weight).sum().backward()
+    (twin(second) * weight).sum().backward()
+    torch.testing.assert_close(norm(x), twin(x))
+    torch.testing.assert_close(first.grad, second.grad, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(norm.weight.grad, twin.weight.grad, rtol=1e-4, atol=1e-5)
+    assert norm.eps == 1e-4
+
+
+def test_network_on_batch_normalizes_each_photo_alone() -> None:
+    network = build("mobile", 0.5).train()
+    pixels = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 255
+    with torch.no_grad():
+        torch.testing.assert_close(network(pixels)[:1], network(pixels[:1]), rtol=1e-4, atol=1e-2)

@@ -1,0 +1,54 @@
+"""The zoo's references and its files."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from impasto.configs.errors import UsageError
+from impasto.models import checkpoint, onnx_model, zoo
+
+PAINTINGS = {"great_wave", "starry_night", "the_scream", "udnie"}
+
+
+def test_zoo_has_checkpoint_and_exported_file_of_both_networks() -> None:
+    assert {*zoo.names()} >= PAINTINGS
+    for name in zoo.names():
+        for model in zoo.MODELS:
+            _, card = checkpoint.load(zoo.resolve(f"zoo/{name}/{model}", ".safetensors"))
+            assert card.style is not None and (card.model.name, card.style.name) == (model, name)
+            assert card.style.artist != "unknown"
+            assert "public domain" in card.style.license.lower()
+            session = onnx_model.load(zoo.resolve(f"zoo/{name}/{model}", ".onnx"), threads=1)
+            assert onnx_model.card(session)["style"]["sha256"] == card.style.sha256
+
+
+def test_resolve_without_model_gives_mobile() -> None:
+    tiny = zoo.FOLDER / "udnie" / "tiny.onnx"
+    assert zoo.resolve("zoo/udnie", ".onnx") == zoo.FOLDER / "udnie" / "mobile.onnx"
+    assert zoo.resolve("zoo/udnie/tiny", ".onnx") == zoo.resolve("zoo/udnie", ".onnx", "tiny") == tiny
+    assert zoo.resolve("zoo/udnie/tiny", ".onnx", "tiny") == tiny
+    assert zoo.resolve("run/zoo/udnie", ".onnx") == Path("run/zoo/udnie")
+
+
+@pytest.mark.parametrize(
+    ("reference", "model", "words"),
+    [
+        ("zoo/mona_lisa", None, "zoo/starry_night"),
+        ("zoo/", None, "zoo/starry_night"),
+        ("zoo/../zoo/udnie", None, "zoo/starry_night"),
+        ("zoo/udnie/johnson", None, "mobile and tiny"),
+        ("zoo/udnie/../tiny", None, "mobile and tiny"),
+        ("zoo/udnie/tiny", "mobile", "name only one of them"),
+    ],
+)
+def test_resolve_unknown_reference_raises_one_sentence(reference: str, model: str | None, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        zoo.resolve(reference, ".onnx", model)
+
+
+def test_resolve_imports_no_torch() -> None:
+    find = "from impasto.models import zoo; zoo.resolve('zoo/udnie', '.onnx')"
+    code = f"import sys; {find}; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

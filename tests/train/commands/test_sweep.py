@@ -1,0 +1,105 @@
+"""Sweeps of impasto-train: its table, its sheet, and what a failed job does to them."""
+
+import csv
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from impasto.train.commands import sweep_report
+from impasto.train.engine import run_logger
+from tests.helpers.commands import TINY, Run
+from tests.helpers.heavy import missing
+
+Impasto = Callable[..., Run]
+
+
+def table(sweep: Path) -> list[dict[str, str]]:
+    with (sweep / "sweep.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def sweep_pictures(folder: Path, photos: Path, impasto: Impasto, *arguments: str) -> Run:
+    """Train on two pictures and one that is broken; the sweep is in folder/sweep."""
+    for name, color in (("a b.png", "red"), ("c.png", "blue")):
+        Image.new("RGB", (64, 64), color).save(folder / name)
+    (folder / "broken.png").write_bytes(b"no picture")
+    line = [word for word in TINY if not word.startswith("style=")]
+    line += ["style=a b.png,broken.png,c.png", f"data.root={photos}", "hydra.sweep.dir=sweep"]
+    return impasto("train", "-m", *line, *arguments, cwd=folder)
+
+
+def check_sweep(sweep: Path, done: Run) -> None:
+    assert done.returncode == 2, done.stderr
+    (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("impasto-train: ")]
+    assert sentence.startswith("impasto-train: job 1: ") and "broken.png" in sentence
+    rows = table(sweep)
+    assert [row["overrides"] for row in rows] == ["style=a-b", "style=broken", "style=c"]
+    assert [row["steps"] for row in rows] == ["6", "", "6"]
+    assert [row["images"] for row in rows] == ["12", "", "12"]
+    assert f"impasto-train: job 1: {rows[1]['failure']}" == sentence
+    assert rows[0]["failure"] == rows[2]["failure"] == rows[1]["checkpoint"] == ""
+    for row in (rows[0], rows[2]):
+        assert (sweep / row["checkpoint"]).name == "step_00000006.safetensors"
+        last = [values for values in run_logger.rows(sweep / row["folder"]) if "val_total" in values][-1]
+        assert [float(row[name]) for name in sweep_report.LOSSES] == [
+            last[f"val_{name}"] for name in sweep_report.LOSSES
+        ]
+        assert float(row["seconds"]) > 0
+    assert not (sweep / "1-mobile-broken").exists()
+    sheet = np.asarray(Image.open(sweep / "sheet.png").convert("RGB"))
+    for row in (rows[0], rows[2]):
+        sample = run_logger.last_sample(sweep / row["folder"])
+        assert sample is not None and holds(sheet, sample[0][0]) and holds(sheet, sample[1][0])
+
+
+def holds(sheet: np.ndarray, picture: np.ndarray) -> bool:
+    """Whether a picture stands somewhere on a sheet, pixel by pixel."""
+    windows = np.lib.stride_tricks.sliding_window_view(sheet[..., 0], picture.shape[:2])
+    return bool((windows == picture[..., 0]).all(axis=(2, 3)).any())
+
+
+def test_sweep_writes_one_table_and_one_sheet(tmp_path: Path, photo_folder: Path, impasto: Impasto) -> None:
+    done = sweep_pictures(tmp_path, photo_folder, impasto)
+    sweep = tmp_path / "sweep"
+    check_sweep(sweep, done)
+    assert "3 jobs" in done.stdout and "style=broken" in done.stdout
+    # A run that goes on later shows when the table is made anew.
+    again = impasto("train", f"resume={sweep / '2-mobile-c'}", "trainer.steps=9", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    main = "import sys; from impasto.train.commands.sweep import main; sys.argv[0] = 'impasto-sweep'; main()"
+    line = [sys.executable, "-c", main, f"sweep={sweep}"]
+    anew = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert anew.returncode == 0 and anew.stderr == ""
+    assert [row["steps"] for row in table(sweep)] == ["6", "", "9"]
+    line[-1] = f"sweep={photo_folder}"
+    other = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert other.returncode == 2 and "is not the directory of a sweep" in other.stderr
+
+
+@pytest.mark.heavy
+def test_sweep_on_ray_writes_the_same(
+    tmp_path: Path, photo_folder: Path, impasto: Impasto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # else Ray's own 15 makes jobs wait for everything else
+    try:
+        import ray  # noqa: F401
+    except ImportError:
+        missing("ray is not here: pip install 'impasto[ray]'")
+    ray_line = ("hydra/launcher=ray", "hydra.launcher.ray.init.num_cpus=2")
+    check_sweep(tmp_path / "sweep", sweep_pictures(tmp_path, photo_folder, impasto, *ray_line))
+
+
+def test_differences_are_the_overrides_that_jobs_do_not_share() -> None:
+    common = ["model=tiny", "style=picture", "data.root='/photos'"]
+    jobs = [
+        [*common, "style.image='/a/b.jpg'", "seed=1", "trainer.steps=null"],
+        [*common, "style.image='/a/c d.jpg'", "seed=1", "trainer.steps=3"],
+    ]
+    assert sweep_report.differences(jobs) == ["style=b trainer.steps=null", "style=c-d trainer.steps=3"]
+    assert sweep_report.differences([["seed=1"], ["model=tiny"]]) == ["seed=1", "model=tiny"]
+    assert sweep_report.differences([["seed=1"]]) == [""]

@@ -1,0 +1,102 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from impasto.configs.cli import app
+from impasto.configs.errors import UsageError
+from impasto.configs.schema.train import TrainConfig
+from impasto.models import checkpoint, zoo
+from impasto.models.losses.perceptual import PerceptualLoss
+from impasto.models.vgg import weights as vgg_weights
+from impasto.train.data import dataset, style_image
+from impasto.train.engine import init_weights
+from tests.helpers.commands import Run
+
+FOLDER_OF_ZOO = zoo.FOLDER
+
+
+@pytest.fixture
+def load_weights(photo_folder: Path) -> Callable[..., tuple[init_weights.InitialWeights, TrainConfig]]:
+    """Load the initial weights of a run with these settings."""
+
+    def start(*settings: str) -> tuple[init_weights.InitialWeights, TrainConfig]:
+        line = [f"data.root={photo_folder}", "data.size=64", "data.val_photos=2", "loss.weights=random", *settings]
+        config = app.compose("train", line)
+        painting = style_image.load(config.style)
+        loss = PerceptualLoss(config.loss, vgg_weights.load(config.loss.weights, config.loss.network), painting.pixels)
+        torch.manual_seed(config.seed)
+        return init_weights.load(config, loss, dataset.split(config.data)[1]), config
+
+    return start
+
+
+def weights(network: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([weight.flatten() for weight in network.state_dict().values()])
+
+
+@pytest.mark.slow
+def test_load_zoo_reference_returns_its_network(
+    load_weights: Callable[..., tuple[init_weights.InitialWeights, TrainConfig]],
+) -> None:
+    initial, _ = load_weights("init=zoo/udnie", "model=tiny")
+    expected, _ = checkpoint.load(FOLDER_OF_ZOO / "udnie" / "tiny.safetensors")
+    assert torch.equal(weights(initial.network), weights(expected))
+    assert initial.origin is not None and initial.origin.name == "zoo/udnie"
+    with pytest.raises(UsageError, match=r"init=zoo/udnie has another architecture .*model=mobile .*model.width=1.0"):
+        load_weights("init=zoo/udnie", "model=mobile", "model.width=0.5")
+    with pytest.raises(UsageError, match="zoo/nobody is not in the zoo"):
+        load_weights("init=zoo/nobody")
+
+
+@pytest.mark.slow
+def test_load_auto_returns_network_with_lowest_loss(
+    load_weights: Callable[..., tuple[init_weights.InitialWeights, TrainConfig]],
+) -> None:
+    """Each network's own picture of a photo replaces its painting, which is not available here."""
+    initial, config = load_weights("init=auto", "model=tiny")
+    assert initial.origin is not None
+    val_photos = dataset.split(config.data)[1]
+    crops, *_ = dataset.validation_crops(val_photos, config.data.size)
+    pixels = dataset.to_pixels(crops[:1], torch.device("cpu"))
+    loss_weights = vgg_weights.load("random", "vgg16")
+    for name in zoo.names():
+        network, _ = checkpoint.load(FOLDER_OF_ZOO / name / "tiny.safetensors")
+        with torch.no_grad():
+            painting = network(pixels)
+        config.loss.content_weight = 0.0
+        config.data.val_photos = 1
+        nearest = init_weights.load(config, PerceptualLoss(config.loss, loss_weights, painting), val_photos)
+        assert nearest.origin is not None and nearest.origin.name == f"zoo/{name}"
+
+
+@pytest.mark.slow
+def test_load_auto_without_candidate_returns_random_weights(
+    load_weights: Callable[..., tuple[init_weights.InitialWeights, TrainConfig]],
+) -> None:
+    for settings in (("model=johnson", "model.width=0.25"), ("model=tiny", "model.width=2"), ("init=null",)):
+        initial, _ = load_weights("init=auto", "model=tiny", *settings)
+        assert initial.origin is None
+
+
+def test_train_init_is_logged_and_recorded_in_card(
+    photo_folder: Path, tmp_path: Path, impasto: Callable[..., Run]
+) -> None:
+    run = tmp_path / "run"
+    line = [f"data.root={photo_folder}", "data.size=32", "data.val_size=32", "data.val_photos=1", "data.workers=0"]
+    line += ["loss.weights=random", "trainer.steps=1", "trainer.batch_size=1", "device=cpu", "style.size=64"]
+    done = impasto("train", *line, "init=zoo/udnie", "model=tiny", f"hydra.run.dir={run}")
+    assert done.returncode == 0, done.stderr
+    assert "starting from zoo/udnie" in done.stderr
+    with safe_open(next(run.glob("*.safetensors")), framework="pt") as file:
+        card = json.loads(file.metadata()["card"])
+    assert card["init"]["name"] == "zoo/udnie"
+    assert len(card["init"]["sha256"]) == 64
+
+
+def test_compose_short_experiment_starts_from_zoo() -> None:
+    assert app.compose("train", ["data.root=.", "experiment=short"]).init == "auto"
+    assert app.compose("train", ["data.root=."]).init is None

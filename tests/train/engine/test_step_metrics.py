@@ -1,0 +1,27 @@
+import pytest
+
+from impasto.train.engine.divergence import STATISTICS
+from impasto.train.engine.step_metrics import StepMetrics
+from impasto.train.engine.train_state import TrainState
+from impasto.train.runtime.distributed import Group
+from tests.helpers.training import CPU, measures
+
+
+def test_step_metrics_mean_over_steps_until_reset() -> None:
+    state = TrainState(4, seconds=10.0)
+    metrics = StepMetrics(Group(), CPU, state)
+    metrics.add(measures(2.0, std=4.0, saturated=0.5), ["a"]).add(measures(4.0, std=8.0, saturated=0.25), ["b"])
+    assert metrics.losses() == pytest.approx(
+        {"total": 3, "content": 1, "style": 2, "tv": 3, "checkerboard": 2, "temporal": 5**0.5}
+    )
+    assert metrics.statistics() == [6.0, 0.375]
+    assert len(metrics.statistics()) == len(STATISTICS)
+    assert metrics.unreadable == ["a", "b"]
+    assert metrics.steps_per_second(TrainState(6, seconds=14.0)) == 0.5
+    metrics.add(measures(9.0), [])
+    assert metrics.losses()["total"] == 5
+    metrics.reset(TrainState(7, seconds=20.0))
+    assert metrics.unreadable == []
+    metrics.add(measures(7.0), [])
+    assert metrics.losses()["total"] == 7
+    assert metrics.steps_per_second(TrainState(8, seconds=22.0)) == 0.5

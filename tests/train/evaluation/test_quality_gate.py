@@ -1,0 +1,56 @@
+import pytest
+
+from impasto.configs.errors import CheckFailed
+from impasto.configs.schema.evaluate import EvaluationConfig
+from impasto.train.evaluation.quality_gate import check_limits
+
+ROW = {
+    "size": 256,
+    "start": "noise",
+    "photos": 3,
+    "equivalent_iterations": 30,
+    "ratio": 2.5,
+    "total": 1.0,
+    "content": 1.0,
+    "style": 0.0,
+    "artifacts": {"excess": {"checkerboard": 1.5, "blobs": 10.0, "border": 0.2}},
+    "flicker": {"pan": 6.0, "noise": 8.0, "both": 7.0},
+}
+
+
+def limits(**changes: object) -> EvaluationConfig:
+    names = ("min_equivalent_iterations", "max_ratio", "max_checkerboard", "max_blobs", "max_border", "max_flicker")
+    settings: dict[str, object] = {"sizes": [64], "starts": ["noise"], "iterations": 9, "count": 2}
+    return EvaluationConfig(**(settings | dict.fromkeys(names) | changes))  # type: ignore[arg-type]
+
+
+def test_check_limits_equal_values_pass() -> None:
+    check_limits([ROW], limits(min_equivalent_iterations=30, max_ratio=2.5, max_flicker=7))
+    check_limits([ROW], limits(max_checkerboard=1.5, max_blobs=10, max_border=0.2))
+
+
+def test_check_limits_comparison_holds_for_noise_only() -> None:
+    from_photo = ROW | {"start": "photo", "equivalent_iterations": 2}
+    check_limits([ROW, from_photo], limits(min_equivalent_iterations=30))
+    with pytest.raises(CheckFailed, match="from photo"):
+        check_limits([from_photo], limits(min_equivalent_iterations=30))
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        (
+            {"min_equivalent_iterations": 40},
+            r"equals 30 L-BFGS iterations \(from noise at 256 px.*fewer than evaluate.min_equivalent_iterations=40",
+        ),
+        ({"max_ratio": 2}, r"2.50 times the optimizer's best.*more than evaluate.max_ratio=2"),
+        ({"max_flicker": 6.5}, r"flickers by 7.00 levels .* at 256 px.*more than evaluate.max_flicker=6.5"),
+        ({"max_checkerboard": 0.1}, r"stronger by 1.50 than its photos at 256 px.*evaluate.max_checkerboard=0.1"),
+        ({"max_blobs": 0.1}, r"10.00 more saturated.*than its photos at 256 px.*more than evaluate.max_blobs=0.1"),
+        ({"max_border": 0.1}, r"by 0.20 more than its photos at 256 px.*more than evaluate.max_border=0.1"),
+    ],
+)
+def test_check_limits_exceeded_limit_names_value_and_key(limit: dict[str, object], words: str) -> None:
+    with pytest.raises(CheckFailed, match=words) as error:
+        check_limits([ROW], limits(**limit))
+    assert "\n" not in str(error.value)

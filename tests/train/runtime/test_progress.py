@@ -1,0 +1,36 @@
+import io
+import logging
+
+import pytest
+from rich.console import Console
+
+from impasto.train.runtime.progress import Display, log_to, stderr_console
+
+
+def test_display_markup_in_names_is_shown_literally() -> None:
+    display = Display("[red]painting a[/b]")
+    display.note(0.5, "photo [bold]c[/d]")
+    shown = io.StringIO()
+    Console(file=shown, width=200).print(display._bar.get_renderable())
+    assert "[red]painting a[/b]" in shown.getvalue()
+    assert "photo [bold]c[/d]" in shown.getvalue()
+
+
+def test_display_logs_messages_of_impasto_once_on_its_console() -> None:
+    logger, output = logging.getLogger("impasto.train.somewhere"), io.StringIO()
+    console = Console(file=output, width=20)
+    root = logging.getLogger("impasto")
+    before = root.handlers, root.level, root.propagate
+    with log_to(console), Display("title", console):
+        logger.info("a message that is longer than the console, with [bold]markup[/nothing]")
+        logger.debug("not shown")
+    assert output.getvalue() == "a message that is longer than the console, with [bold]markup[/nothing]\n"
+    assert (root.handlers, root.level, root.propagate) == before
+
+
+def test_stderr_console_quiet_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    with log_to(stderr_console(quiet=True)):
+        logging.getLogger("impasto.train").warning("of another rank")
+    with log_to(stderr_console()):
+        logging.getLogger("impasto.train").warning("of the main process")
+    assert capfd.readouterr() == ("", "of the main process\n")

@@ -1,0 +1,153 @@
+"""impasto-evaluate: compare a network with the per-image optimizer."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from impasto.configs.cli.app import run
+from impasto.configs.schema.evaluate import EvaluateConfig
+from impasto.train.runtime import openmp
+
+if TYPE_CHECKING:
+    from impasto.models.losses.perceptual import PerceptualLoss
+    from impasto.train.data.dataset import PhotoSet
+    from impasto.train.evaluation.loaded_model import StyleModel
+    from impasto.train.evaluation.photo_evaluation import PhotoEvaluation
+
+SHEET_PHOTOS = 4
+
+_log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Compare a network with the optimizer."""
+    openmp.limit_spinning()
+    run("evaluate", task)
+
+
+def task(config: EvaluateConfig) -> None:
+    """Compare network and optimizer on each photo at each size, and write figures, curves and a contact sheet.
+
+    Raises:
+        UsageError: The network, a photo set, the style image or the weights cannot be read, or do not match.
+        CheckFailed: A limit of `config.evaluate` is exceeded.
+    """
+    from impasto.models import checkpoint, zoo
+    from impasto.models.image import atomic_file
+    from impasto.models.losses.perceptual import PerceptualLoss
+    from impasto.models.metrics import artifacts
+    from impasto.models.vgg import weights
+    from impasto.train.commands import output_folder
+    from impasto.train.data.dataset import PhotoSet
+    from impasto.train.evaluation import loaded_model, optimizer_baseline, photo_evaluation, quality_gate
+    from impasto.train.runtime import device
+
+    source = zoo.resolve(config.checkpoint, checkpoint.SUFFIX)
+    model = loaded_model.load(source)
+    style = model.style_image(config.style)
+    settings = model.loss_config(config.weights)
+    photos = PhotoSet(Path(config.photos), "photos")
+    photos.names = photos.names[: config.evaluate.count]
+    output = output_folder.create(config.output)
+    device.keep_memory()
+    loss = PerceptualLoss(settings, weights.load(config.weights, settings.network), style.pixels)
+    key = optimizer_baseline.loss_key(model.card["loss"], style.sha256, model.style.size)
+    evaluations = _evaluate_photos(config, photos, model, loss, key, f"evaluating {source.name}")
+    rows = photo_evaluation.medians(evaluations)
+    report = {
+        "checkpoint": {"style": model.style.name, "output": model.output_type}
+        | {name: model.card[name] for name in ("model", "training") if name in model.card},
+        "loss": model.card["loss"],
+        "baseline": vars(optimizer_baseline.BASELINE) | {"iterations": config.evaluate.iterations, "seed": config.seed},
+        "medians": rows,
+        "style_image": {"artifacts": artifacts.figures(style.pixels)},
+        "photos": [evaluation.to_json() for evaluation in evaluations],
+    }
+    atomic_file.write_json(output / "evaluation.json", report)
+    _write_pictures(evaluations, output)
+    _print_comparison(rows, config.evaluate.iterations)
+    _print_artifacts(rows, report["style_image"]["artifacts"])
+    print(f"{output}: evaluation.json, curves.png, sheet.png")
+    quality_gate.check_limits(rows, config.evaluate)
+
+
+def _evaluate_photos(
+    config: EvaluateConfig, photos: "PhotoSet", model: "StyleModel", loss: "PerceptualLoss", key: str, title: str
+) -> list["PhotoEvaluation"]:
+    """Evaluate each photo at each size, with a progress bar."""
+    from impasto.train.data.dataset import validation_crops
+    from impasto.train.evaluation.photo_evaluation import PhotoEvaluation, evaluate_photo
+    from impasto.train.image_optimization.optimizer import Iterate
+    from impasto.train.runtime.progress import Display
+
+    evaluations: list[PhotoEvaluation] = []
+    starts = config.evaluate.starts
+    trajectories = len(photos.names) * len(config.evaluate.sizes) * len(starts)
+    with Display(title) as display:
+        for size in config.evaluate.sizes:
+            crops, names, skipped = validation_crops(photos, size)
+            for message in skipped:
+                _log.warning("skipped a photo: %s", message)
+            for crop, name in zip(crops.numpy(), names, strict=True):
+                finished = len(evaluations) * len(starts)
+
+                def on_progress(start: str, iterate: Iterate, finished: int = finished, size: int = size) -> None:
+                    done = finished + starts.index(start) + iterate.iteration / config.evaluate.iterations
+                    loss_text = f"{iterate.losses['total']:,.0f}"
+                    text = f"{size} px, optimizer from {start}, iteration {iterate.iteration}, loss {loss_text}"
+                    display.note(done / trajectories, text)
+
+                evaluations.append(evaluate_photo(model.run, loss, key, crop, name, config, on_progress))
+    return evaluations
+
+
+def _print_comparison(rows: list[dict[str, Any]], iterations: int) -> None:
+    """Print the medians of equivalent iterations and losses; "+" marks a lower bound."""
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = ("size", "optimizer from", "equivalent L-BFGS iterations", "loss / optimizer's best")
+    table = Table(*columns, "total", "content", "style")
+    for row in rows:
+        bound = "+" if row["equivalent_iterations"] >= iterations else ""
+        losses = [f"{row[name]:,.0f}" for name in ("total", "content", "style")]
+        equivalent = f"{row['equivalent_iterations']:g}{bound}"
+        table.add_row(f"{row['size']}", row["start"], equivalent, f"{row['ratio']:.2f}", *losses)
+    Console().print(table)
+
+
+def _print_artifacts(rows: list[dict[str, Any]], style_image: dict[str, float]) -> None:
+    """Print the artifacts of the network's output, the photos and the style image, and the network's flicker."""
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = ("size", "pictures", "checkerboard", "blobs per megapixel", "border", "flicker, pan", "flicker, noise")
+    table = Table(*columns, title="artifacts and flicker")
+    for row in {row["size"]: row for row in rows}.values():
+        flicker = [f"{row['flicker'][name]:.2f}" for name in ("pan", "noise")]
+        table.add_row(f"{row['size']}", "network", *_artifact_cells(row["artifacts"]["network"]), *flicker)
+        table.add_row(f"{row['size']}", "photo", *_artifact_cells(row["artifacts"]["photo"]))
+    table.add_row("", "style image", *_artifact_cells(style_image))
+    Console().print(table)
+
+
+def _artifact_cells(figures: dict[str, float]) -> tuple[str, str, str]:
+    return f"{figures['checkerboard']:.2f}", f"{figures['blobs']:.1f}", f"{figures['border']:.3f}"
+
+
+def _write_pictures(evaluations: list["PhotoEvaluation"], output: Path) -> None:
+    """Write curves.png, the optimizer's losses with the network's as a line, and sheet.png, the pictures of both."""
+    from impasto.train.evaluation import photo_evaluation
+    from impasto.train.runtime import contact_sheet, plots
+
+    size = evaluations[0].size
+    group = [evaluation for evaluation in evaluations if evaluation.size == size]
+    start = next(iter(group[0].trajectories))
+    rows = []
+    for evaluation in group[:SHEET_PHOTOS]:
+        trajectory, iteration = evaluation.trajectories[start], evaluation.equivalent_iterations[start]
+        pictures = [trajectory.snapshot(iteration), trajectory.best_snapshot]
+        rows.append([evaluation.pixels, evaluation.stylized, *pictures])
+    captions = ("photo", "network", f"optimizer from {start} at equal loss", "optimizer's best")
+    contact_sheet.write_sheet(output / "sheet.png", rows, captions)
+    plots.write_trajectories(output / "curves.png", photo_evaluation.median_trajectories(evaluations))

@@ -1,0 +1,154 @@
+"""The results of a sweep: all of its jobs in one table and on one contact sheet."""
+
+import csv
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from impasto.configs.cli import overrides, sweep
+from impasto.configs.cli.sweep import JobStatus
+from impasto.configs.errors import UsageError
+from impasto.configs.schema.fields import shown
+from impasto.models import checkpoint
+from impasto.models.image import atomic_file
+from impasto.train.engine import run_logger
+from impasto.train.runtime import contact_sheet
+
+SHEET, TABLE = "sheet.png", "sweep.csv"
+LOSSES = ("total", "content", "style")
+COLUMNS = ("job", "folder", "overrides", "steps", "images", "seconds", *LOSSES, "checkpoint", "failure")
+SIDE = 256  # px, at most, of a picture on the sheet
+
+Pictures = list[NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A job: the overrides it does not share, its last metrics, its newest checkpoint, and why it failed."""
+
+    status: JobStatus
+    overrides: str
+    metrics: Mapping[str, float]
+    checkpoint: Path | None
+    failure: str
+    sample: tuple[Pictures, Pictures] | None
+
+    def row(self, folder: Path) -> dict[str, str | int | float]:
+        """By COLUMNS; the losses are those of the validation photos, the checkpoint's path is relative to the sweep."""
+        metrics, status = self.metrics, self.status
+        row: dict[str, str | int | float] = {"job": status.job, "folder": status.folder, "overrides": self.overrides}
+        row |= {"steps": int(metrics["step"]), "images": int(metrics["images"])} if metrics else {}
+        row |= {name: metrics[name] for name in ("seconds", *LOSSES) if name in metrics}
+        row["checkpoint"] = str(self.checkpoint.relative_to(folder)) if self.checkpoint else ""
+        return row | {"failure": self.failure}
+
+
+def show(folder: Path) -> None:
+    """Write TABLE and SHEET into the directory of a sweep and print the table; UsageError if it is not one."""
+    jobs = sweep.read(folder)
+    if not jobs:
+        raise UsageError(f"sweep={folder} is not the directory of a sweep of impasto-train; give its hydra.sweep.dir")
+    unlike = differences([status.overrides for status in jobs])
+    outcomes = [_outcome(folder, status, text) for status, text in zip(jobs, unlike, strict=True)]
+    with atomic_file.atomic_write(folder / TABLE) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(outcome.row(folder) for outcome in outcomes)
+    _print(folder, outcomes)
+    if any(outcome.sample for outcome in outcomes):
+        _write_sheet(folder / SHEET, outcomes)
+
+
+def differences(jobs: Sequence[Sequence[str]]) -> list[str]:
+    """Of each job's overrides, those that are not the same in all jobs, as a user would write them."""
+    values = [_values(lines) for lines in jobs]
+    keys = list(dict.fromkeys(key for each in values for key in each))
+    unlike = [key for key in keys if len({each.get(key) for each in values}) > 1]
+    return [" ".join(f"{key}={each[key]}" for key in unlike if key in each) for each in values]
+
+
+def _values(lines: Sequence[str]) -> dict[str, str]:
+    values = {}
+    for line in lines:
+        override = overrides.parse(line)
+        value = override.value()
+        key = override.key_or_group
+        if key == "style.image":  # the user gave it as the style
+            key, value = "style", overrides.slug(str(value))
+        values[key] = shown(value)
+    return values
+
+
+def _outcome(folder: Path, status: JobStatus, unlike: str) -> Outcome:
+    run = folder / status.folder
+    rows = run_logger.rows(run)
+    names = ("step", "images", "seconds")
+    metrics: dict[str, float] = {name: row[name] for row in rows for name in names if name in row}
+    metrics |= {name: row[f"val_{name}"] for row in rows for name in LOSSES if f"val_{name}" in row}
+    newest = max(run.glob(f"step_*{checkpoint.SUFFIX}"), default=None)
+    failure = status.message
+    if status.code is None:
+        failure = "it has not ended: it waits, runs, or was killed"
+    elif newest is not None and newest.stat().st_mtime > sweep.status_path(folder, status.job).stat().st_mtime:
+        failure = ""  # it was resumed
+    sample = run_logger.last_sample(run)
+    return Outcome(status, unlike, metrics if "step" in metrics else {}, newest, failure, sample)
+
+
+def _print(folder: Path, outcomes: Sequence[Outcome]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{len(outcomes)} jobs, losses on validation photos: {folder}", title_style="")
+    for name in COLUMNS:
+        left = name in ("overrides", "checkpoint", "failure")
+        if name != "folder":
+            table.add_column(name, justify="left" if left else "right", overflow="fold")
+    for outcome in outcomes:
+        row = outcome.row(folder)
+        cells = [row.get(name, "") for name in COLUMNS if name != "folder"]
+        table.add_row(*(f"{cell:.5g}" if isinstance(cell, float) else str(cell) for cell in cells))
+    Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False).print(table)
+
+
+def _write_sheet(path: Path, outcomes: Sequence[Outcome]) -> None:
+    """A row for each job, and one of photos wherever they differ from those above."""
+    rows: list[Pictures] = []
+    captions: list[str] = []
+    shown: Pictures = []
+    for outcome in outcomes:
+        photos, pictures = outcome.sample or ([], [])
+        if photos and not _same(photos, shown):
+            rows.append(photos)
+            captions.append("validation photos")
+            shown = photos
+        rows.append(pictures)
+        captions.append(_caption(outcome))
+    columns = max(len(row) for row in rows)
+    nothing = np.full((1, 1, 3), 255, np.uint8)
+    filled = [[_small(picture) for picture in row] + [nothing] * (columns - len(row)) for row in rows]
+    contact_sheet.write_sheet(path, filled, [""] * columns, captions)
+
+
+def _caption(outcome: Outcome) -> str:
+    text = f"{outcome.status.job}  {outcome.overrides}"
+    if "total" in outcome.metrics:
+        text += f"  step {outcome.metrics['step']:.0f}, loss {outcome.metrics['total']:.4g}"
+    return text + (f"  {outcome.failure[:80]}" if outcome.failure else "")
+
+
+def _same(one: Pictures, other: Pictures) -> bool:
+    return len(one) == len(other) and all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if max(picture.shape) <= SIDE:
+        return picture
+    image = Image.fromarray(picture)
+    image.thumbnail((SIDE, SIDE))
+    return np.asarray(image)

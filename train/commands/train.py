@@ -1,0 +1,118 @@
+"""impasto-train."""
+
+import importlib.metadata
+import logging
+import platform
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from impasto.configs.cli import run_dir
+from impasto.configs.cli.app import run
+from impasto.configs.errors import UsageError
+from impasto.configs.schema.train import TrainConfig
+from impasto.train.runtime import openmp
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from impasto.models.card import Card, OriginCard
+    from impasto.train.data.dataset import PhotoSet
+    from impasto.train.runtime.device import Hardware
+    from impasto.train.runtime.distributed import Group
+
+_log = logging.getLogger(__name__)
+
+WEIGHTS = {"vgg16": "original", "vgg19": "torchvision's"}  # the origin of each loss network's weights
+
+
+def main() -> None:
+    """Train a network on one painting."""
+    openmp.limit_spinning()
+    run("train", train)
+
+
+def train(config: TrainConfig) -> None:
+    """Train, and print the path of the last checkpoint."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from impasto.train.runtime import device, distributed, progress
+
+    directory = Path(HydraConfig.get().runtime.output_dir)
+    hardware = device.choose(config.device, config.precision)
+    with distributed.process_group(hardware.device) as group:
+        console = progress.stderr_console(quiet=not group.is_main_process)
+        with progress.log_to(console):
+            path = _fit(config, directory, hardware, group, console)
+    if group.is_main_process:
+        print(path)
+
+
+def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Group", console: "Console") -> Path:
+    """Check all settings that can be checked before the first step; then resume, calibrate and train."""
+    import torch
+
+    from impasto.models.losses.perceptual import PerceptualLoss
+    from impasto.models.vgg import weights as vgg_weights
+    from impasto.train.data import dataset, style_image
+    from impasto.train.engine import calibration, init_weights, train_state
+    from impasto.train.engine.trainer import Trainer
+    from impasto.train.runtime import device
+
+    if group.is_main_process and config.resume is None:
+        _check_directory(directory)
+    group.local_batch_size(config.trainer.batch_size)
+    photos, val_photos = dataset.split(config.data)
+    style = style_image.load(config.style)
+    weights = vgg_weights.load(config.loss.weights, config.loss.network)
+    torch.manual_seed(config.seed)
+    device.keep_memory()
+    loss = PerceptualLoss(config.loss, weights, style.pixels)
+    initial = init_weights.load(config, loss, val_photos)
+    if initial.origin is not None:
+        _log.info("starting from %s", initial.origin.name)
+    loss.to(hardware.device).to(memory_format=torch.channels_last)
+    card = _card(config, style.sha256, photos, initial.origin)
+    if group.is_main_process:
+        directory = run_dir.claim()
+    trainer = Trainer(config, directory, hardware, initial.network, loss, (photos, val_photos), card, group)
+    if config.resume is not None:
+        trainer.resume()
+    if config.loss.style_strength is not None:
+        trainer.card = calibration.calibrate(config, loss, trainer.state, card, val_photos, hardware.device)
+    loss.to_precision(hardware.dtype)
+    with train_state.report_full_disk(directory):
+        if group.is_main_process:
+            run_dir.save(config)
+        return trainer.fit(console)
+
+
+def _check_directory(directory: Path) -> None:
+    """Raise UsageError if the directory contains an earlier run."""
+    from impasto.models import checkpoint
+
+    if earlier := sorted(directory.glob(f"*{checkpoint.SUFFIX}")):
+        raise UsageError(
+            f"hydra.run.dir={directory} contains {earlier[-1].name} of an earlier run; name another folder, or resume "
+            f"that run with resume={directory}"
+        )
+
+
+def _card(config: TrainConfig, style_sha256: str, photos: "PhotoSet", origin: "OriginCard | None") -> "Card":
+    """The model card before training: names and hashes, but never a path of this machine."""
+    from impasto.models.card import Card, DataCard, LossCard, ModelCard, StyleCard
+
+    style, loss, data = asdict(config.style), asdict(config.loss), asdict(config.data)
+    del style["image"]
+    for key in ("root", "val_root", "exclude", "cache", "cache_gb"):
+        del data[key]
+    loss["weights"] = "random" if config.loss.weights == "random" else WEIGHTS[config.loss.network]
+    return Card(
+        model=ModelCard(**asdict(config.model)),
+        style=StyleCard(**style, sha256=style_sha256),
+        loss=LossCard(**loss),
+        data=DataCard(**data, photos=len(photos.names), sha256=photos.sha256),
+        versions={name: importlib.metadata.version(name) for name in ("impasto", "torch")}
+        | {"python": platform.python_version()},
+        init=origin,
+    )

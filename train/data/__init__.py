@@ -1,0 +1,1 @@
+"""Photos, random crops, the photo cache, styles. Imports no sub-package of train; all but runtime may import it."""

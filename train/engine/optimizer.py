@@ -1,0 +1,42 @@
+"""Training's optimizer and its learning rate schedule."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from impasto.configs.schema.train import TrainConfig
+from impasto.train.engine.train_state import TrainState
+
+LR_KEY = "optimizer.lr"
+
+
+def base_lr(config: TrainConfig) -> float:
+    """The learning rate after the warm-up, before any rollback."""
+    return config.optimizer.lr
+
+
+def build_optimizer(config: TrainConfig, parameters: Iterable[nn.Parameter]) -> Optimizer:
+    """Adam, as in Johnson et al. 2016."""
+    return torch.optim.Adam(parameters, **asdict(config.optimizer), fused=True)
+
+
+def build_schedule(config: TrainConfig, optimizer: Optimizer, state: TrainState) -> LambdaLR:
+    """Linear warm-up over the first steps, and linear decay to zero at the end of the budget.
+
+    The budget may be one of minutes, so the schedule reads the training state instead of counting calls.
+    """
+
+    def factor(_: int) -> float:
+        warmup = min(1.0, (state.step + 1) / max(1, config.trainer.warmup_steps))
+        return rollback_factor(config, state) * (warmup * (1 - state.fraction(config.trainer)))
+
+    return LambdaLR(optimizer, factor)
+
+
+def rollback_factor(config: TrainConfig, state: TrainState) -> float:
+    """The factor on the learning rate after the rollbacks so far."""
+    return config.trainer.divergence.lr_factor ** len(state.rollbacks)

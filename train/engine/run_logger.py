@@ -1,0 +1,177 @@
+"""The files of a run: metrics.csv, TensorBoard events, sample pictures and sheets, curves, checkpoints, skipped.txt."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impasto.models import checkpoint
+from impasto.models.card import Card
+from impasto.models.image import atomic_file
+from impasto.models.image.decode import read
+from impasto.models.image.encode import write
+from impasto.models.image.picture import Picture, UnreadablePicture
+from impasto.models.transform_net import TransformNet
+from impasto.train.engine import train_state
+from impasto.train.engine.training_loss import MEASURES
+from impasto.train.runtime import contact_sheet, plots
+
+COLUMNS = ("step", "images", "seconds", "images_per_second", "lr", *MEASURES)
+VALIDATION_COLUMNS = tuple(f"val_{name}" for name in MEASURES)
+RETAINED = 2  # checkpoints and states: the newest, and one before it
+
+Pictures = list[NDArray[np.uint8]]
+
+
+class Logger(Protocol):
+    """Where the callbacks of a run write to."""
+
+    def row(self, values: dict[str, float]) -> None:
+        """Append a row to metrics.csv: losses of training, or of validation (val_*)."""
+
+    def sample(self, step: int, photos: NDArray[np.uint8], stylized: NDArray[np.uint8]) -> None:
+        """Write photos and stylized pictures [N, H, W, 3], their sheet, and the curves so far."""
+
+    def checkpoint(self, step: int, network: TransformNet, card: Card) -> None:
+        """Write a checkpoint, and delete checkpoints and states that are no longer needed."""
+
+    def skip(self, lines: Iterable[str]) -> None:
+        """Add unreadable photos to skipped.txt, each once."""
+
+    def close(self) -> None:
+        """Close the files."""
+
+
+class NullLogger:
+    """The Logger of a process that writes no files."""
+
+    def row(self, values: dict[str, float]) -> None:
+        """Write nothing."""
+
+    def sample(self, step: int, photos: NDArray[np.uint8], stylized: NDArray[np.uint8]) -> None:
+        """Write nothing."""
+
+    def checkpoint(self, step: int, network: TransformNet, card: Card) -> None:
+        """Write nothing."""
+
+    def skip(self, lines: Iterable[str]) -> None:
+        """Write nothing."""
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+class RunLogger:
+    """The Logger of the main process. Retains the rows of an earlier session up to `first_step`."""
+
+    def __init__(self, directory: Path, first_step: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        directory.mkdir(parents=True, exist_ok=True)
+        for part in directory.glob(f".*{atomic_file.PART}"):  # left by a run that was killed while it saved
+            part.unlink()
+        self.directory = directory
+        self.rows = [row for row in rows(directory) if row["step"] <= first_step] if first_step else []
+        self.skipped = _skipped(directory) if first_step else set()
+        path = directory / "metrics.csv"
+        with atomic_file.atomic_write(path) as part, part.open("w", newline="") as file:
+            writer = csv.DictWriter(file, (*COLUMNS, *VALIDATION_COLUMNS))
+            writer.writeheader()
+            writer.writerows(self.rows)
+        self._file = path.open("a", newline="")
+        self._csv = csv.DictWriter(self._file, (*COLUMNS, *VALIDATION_COLUMNS))
+        self._events = SummaryWriter(str(directory), purge_step=first_step or None)
+
+    def row(self, values: dict[str, float]) -> None:
+        """Append a row to metrics.csv, and its values to TensorBoard."""
+        self.rows.append(values)
+        self._csv.writerow(values)
+        self._file.flush()
+        for name, value in values.items():
+            if name not in ("step", "images"):
+                group, label = ("val", name[4:]) if name.startswith("val_") else ("train", name)
+                self._events.add_scalar(f"{group}/{label}", value, int(values["step"]))
+
+    def sample(self, step: int, photos: NDArray[np.uint8], stylized: NDArray[np.uint8]) -> None:
+        """Write the pictures to samples/step_N/, then their sheet to samples/step_N.png, and the curves so far."""
+        sheet = self.directory / "samples" / f"step_{step:08d}.png"
+        for number, (photo, picture) in enumerate(zip(photos, stylized, strict=True)):
+            write(Picture(photo), sheet.with_suffix("") / f"photo_{number}.png", quality=92)
+            write(Picture(picture), sheet.with_suffix("") / f"stylized_{number}.png", quality=92)
+        captions = ("photo", f"network, step {step}")
+        pixels = contact_sheet.write_sheet(sheet, list(zip(photos, stylized, strict=True)), captions)
+        self._events.add_image("photo, network", pixels, step, dataformats="HWC")
+        plots.write_curves(self.directory / "curves.png", self._losses(), self._losses("val_"))
+
+    def checkpoint(self, step: int, network: TransformNet, card: Card) -> None:
+        """Write the checkpoint of a step whose state is saved; retain the newest RETAINED of both.
+
+        Those of later steps are deleted too: the run returned to an earlier state and takes other steps now.
+        """
+        path = checkpoint.path(self.directory, step)
+        checkpoint.save(path, network, card)
+        for suffix in (checkpoint.SUFFIX, train_state.SUFFIX):
+            saved = sorted(self.directory.glob(f"step_*{suffix}"))
+            retained = [file for file in saved if file.stem <= path.stem][-RETAINED:]
+            for old in set(saved) - set(retained):
+                old.unlink(missing_ok=True)
+
+    def skip(self, lines: Iterable[str]) -> None:
+        """Add unreadable photos to skipped.txt, each once."""
+        if new := set(lines) - self.skipped:
+            self.skipped |= new
+            (self.directory / "skipped.txt").write_text("".join(f"{line}\n" for line in sorted(self.skipped)))
+
+    def close(self) -> None:
+        """Close metrics.csv and the TensorBoard events."""
+        self._file.close()
+        self._events.close()
+
+    def _losses(self, prefix: str = "") -> list[dict[str, float]]:
+        names = ("total", "content", "style")
+        return [
+            {"step": row["step"]} | {name: row[prefix + name] for name in names}
+            for row in self.rows
+            if f"{prefix}total" in row
+        ]
+
+
+def rows(directory: Path) -> list[dict[str, float]]:
+    """The intact rows of a run's metrics.csv; none if the file does not exist."""
+    path = directory / "metrics.csv"
+    if not path.is_file():
+        return []
+    with path.open(newline="", errors="replace") as file:
+        return [row for values in csv.DictReader(file) if (row := _numbers(values))]
+
+
+def last_sample(directory: Path) -> tuple[Pictures, Pictures] | None:
+    """Photos and stylized pictures [H, W, 3] of a run's last sample; None if it has no readable one."""
+    sheet = max((directory / "samples").glob("step_*.png"), default=None)  # written after its pictures
+    if sheet is None:
+        return None
+    photos, stylized = (
+        sorted(sheet.with_suffix("").glob(f"{name}_*.png"), key=lambda path: (len(path.name), path.name))
+        for name in ("photo", "stylized")
+    )
+    try:
+        return [read(path).rgb for path in photos], [read(path).rgb for path in stylized]
+    except UnreadablePicture:
+        return None
+
+
+def _skipped(directory: Path) -> set[str]:
+    path = directory / "skipped.txt"
+    return set(path.read_text().splitlines()) if path.is_file() else set()
+
+
+def _numbers(values: dict[str, str]) -> dict[str, float]:
+    """A row of metrics.csv as numbers; empty if the row is truncated."""
+    try:
+        row = {key: float(value) for key, value in values.items() if value}
+    except (TypeError, ValueError):
+        return {}
+    return row if "step" in row else {}

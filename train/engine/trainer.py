@@ -1,0 +1,226 @@
+"""The feed-forward trainer: Adam on the perceptual loss of photos (Johnson et al. 2016)."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from torch import Tensor
+from torch.optim.lr_scheduler import LRScheduler
+
+from impasto.configs.errors import UsageError
+from impasto.configs.schema.train import TrainConfig
+from impasto.models import checkpoint
+from impasto.models.card import Card
+from impasto.models.losses.perceptual import PerceptualLoss
+from impasto.models.transform_net import TransformNet
+from impasto.train.data.dataset import PhotoSet, to_pixels, validation_crops
+from impasto.train.data.random_crops import Batch, Crops, batches
+from impasto.train.engine import divergence, train_state
+from impasto.train.engine.callbacks import (
+    Callback,
+    DivergenceGuard,
+    MetricsLogger,
+    SampleWriter,
+    StopSignal,
+    Validation,
+)
+from impasto.train.engine.checkpointer import Checkpointer, checkpoint_is_intact
+from impasto.train.engine.divergence import DivergenceError
+from impasto.train.engine.ema import ModelEma
+from impasto.train.engine.optimizer import base_lr, build_optimizer, build_schedule, rollback_factor
+from impasto.train.engine.run_logger import Logger, NullLogger, RunLogger
+from impasto.train.engine.step_metrics import StepMetrics
+from impasto.train.engine.train_state import TrainState
+from impasto.train.engine.training_loss import TrainingLoss
+from impasto.train.runtime import distributed
+from impasto.train.runtime.device import Hardware
+from impasto.train.runtime.distributed import Group
+from impasto.train.runtime.progress import Display
+from impasto.train.runtime.signals import Interrupt
+
+_log = logging.getLogger(__name__)
+
+
+class Trainer:
+    """One run: steps until the budget is spent, and callbacks after each step.
+
+    Args:
+        config: The settings of the run.
+        directory: The run directory.
+        hardware: The device and the precision.
+        network: The network with its initial weights.
+        loss: The perceptual loss, on the device.
+        photos: The photos to train on, and those to validate on.
+        card: The model card; the checkpoints add the results of the training to it.
+        group: The processes of the run.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        directory: Path,
+        hardware: Hardware,
+        network: TransformNet,
+        loss: PerceptualLoss,
+        photos: tuple[PhotoSet, PhotoSet],
+        card: Card,
+        group: Group,
+    ) -> None:
+        self.config = config
+        self.directory = directory
+        self.hardware = hardware
+        self.card = card
+        self.group = group
+        self.network = network.train().to(hardware.device).to(memory_format=torch.channels_last)
+        self.average = ModelEma(self.network, config.trainer.ema_decay)
+        self.training_loss = TrainingLoss(config, hardware, self.network, loss)
+        self.optimizer = build_optimizer(config, self.network.parameters())
+        self.state = TrainState(origin=asdict(card.init) if card.init else None)
+        self.crops = Crops(photos[0], config.data, config.seed)
+        self.val_photos, _, self.unreadable = validation_crops(photos[1], config.data.val_size)
+        self._rollback_state: Path | None = None  # the state that the last rollback returned to
+
+    def resume(self) -> None:
+        """Load the newest intact state; raises UsageError if the run is complete."""
+        origin = self.state.origin
+        self.state, messages = self._load_newest_state()
+        for message in messages:
+            _log.warning(message)
+        if self.state.origin is None:
+            self.state.origin = origin
+        budget = self.config.trainer
+        complete = self.state.fraction(budget) >= 1 and not self.state.validation_is_due(budget)
+        if self.group.is_main_process and complete and checkpoint_is_intact(self.directory, self.state.step):
+            raise UsageError(
+                f"resume={self.directory} is a run that is complete, after {self.state.step} steps; give it a larger "
+                "budget with trainer.steps= or trainer.minutes="
+            )
+
+    def fit(self, console: Console) -> Path:
+        """Train until the budget is spent.
+
+        After a DivergenceError training returns to the last good state with a lower learning rate.
+
+        Args:
+            console: The console of the progress bar.
+
+        Returns:
+            The path of the last checkpoint.
+
+        Raises:
+            KeyboardInterrupt: A signal came; the run is saved, and the message says how to resume it.
+            CheckFailed: Training diverged too often.
+        """
+        title = f"{self.config.model.name} on {self.config.style.name}"
+        with Interrupt() as interrupt, Display(title, console) as display:
+            while True:
+                try:
+                    self._train(interrupt, display)
+                    return checkpoint.path(self.directory, self.state.step)
+                except DivergenceError as error:
+                    _log.warning(self._roll_back(error))
+                except KeyboardInterrupt as error:
+                    if error.args:  # StopSignal's
+                        raise
+                    command = distributed.resume_command(self.directory)
+                    raise KeyboardInterrupt(
+                        f"stopped before step {self.state.step + 1} ended; resume with: {command}"
+                    ) from None
+
+    def _train(self, interrupt: Interrupt, display: Display) -> None:
+        """One session: from the present state to the end of the budget, or to a DivergenceError."""
+        state, device, main = self.state, self.hardware.device, self.group.is_main_process
+        metrics, started = StepMetrics(self.group, device, state), time.monotonic() - state.seconds
+        scheduler = build_schedule(self.config, self.optimizer, state)
+        logger: Logger = RunLogger(self.directory, state.step) if main else NullLogger()
+        share = self.config.trainer.batch_size, state.step, device.type == "cuda", self.group.rank, self.group.size
+        with closing(logger), batches(self.crops, *share) as stream:
+            callbacks = self._callbacks(scheduler, logger, display, interrupt)
+            for callback in callbacks:
+                callback.on_train_start(state)
+            for batch, unreadable in self._until_budget_is_spent(stream):
+                with interrupt.stop_at_once(self.training_loss.forward.pending):
+                    metrics.add(self._step(batch), unreadable)
+                clock = time.monotonic() - started
+                state.advance(*self.group.sync_clock_and_stop(clock, interrupt.stop_requested))
+                scheduler.step()
+                for callback in callbacks:
+                    callback.on_step_end(state, metrics)
+
+    def _callbacks(
+        self, scheduler: LRScheduler, logger: Logger, display: Display, interrupt: Interrupt
+    ) -> list[Callback]:
+        """The callbacks of a session, in the order in which they are called."""
+        config, group, guard = self.config.trainer, self.group, DivergenceGuard(self.config.trainer)
+        modules, dtype, loss = self._modules(), self.hardware.dtype, self.training_loss
+        return [
+            guard,
+            MetricsLogger(config, group, scheduler, self.unreadable, logger, display),
+            Validation(config, self.val_photos, self.average, loss, group, interrupt, logger, display),
+            SampleWriter(config, self.val_photos, self.average, self.hardware.device, group, logger),
+            Checkpointer(self.config, self.directory, self.card, dtype, modules, self.optimizer, guard, group, logger),
+            StopSignal(config, self.directory, group, interrupt),
+        ]
+
+    def _until_budget_is_spent(self, stream: Iterator[Batch]) -> Iterator[Batch]:
+        while self.state.fraction(self.config.trainer) < 1:
+            yield next(stream)
+
+    def _step(self, batch: Tensor) -> Tensor:
+        """Update the weights on a batch uint8 [N, H, W, 3]; MEASURES and divergence.STATISTICS before the update."""
+        loss, measures = self.training_loss(to_pixels(batch, self.hardware.device), self.state.step)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.group.average_gradients(self.network.parameters())
+        self.optimizer.step()
+        self.average.update(self.network, first=self.state.step == 0)
+        return measures
+
+    def _roll_back(self, error: DivergenceError) -> str:
+        """Return to the last good state with a lower learning rate; a message on it, or CheckFailed after too often.
+
+        A state from which training diverged before may hold the cause, so it is deleted for the one before it.
+        """
+        diverged, config = self.state, self.config.trainer.divergence
+        if len(diverged.rollbacks) >= config.max_rollbacks:
+            newest = self.group.broadcast_from_main(lambda: train_state.states(self.directory)[0])
+            raise divergence.diagnosis(error, diverged.step, self._lr(), newest.stem + checkpoint.SUFFIX)
+        states = train_state.states(self.directory) if self.group.is_main_process else []
+        if len(states) > 1 and states[0] == self._rollback_state:
+            states[0].unlink()
+        self.state, _ = self._load_newest_state()
+        self._rollback_state = train_state.path(self.directory, self.state.step)
+        message = f"step {diverged.step}: {error}; returned to step {self.state.step}"
+        self.state.seconds, self.state.rollbacks = diverged.seconds, [*diverged.rollbacks, message]
+        self.state.unsaved = True
+        count = len(self.state.rollbacks)
+        return f"{message} with the learning rate lowered to {self._lr():.3g} ({count} of {config.max_rollbacks})"
+
+    def _lr(self) -> float:
+        """The learning rate after the warm-up and the rollbacks so far."""
+        return base_lr(self.config) * rollback_factor(self.config, self.state)
+
+    def _load_newest_state(self) -> tuple[TrainState, list[str]]:
+        """Load the newest intact state in the main process, and broadcast it."""
+        modules = self._modules()
+
+        def read() -> tuple[Any, ...]:
+            loaded = train_state.load_newest(self.directory, modules, self.optimizer)
+            states = {name: module.state_dict() for name, module in modules.items()}
+            return (loaded, states, self.optimizer.state_dict()) if self.group.size > 1 else (loaded,)
+
+        loaded, *states = self.group.broadcast_from_main(read)
+        if not self.group.is_main_process:
+            for name, module in modules.items():
+                module.load_state_dict(states[0][name])
+            self.optimizer.load_state_dict(states[1])
+        return loaded
+
+    def _modules(self) -> dict[str, torch.nn.Module]:
+        return {"network": self.network, "average": self.average}

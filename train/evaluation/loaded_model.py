@@ -1,0 +1,119 @@
+"""A network to evaluate, from a checkpoint or an exported file, with the style image and the loss of its training."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from impasto.configs.errors import UsageError
+from impasto.configs.schema.fields import validate
+from impasto.configs.schema.loss import LossConfig
+from impasto.configs.schema.style import StyleConfig
+from impasto.models import checkpoint, onnx_model
+from impasto.models.image.picture import Picture
+from impasto.train.data import style_image
+from impasto.train.data.dataset import picture_to_pixels
+from impasto.train.data.style_image import StyleImage
+
+_Config = TypeVar("_Config", LossConfig, StyleConfig)
+
+
+@dataclass(frozen=True)
+class StyleModel:
+    """A network and what it was trained with.
+
+    Attributes:
+        run: Maps pixels [1, 3, H, W], whole numbers 0..255, to pixels.
+        output_type: The type of its output, and whether the output is rounded.
+        card: The card of the checkpoint; of an exported file, only its style and loss.
+        style: The settings of the style image, without the path of its file.
+        style_sha256: The hash of the style image.
+        loss: The loss; `loss.weights` names the origin of VGG's weights, not a file.
+    """
+
+    run: Callable[[Tensor], Tensor]
+    output_type: str
+    card: dict[str, Any]
+    style: StyleConfig
+    style_sha256: str
+    loss: LossConfig
+
+    def style_image(self, image: str | None) -> StyleImage:
+        """Return the style image that the network was trained on.
+
+        Args:
+            image: The file of the style image; None if it is procedural.
+
+        Raises:
+            UsageError: The file is missing, or contains another picture.
+        """
+        name, painter = self.style.name, self.style.painter
+        if image is None and painter is None:
+            raise UsageError(f"style is missing; name the picture of {name} that the network was trained on")
+        config = self.style if image is None else replace(self.style, image=image, painter=None)
+        loaded = style_image.load(config)
+        if loaded.sha256 != self.style_sha256:
+            raise UsageError(
+                f"style={image or painter} is not the picture of {name} that the network was trained on (its SHA-256 "
+                "differs), so the losses would not be comparable; name the original file"
+            )
+        return loaded
+
+    def loss_config(self, weights: str) -> LossConfig:
+        """Return the loss with VGG's weights from `weights`, a value of loss.weights.
+
+        Raises:
+            UsageError: The network was trained with other weights.
+        """
+        if (self.loss.weights == "random") != (weights == "random"):
+            trained = "random" if self.loss.weights == "random" else "auto"
+            raise UsageError(
+                f"weights={weights} are not the VGG weights that the network was trained with; use weights={trained}"
+            )
+        return replace(self.loss, weights=weights)
+
+
+def load(path: Path) -> StyleModel:
+    """Load a checkpoint, an exported file, or the exported file in a bundle's folder, on the CPU.
+
+    Raises:
+        UsageError: The file cannot be loaded, or does not record the style image and the loss.
+    """
+    if path.is_dir() or path.suffix in onnx_model.SUFFIXES:
+        run, card = _load_exported(path)
+        output_type = "uint8, rounded"
+    else:
+        run, loaded = checkpoint.load(path)
+        card = loaded.to_json()
+        output_type = "float32, not rounded"
+    try:
+        style_sha256 = str(card["style"]["sha256"])
+        # An exported file identifies the style image, but not its artist and license.
+        style = _parse(StyleConfig, {"artist": "unknown", "license": "unknown"} | card["style"] | {"image": None})
+        # The card has the raw weights; the style_strength that they came from was calibrated when training began.
+        loss = _parse(LossConfig, card["loss"] | {"style_strength": None})
+    except (KeyError, TypeError, UsageError) as error:
+        raise UsageError(
+            f"{path} does not record the style image and the loss of its training; name a checkpoint that "
+            "impasto-train wrote, or a file that this version of impasto-export made of one"
+        ) from error
+    return StyleModel(run, output_type, card, style, style_sha256, loss)
+
+
+def _load_exported(path: Path) -> tuple[Callable[[Tensor], Tensor], dict[str, Any]]:
+    session = onnx_model.load(path)
+
+    def run(pixels: Tensor) -> Tensor:
+        rgb = pixels[0].permute(1, 2, 0).to(torch.uint8).numpy()
+        return picture_to_pixels(onnx_model.stylize(session, Picture(rgb)).rgb)
+
+    return run, onnx_model.card(session)
+
+
+def _parse(kind: type[_Config], values: Mapping[str, Any]) -> _Config:
+    """Build settings from a card's values, ignoring those that are not settings; UsageError for an invalid value."""
+    known = {item.name for item in fields(kind)}
+    return validate(kind, {name: value for name, value in values.items() if name in known})

@@ -1,0 +1,61 @@
+"""Ctrl-C and SIGTERM that let the current step end."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+
+
+class Interrupt:
+    """While entered, the first Ctrl-C or SIGTERM sets `stop_requested`; a second one raises KeyboardInterrupt.
+
+    A signal within ECHO seconds of the first is ignored: torchrun forwards what the terminal has already sent.
+    """
+
+    ECHO = 2.0
+    GRACE = 5.0  # seconds between an immediate stop and the end of the process
+
+    def __init__(self) -> None:
+        self.stop_requested = False
+        self._requested_at = 0.0
+        self._immediate = False
+
+    def __enter__(self) -> "Interrupt":
+        self._handlers = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    @contextmanager
+    def stop_at_once(self, enabled: bool) -> Iterator[None]:
+        """While entered, and if `enabled`, the first signal raises KeyboardInterrupt: the block may take minutes.
+
+        Threads that wait for a compiler would delay the end of the process, so it is ended after GRACE seconds.
+        """
+        self._immediate = enabled
+        try:
+            yield
+        except KeyboardInterrupt:
+            if enabled:
+                timer = threading.Timer(self.GRACE, os._exit, [130])
+                timer.daemon = True
+                timer.start()
+            raise
+        finally:
+            self._immediate = False
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self.stop_requested and now - self._requested_at > self.ECHO:
+            raise KeyboardInterrupt
+        if not self.stop_requested:
+            self.stop_requested, self._requested_at = True, now
+            if self._immediate:
+                raise KeyboardInterrupt
