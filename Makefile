@@ -38,11 +38,11 @@ lint: setup
 types: setup
 	$(BIN)/mypy -p impasto -p tests -p benchmarks
 
-# Before each commit: 2 minutes on two cores.
+# Before each commit: about 2 minutes on two cores.
 check: lint types
 	$(PYTEST) -m 'not slow and not heavy'
 
-# Before each merge: 10 minutes on two cores.
+# Before each merge: about 13 minutes on two cores.
 test: lint types
 	$(PYTEST) -m 'not heavy'
 
