@@ -18,7 +18,7 @@ from tests.helpers.shared import shared
 if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has one core, and so have the processes that it starts
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Fixtures that start a command or export a network: whoever uses one of them is slow, without a mark of its own.
+# Fixtures that start a command or export a network: whoever uses one of them is slow, even if it is not marked.
 SLOW_FIXTURES = {"impasto", "package", "packages"}
 
 
@@ -41,7 +41,7 @@ def _restored_logger() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight smooth photos of 80x60, each of colors of its own; not to be changed."""
+    """Eight smooth photos of 80x60, each of different colors; not to be changed."""
 
     def make(folder: Path) -> None:
         random = np.random.default_rng(0)

@@ -159,7 +159,7 @@ class _FirstFailure:
 
 
 def _run_tests(tree: Path, paths: Sequence[str], tests: Sequence[str], seconds: int, result: Path) -> None:
-    """In a process of its own: run the tests of a tree, and write the first one that failed."""
+    """In a separate process: run the tests of a tree, and write the first one that failed."""
     import resource
 
     os.setsid()

@@ -1,6 +1,7 @@
 """The runtimes of Core ML packages: the reference interpreter in two precisions, and Core ML itself on a Mac."""
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +17,7 @@ Programs = dict[tuple[Path, str], "Program"]
 """The loaded functions of packages; interpreters share them, since coremltools takes long to read one."""
 
 
-class _PackageRuntime:
+class _PackageRuntime(ABC):
     """What the runtimes of Core ML packages have in common."""
 
     def missing(self) -> str | None:
@@ -37,8 +38,9 @@ class _PackageRuntime:
             for image in images
         ]
 
+    @abstractmethod
     def _predict(self, path: Path, function: str, rgb: Pixels) -> Pixels:
-        raise NotImplementedError
+        """Run a function of a package on RGB [H, W, 3]."""
 
 
 class Interpreter(_PackageRuntime):

@@ -2,7 +2,7 @@
 
     python -m tests.helpers.fork_server    answers requests, one JSON object a line, until its standard input ends
 
-Nothing of impasto is imported before the fork: each command imports it in a process of its own, with its own
+Nothing of impasto is imported before the fork: each command imports it in its own process, with its own
 environment, arguments and working directory, and ends as a script does.
 """
 

@@ -52,7 +52,7 @@ def test_sweep_in_other_processes_reports_each_job(jobs: Path) -> None:
     notes = sweep.read(jobs / "sweep")
     assert [(note.job, note.code) for note in notes] == [(0, 0), (1, 1), (2, 130)]
     assert [note.overrides for note in notes][1] == ["seed=2", f"data.root='{jobs}/x'"]
-    # Job 1 left nothing, so its folder is gone; each job saw the user's environment, and ran in a process of its own.
+    # Job 1 left nothing, so its folder is gone; each job saw the user's environment, and ran in a separate process.
     assert sorted(path.name for path in (jobs / "sweep").glob("[0-9]*")) == ["0-mobile-swirls", "2-mobile-swirls"]
     seen = [path.read_text().split() for path in (jobs / "sweep").glob("*/seen")]
     assert len({pid for pid, _ in seen}) == 2 and {full for _, full in seen} == {"None"}

@@ -32,7 +32,7 @@ ANDROID = Path(__file__).parents[2] / "assets" / "android"
 TILING = Tiling(tiled_pair.STATS, onnx_contract("uint8_rgba"), side=96, margin=24, multiple=4)
 BINDINGS = "libonnxruntime4j_jni.so"
 # Case: width, height, config, has alpha, premultiplied, strength, pixels to measure (0: not in tiles); then, if any,
-# whether colors are kept, and the mask: width, height, config, and whether it is inverted.
+# keep_colors, and the mask: width, height, config, and whether it is inverted.
 CASES: dict[str, tuple[Any, ...]] = {
     "opaque": (61, 40, "ARGB_8888", False, True, 1.0, 0),
     "larger": (130, 75, "ARGB_8888", False, True, 1.0, 0),
