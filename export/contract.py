@@ -8,18 +8,7 @@ from impasto.export.typed_json import TypedJson
 
 INPUT = "image"
 OUTPUT = "stylized"
-STATISTICS = "statistics"  # float32 [2, channels]: the means, then the variances, of each instance norm in turn
-OPSET = 18  # ONNX 1.13: what torch's exporter writes natively
-IR = 8  # also of ONNX 1.13, so that ONNX Runtime 1.14 and later load the file
-SPECIFICATION = 7  # Core ML's number for iOS 16
-MULTIFUNCTION = 9  # and for iOS 18, the first with packages of several functions
-VARIANT = "variant"  # the metadata key for how weights are stored: fp32, fp16 or int8
 STYLE_IDENTITY = ("name", "sha256", "size", "painter", "seed")  # the keys of a card that identify a style image
-
-MIL_INTERPRETER = "reference interpreter, not Apple's runtime"  # its name in the parity table
-
-# ModelArtifact.format
-ONNX, ORT, TILED_ONNX, COREML = "onnx", "ort", "onnx-tiles", "coreml"
 
 
 @dataclass(frozen=True)
@@ -125,66 +114,26 @@ class ModelArtifact(TypedJson):
     file: str
     """Its path in the bundle."""
     format: str
-    """`onnx`, `ort`, `onnx-tiles` or `coreml`: which runtimes can run it."""
+    """A name for the file format, for example `onnx` or `coreml`: which runtimes can run it."""
     weights: str
-    """How weights are stored: `float32`, `fp16` or `int8`."""
+    """How weights are stored, for example `float32`, `fp16` or `int8`."""
     contract: Contract
     tolerance: Tolerance
     functions: dict[str, ImageSize]
-    """The functions of a Core ML package, with the image size of each; empty for other formats."""
+    """The functions of a model of fixed sizes, with the image size of each; empty for one that takes any size."""
     tiling: Tiling | None
     """Set for a model that runs on tiles."""
 
 
-def onnx_contract(io: str) -> Contract:
-    """Return the contract of an ONNX file; `io` is `uint8_rgba` or `float32_rgb`."""
-    from impasto.models.onnx_model import MIN_SIDE, STRENGTH  # loads Pillow, which the preview server does without
+@dataclass(frozen=True)
+class ExportedFiles:
+    """What an exporter wrote into a bundle.
 
-    shape: tuple[int | str, ...]
-    if io == "uint8_rgba":
-        kind, values, result = "uint8", "RGBA bytes, straight alpha", "RGBA bytes, the alpha of the input"
-        shape = (1, "height", "width", 4)
-    else:
-        kind, values, result = "float32", "RGB 0..255", "RGB 0..255, not rounded"
-        shape = (1, 3, "height", "width")
-    share = "0..1, 1 if not given: how much of the stylized picture is mixed into the photo"
-    return Contract(
-        inputs=(TensorSpec(INPUT, kind, shape, values),),
-        optional_inputs=(TensorSpec(STRENGTH, "float32", (), share),),
-        output=TensorSpec(OUTPUT, kind, shape, result),
-        sides=f"any height and width from {MIN_SIDE} on; the output is as large as the input",
-        requires={"opset": OPSET, "ir_version": IR},
-    )
-
-
-def tiled_contracts(side: int, channels: int) -> tuple[Contract, Contract]:
-    """Return the contracts of the two files for large photos: the one that measures, and the one for a tile.
-
-    `channels` is the number of channels of all instance norms together.
+    `descriptions` has a line on each file or package, by its path in the bundle, in the order of the bundle's README.
     """
-    whole = onnx_contract("uint8_rgba")
-    values = "mean and variance of what each instance norm normalizes, over the picture"
-    statistics = TensorSpec(STATISTICS, "float32", (2, channels), values)
-    (image,), shape = whole.inputs, (1, side, side, 4)
-    stats = Contract((image,), (), statistics, whole.sides.partition(";")[0], whole.requires)
-    tile, output = (TensorSpec(spec.name, spec.type, shape, spec.values) for spec in (image, whole.output))
-    return stats, Contract((tile, statistics), (), output, "one tile", whole.requires)
 
-
-def coreml_contract(multifunction: bool) -> Contract:
-    """Return the contract of a Core ML package of one size, or of several (`multifunction`)."""
-    shape = ("height", "width")
-    return Contract(
-        inputs=(TensorSpec(INPUT, "image", shape, "RGB"),),
-        optional_inputs=(),
-        output=TensorSpec(OUTPUT, "image", shape, "RGB"),
-        sides="only the size of the function that is called",
-        requires={
-            "specification_version": MULTIFUNCTION if multifunction else SPECIFICATION,
-            "deployment_target": "iOS 18" if multifunction else "iOS 16",
-            "compute_precision": "float16",
-        },
-    )
+    models: list[ModelArtifact]
+    descriptions: dict[str, str]
 
 
 def sentence(contract: Contract) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from impasto.export.validation.runtimes import OnnxRuntime
+from impasto.export.onnx_graph.runtime import OnnxRuntime
 from impasto.models import checkpoint
 from tests.helpers.bundles import SETTINGS
 from tests.helpers.commands import Run

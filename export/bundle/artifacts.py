@@ -1,6 +1,5 @@
 """Fill a bundle's folder: export, validate, measure."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,12 @@ import torch
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.export import ExportConfig
 from impasto.export import test_images
-from impasto.export.bundle import checksummed_json, clients
-from impasto.export.bundle.exporters import EXPORTERS
+from impasto.export.bundle import checksummed_json
 from impasto.export.bundle.manifest import MEASURED, GraphReport, MemoryEstimate
-from impasto.export.contract import ONNX, ImageSize, Label, ModelArtifact
+from impasto.export.contract import ImageSize, Label, ModelArtifact
+from impasto.export.formats import FORMATS
 from impasto.export.onnx_graph import memory_estimate, op_coverage
+from impasto.export.onnx_graph.contracts import ONNX
 from impasto.export.test_images import Pixels
 from impasto.export.validation import latency, ort_web
 from impasto.export.validation.parity import ParityResult, assert_within_tolerance
@@ -24,8 +24,10 @@ from impasto.export.validation.suite import Reference, validate
 from impasto.models import transform_net
 from impasto.models.onnx_model import IN_BUNDLE
 
-CLIENTS = Path(__file__).parents[1] / "clients"
-_LANGUAGES = {".kt": "kotlin", ".swift": "swift"}
+_FOLDERS = {
+    "golden/": "photos and the network's output for them, as PNG: for your own tests",
+    "preview/": "`index.html`: the style in a browser; `impasto-preview bundle=.` serves it",
+}
 _MEMORY_SIZES = (256, 256), (512, 512), (1024, 1024), (1920, 1080)  # (width, height), for the README
 
 
@@ -34,6 +36,8 @@ class BuiltBundle:
     """What `fill` wrote and measured; `measured` is None where no sizes were to be measured."""
 
     models: list[ModelArtifact]
+    descriptions: dict[str, str]
+    """A line on each file, package or folder by its path in the bundle, in the order of the README."""
     parity: list[ParityResult]
     skipped_runtimes: dict[str, str]
     graph: GraphReport
@@ -60,30 +64,35 @@ def fill(
         CheckFailed: A file differs from the network by more than its tolerance.
     """
     tools = Path(config.tools_dir).expanduser()
-    exporters = {name: create(config, label) for name, create in EXPORTERS.items()}
+    # All are created before any is run, so that one that refuses the configuration does so before any work.
+    exporters = {name: form.exporter(config, label) for name, form in FORMATS.items()}
     stylize = reference(network)
     golden = [test_images.golden_image(stylize, *size) for size in test_images.SIZES]
     test_images.write(folder / test_images.FOLDER, golden)
     models: list[ModelArtifact] = []
+    descriptions: dict[str, str] = {}
     parity: list[ParityResult] = []
     skipped: dict[str, str] = {}
     for name, exporter in exporters.items():
         on_progress(f"writing the {name} files")
         written = exporter.export(network, folder)
         runtimes = config.parity.runtimes
-        validation = validate(folder, written, golden, Reference("PyTorch", stylize), runtimes, tools, on_progress)
+        pytorch = Reference("PyTorch", stylize)
+        validation = validate(folder, written.models, golden, pytorch, runtimes, tools, on_progress)
         assert_within_tolerance(validation.results)  # before the next exporter, which takes long
-        models += written
+        models += written.models
+        descriptions |= written.descriptions
         parity += validation.results
         skipped |= validation.skipped_runtimes
-    _copy_clients(folder, config.onnx.io, tools)
+    if config.onnx.io == "uint8_rgba":
+        ort_web.copy_page(folder, tools)
     measured = None
     if config.benchmark.sizes:
         names = [model.file for model in models if model.format == ONNX]
         measured = latency.measure(folder, names, config.benchmark, on_progress)
         checksummed_json.write(folder / MEASURED, measured.to_json())
     on_progress("counting operators")
-    return BuiltBundle(models, parity, skipped, graph_report(folder / IN_BUNDLE), measured)
+    return BuiltBundle(models, descriptions | _FOLDERS, parity, skipped, graph_report(folder / IN_BUNDLE), measured)
 
 
 def reference(network: transform_net.TransformNet) -> test_images.Stylize:
@@ -109,12 +118,3 @@ def graph_report(path: Path) -> GraphReport:
         execution_providers={"CPU": "yes: it ran here"} | op_coverage.mobile_verdict(path),
         memory=[MemoryEstimate(ImageSize(*size), needed) for size, needed in zip(_MEMORY_SIZES, memory, strict=True)],
     )
-
-
-def _copy_clients(folder: Path, io: str, tools: Path) -> None:
-    """Copy the Kotlin and Swift clients and the preview page; most of them need uint8 input."""
-    names = clients.CLIENTS if io == "uint8_rgba" else (clients.SWIFT, clients.SWIFT_CONTROLS)
-    for client in map(Path, names):
-        shutil.copyfile(CLIENTS / _LANGUAGES[client.suffix] / client.name, folder / client)
-    if io == "uint8_rgba":
-        ort_web.copy_page(folder, tools)

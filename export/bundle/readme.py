@@ -1,51 +1,16 @@
 """Fill the template of a bundle's README."""
 
-import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from impasto.export.bundle.artifacts import BuiltBundle
-from impasto.export.bundle.clients import (
-    KOTLIN,
-    KOTLIN_CONTROLS,
-    KOTLIN_LARGE,
-    KOTLIN_MEASURE,
-    SWIFT,
-    SWIFT_CONTROLS,
-    SWIFT_LARGE,
-    SWIFT_MEASURE,
-)
 from impasto.export.contract import Label, Tolerance, sentence
+from impasto.export.coreml.contracts import COREML
 from impasto.export.validation.parity import ParityResult
 
 _ANDROID, _SMALLEST = "android/model.onnx", "android/model.int8.onnx"
 _LIBRARY = "com.microsoft.onnxruntime:onnxruntime-android:1.29.0"  # the version that tests/export/clients runs
-
-# Descriptions by pattern of a path, in the order of the table. No path matches two patterns.
-_FILES = {
-    _ANDROID: "for ONNX Runtime 1.14 and later, 32-bit floats: the reference",
-    "android/model.fp16.onnx": "the same with weights stored in 16 bits; computes in 32",
-    _SMALLEST: "the same with weights stored in 8 bits; computes in 32: **the smallest, use this one**",
-    "android/model.ort": "`model.onnx` in ONNX Runtime's own format, which a reduced build of the library requires",
-    r"android/.*\.config": "the operators that such a build must include (`build.py --include_ops_by_config`)",
-    KOTLIN: "runs the file on a `Bitmap`: copy it into the app",
-    KOTLIN_CONTROLS: "strength, colors and masks, for this client and the next",
-    "android/stats.onnx": "for large photos: measures the statistics of a photo; weights stored in 16 bits",
-    "android/tile.onnx": "stylizes a tile of that photo with these statistics",
-    KOTLIN_LARGE: "runs these two files on a `Bitmap` of any size",
-    KOTLIN_MEASURE: "required by StyleTransferLarge.kt",
-    r"ios/Model_\d+x\d+\.mlpackage": "for Core ML on iOS 16 and later, of one fixed size, in 16-bit floats",
-    r"ios/Model_\d+x\d+_int8\.mlpackage": "the same with weights stored in 8 bits",
-    r"ios/Model_ios18\.mlpackage": "for iOS 18: all sizes in one package, as functions that share their weights",
-    SWIFT: "runs a package on a `CGImage` or `CVPixelBuffer`: copy it into the app",
-    SWIFT_CONTROLS: "strength, colors and masks, for this client and the next",
-    SWIFT_LARGE: "runs `android/stats.onnx` and `android/tile.onnx` on a `CGImage` of any size, in ONNX Runtime",
-    SWIFT_MEASURE: "required by StyleTransferLarge.swift",
-    "golden/": "photos and the network's output for them, as PNG: for your own tests",
-    "preview/": "`index.html`: the style in a browser; `impasto-preview bundle=.` serves it",
-}
 
 
 @dataclass(frozen=True)
@@ -70,12 +35,12 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int]) -> str:
         autoescape=False,  # Markdown
     )
     onnx = next(model.contract for model in built.models if model.file == _ANDROID)
-    sizes = {size for model in built.models for size in model.functions.values()}
+    sizes = {size for model in built.models if model.format == COREML for size in model.functions.values()}
     ordered = sorted(sizes, key=lambda size: (size.width * size.height, size.width))
     package = next((size for size in ordered if str(size) == "512x512"), ordered[len(ordered) // 2])
     return environment.get_template("README.md.j2").render(
         label=label,
-        files=_file_rows(files),
+        files=_file_rows(built.descriptions, files),
         contract=sentence(onnx),
         uint8=onnx.inputs[0].type == "uint8",
         model=(_SMALLEST if _SMALLEST in files else _ANDROID).removeprefix("android/"),
@@ -88,18 +53,15 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int]) -> str:
     )
 
 
-def _file_rows(files: Mapping[str, int]) -> list[tuple[str, int, str]]:
-    """Path, bytes and description of each described file; a package, golden/ and preview/ are one row each."""
-    sizes: Counter[str] = Counter()
-    for path, size in files.items():
-        folder, *inner = path.split("/")
-        sizes[f"{folder}/" if f"{folder}/" in _FILES else "/".join([folder, *inner[:1]])] += size
-    return [
-        (path, size, description)
-        for pattern, description in _FILES.items()
-        for path, size in sizes.items()
-        if re.fullmatch(pattern, path)
-    ]
+def _file_rows(descriptions: Mapping[str, str], files: Mapping[str, int]) -> list[tuple[str, int, str]]:
+    """Path, bytes and description of each described file, package or folder that the bundle contains."""
+    rows = []
+    for path, description in descriptions.items():
+        inside = f"{path.removesuffix('/')}/"
+        sizes = [size for name, size in files.items() if name == path or name.startswith(inside)]
+        if sizes:
+            rows.append((path, sum(sizes), description))
+    return rows
 
 
 def _parity_rows(parity: Sequence[ParityResult]) -> list[_ParityRow]:

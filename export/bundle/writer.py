@@ -27,9 +27,8 @@ from impasto.export.bundle.manifest import (
     sha256,
 )
 from impasto.export.contract import Label
+from impasto.export.formats import FORMATS
 from impasto.models import checkpoint, zoo
-
-_LIBRARIES = ("impasto", "torch", "onnx", "onnxruntime", "coremltools")
 
 
 def write(config: ExportConfig, on_progress: Callable[[str], object]) -> tuple[Manifest, artifacts.BuiltBundle]:
@@ -53,6 +52,7 @@ def write(config: ExportConfig, on_progress: Callable[[str], object]) -> tuple[M
         sizes = {name: (staging / name).stat().st_size for name in file_names(staging)}
         (staging / README).write_text(readme.render(label, built, sizes), encoding="utf-8")
         shutil.copyfile(SCHEMA_FILE, staging / SCHEMA)
+        libraries = [name for form in FORMATS.values() for name in form.libraries]
         manifest = Manifest(
             format=FORMAT,
             style=Style(label.style, label.artist, label.license),
@@ -62,7 +62,7 @@ def write(config: ExportConfig, on_progress: Callable[[str], object]) -> tuple[M
             skipped_runtimes=built.skipped_runtimes,
             files={name: _entry(staging / name) for name in file_names(staging) if name != MEASURED},
             checkpoint=CheckpointEntry(sha256(source), card.to_json()),
-            versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
+            versions={name: importlib.metadata.version(name) for name in ("impasto", "torch", *libraries)},
         )
         manifest.save(staging)
     return manifest, built

@@ -13,7 +13,7 @@ from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.verify import VerifyConfig
 from impasto.export import test_images
 from impasto.export.bundle.manifest import Manifest, verify_files
-from impasto.export.contract import ONNX
+from impasto.export.onnx_graph.contracts import ONNX
 from impasto.export.validation import report
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def validate_bundle(
     folder: Path, manifest: Manifest, config: VerifyConfig, on_progress: Callable[[str], object]
 ) -> "Validation":
     """Run the validation of impasto-export on a bundle. Its fp32 ONNX file replaces the network as the reference."""
-    from impasto.export.validation.runtimes import OnnxRuntime  # loads onnxruntime
+    from impasto.export.onnx_graph.runtime import OnnxRuntime  # loads Pillow
     from impasto.export.validation.suite import Reference, validate
 
     model = next(model for model in manifest.models if model.format == ONNX and model.weights == "float32")

@@ -1,12 +1,15 @@
 """The iOS files of a bundle: the network as Core ML packages."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.export import ExportConfig
-from impasto.export.contract import COREML, ImageSize, Label, ModelArtifact, Tolerance, coreml_contract
+from impasto.export import client_files
+from impasto.export.contract import ExportedFiles, ImageSize, Label, ModelArtifact, Tolerance
 from impasto.export.coreml import exporter
+from impasto.export.coreml.contracts import COREML, coreml_contract
 from impasto.export.test_images import Pixels
 from impasto.models import transform_net
 from impasto.models.image.decode import read
@@ -14,6 +17,19 @@ from impasto.models.image.discover import find_pictures
 from impasto.models.image.picture import UnreadablePicture, resize
 
 _MAX_PHOTOS = 32  # to calibrate on
+_FP16 = "for Core ML on iOS 16 and later, of one fixed size, in 16-bit floats"
+_INT8 = "the same with weights stored in 8 bits"
+_IOS18 = "for iOS 18: all sizes in one package, as functions that share their weights"
+_CLIENTS = {
+    client_files.SWIFT: "runs a package on a `CGImage` or `CVPixelBuffer`: copy it into the app",
+    client_files.SWIFT_CONTROLS: "strength, colors and masks, for this client and the next",
+}
+_UINT8_CLIENTS = {
+    client_files.SWIFT_LARGE: (
+        "runs `android/stats.onnx` and `android/tile.onnx` on a `CGImage` of any size, in ONNX Runtime"
+    ),
+    client_files.SWIFT_MEASURE: "required by StyleTransferLarge.swift",
+}
 
 
 class CoreMLExporter:
@@ -23,7 +39,7 @@ class CoreMLExporter:
         self._config, self._label = config, label
         self._photos = calibration_photos(config.coreml.photos)
 
-    def export(self, network: transform_net.TransformNet, folder: Path) -> list[ModelArtifact]:
+    def export(self, network: transform_net.TransformNet, folder: Path) -> ExportedFiles:
         """Write the packages of a network, in evaluation mode and on the CPU, into a bundle."""
         (folder / "ios").mkdir()
         limits = self._config.parity
@@ -32,7 +48,9 @@ class CoreMLExporter:
             "int8": Tolerance(min_psnr=limits.coreml_int8_psnr),
         }
         packages = exporter.write_all(network, folder / "ios", self._config.coreml.shapes(), self._label, self._photos)
-        return [
+        clients = _CLIENTS | (_UINT8_CLIENTS if self._config.onnx.io == "uint8_rgba" else {})
+        client_files.copy(clients, folder)
+        models = [
             ModelArtifact(
                 file=f"ios/{package.name}",
                 format=COREML,
@@ -44,6 +62,16 @@ class CoreMLExporter:
             )
             for package in packages
         ]
+        return ExportedFiles(models, _descriptions(packages) | clients)
+
+
+def _descriptions(packages: Sequence[exporter.Package]) -> dict[str, str]:
+    """Describe the packages: first those of fp16 weights, then those of 8-bit weights, then the one for iOS 18."""
+    single = sorted(package.name for package in packages if package.name != exporter.IOS18)
+    names = {package.name: package.weights for package in packages}
+    texts = {name: _FP16 for name in single if names[name] == "fp16"}
+    texts |= {name: _INT8 for name in single if names[name] == "int8"} | {exporter.IOS18: _IOS18}
+    return {f"ios/{name}": text for name, text in texts.items()}
 
 
 def calibration_photos(folder: str | None) -> list[Pixels]:

@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.configs.errors import CheckFailed, UsageError
-from impasto.export.contract import INPUT, MIL_INTERPRETER, OUTPUT
+from impasto.export.contract import INPUT, OUTPUT
+from impasto.export.coreml.contracts import MIL_INTERPRETER
 from impasto.export.suppress_output import suppress_output
 from impasto.export.test_images import Pixels
 

@@ -1,14 +1,16 @@
 """The runtimes of Core ML packages: the reference interpreter in two precisions, and Core ML itself on a Mac."""
 
 import sys
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from impasto.export.contract import COREML, MIL_INTERPRETER, ModelArtifact
-from impasto.export.test_images import Pixels
+from impasto.export.contract import ModelArtifact
+from impasto.export.coreml.contracts import COREML, MIL_INTERPRETER
+from impasto.export.runtime import OnProgress, Runtime
+from impasto.export.test_images import Pixels, extremes
 
 if TYPE_CHECKING:
     from impasto.export.coreml.mil_interpreter import Program
@@ -17,7 +19,7 @@ Programs = dict[tuple[Path, str], "Program"]
 """The loaded functions of packages; interpreters share them, since coremltools takes long to read one."""
 
 
-class _PackageRuntime(ABC):
+class _PackageRuntime(Runtime):
     """What the runtimes of Core ML packages have in common."""
 
     def missing(self) -> str | None:
@@ -54,19 +56,39 @@ class Interpreter(_PackageRuntime):
         """Its name, which says that it is not Apple's runtime."""
         return f"{MIL_INTERPRETER}, {self._precision}"
 
+    def preflight(self, folder: Path, artifacts: Sequence[ModelArtifact], on_progress: OnProgress) -> None:
+        """Raise CheckFailed where fp16 arithmetic overflows on flat and saturated images, at the smallest size."""
+        if self._precision != "fp16":
+            return
+        height, width, function, file = min(
+            (size.height, size.width, name, artifact.file)
+            for artifact in artifacts
+            for name, size in artifact.functions.items()
+        )
+        on_progress(f"{MIL_INTERPRETER} runs {file} on flat and saturated images")
+        program = self._program(folder / file, function)
+        for pixels in extremes(height, width):
+            program(pixels, "fp16")
+
     def _predict(self, path: Path, function: str, rgb: Pixels) -> Pixels:
+        return self._program(path, function)(rgb, self._precision)
+
+    def _program(self, path: Path, function: str) -> "Program":
         from impasto.export.coreml import mil_interpreter  # loads torch and coremltools
 
         key = path, function
         if key not in self._programs:
             self._programs[key] = mil_interpreter.load(path, function)
-        return self._programs[key](rgb, self._precision)
+        return self._programs[key]
 
 
 class CoreML(_PackageRuntime):
     """Core ML itself, on a Mac."""
 
-    name = "Core ML"
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return "Core ML"
 
     def _predict(self, path: Path, function: str, rgb: Pixels) -> Pixels:
         from impasto.export.coreml import mil_interpreter

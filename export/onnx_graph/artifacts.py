@@ -5,10 +5,30 @@ from pathlib import Path
 import onnx
 
 from impasto.configs.schema.export import ExportConfig
-from impasto.export.contract import ONNX, ORT, Label, ModelArtifact, Tolerance, onnx_contract
+from impasto.export import client_files
+from impasto.export.contract import ExportedFiles, Label, ModelArtifact, Tolerance
 from impasto.export.onnx_graph import exporter, tiled_pair, weight_compression
+from impasto.export.onnx_graph.contracts import ONNX, ORT, onnx_contract
 from impasto.models import transform_net
 from impasto.models.onnx_model import IN_BUNDLE
+
+_DESCRIPTIONS = {
+    "android/model.onnx": "for ONNX Runtime 1.14 and later, 32-bit floats: the reference",
+    "android/model.fp16.onnx": "the same with weights stored in 16 bits; computes in 32",
+    "android/model.int8.onnx": "the same with weights stored in 8 bits; computes in 32: **the smallest, use this one**",
+    "android/model.ort": "`model.onnx` in ONNX Runtime's own format, which a reduced build of the library requires",
+    "android/model.required_operators.config": (
+        "the operators that such a build must include (`build.py --include_ops_by_config`)"
+    ),
+}
+_UINT8_DESCRIPTIONS = {
+    client_files.KOTLIN: "runs the file on a `Bitmap`: copy it into the app",
+    client_files.KOTLIN_CONTROLS: "strength, colors and masks, for this client and the next",
+    tiled_pair.STATS: "for large photos: measures the statistics of a photo; weights stored in 16 bits",
+    tiled_pair.TILE: "stylizes a tile of that photo with these statistics",
+    client_files.KOTLIN_LARGE: "runs these two files on a `Bitmap` of any size",
+    client_files.KOTLIN_MEASURE: "required by StyleTransferLarge.kt",
+}
 
 
 class OnnxExporter:
@@ -17,7 +37,7 @@ class OnnxExporter:
     def __init__(self, config: ExportConfig, label: Label) -> None:
         self._config, self._label = config, label
 
-    def export(self, network: transform_net.TransformNet, folder: Path) -> list[ModelArtifact]:
+    def export(self, network: transform_net.TransformNet, folder: Path) -> ExportedFiles:
         """Write the files of a network, in evaluation mode and on the CPU, into a bundle."""
         io, limits = self._config.onnx.io, self._config.parity
         contract = onnx_contract(io)
@@ -42,6 +62,8 @@ class OnnxExporter:
         ort = path.with_suffix(".ort")
         weight_compression.write_ort(path, ort, path.with_suffix(".required_operators.config"))
         artifacts.append(artifact(ort, ORT, "float32", exact))
-        if io == "uint8_rgba":
-            artifacts.append(tiled_pair.write(model, folder, self._config.onnx.tile, fp16))
-        return artifacts
+        if io != "uint8_rgba":
+            return ExportedFiles(artifacts, _DESCRIPTIONS)
+        artifacts.append(tiled_pair.write(model, folder, self._config.onnx.tile, fp16))
+        client_files.copy((name for name in client_files.CLIENTS if name in _UINT8_DESCRIPTIONS), folder)
+        return ExportedFiles(artifacts, _DESCRIPTIONS | _UINT8_DESCRIPTIONS)

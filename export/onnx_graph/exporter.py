@@ -11,7 +11,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from impasto.export.contract import INPUT, IR, OPSET, OUTPUT, VARIANT, Label, onnx_contract, sentence
+from impasto.export.contract import INPUT, OUTPUT, Label, sentence
+from impasto.export.onnx_graph.contracts import IR, OPSET, VARIANT, onnx_contract
 from impasto.export.suppress_output import suppress_output
 from impasto.models import transform_net
 from impasto.models.onnx_model import CARD, LICENSE, STRENGTH

@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from impasto.export.contract import STATISTICS
+from impasto.export.onnx_graph.contracts import STATISTICS
 
 Floats = NDArray[np.float32]
 Statistics = Sequence[tuple[Floats, Floats]]

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impasto.export.contract import INPUT, OUTPUT, STATISTICS, Tiling
+from impasto.export.contract import INPUT, OUTPUT, Tiling
+from impasto.export.onnx_graph.contracts import STATISTICS
 from impasto.export.test_images import Pixels
 
 

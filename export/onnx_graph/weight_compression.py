@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from impasto.configs.errors import CheckFailed
-from impasto.export.contract import VARIANT
 from impasto.export.onnx_graph import ort_canonical, ort_tools
+from impasto.export.onnx_graph.contracts import VARIANT
 
 LARGE = 128  # elements; for a smaller tensor, the node that widens it takes the bytes that it saves
 

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from impasto.configs.errors import CheckFailed
-from impasto.export.contract import ONNX, ORT, ModelArtifact
+from impasto.export.contract import ModelArtifact
+from impasto.export.onnx_graph.contracts import ONNX, ORT
+from impasto.export.runtime import Runtime
 from impasto.export.test_images import Pixels
 from impasto.export.validation.subprocess_runtime import call, exchange, read
 
@@ -29,7 +31,7 @@ _FILES = {
 }
 
 
-class Arm64:
+class Arm64(Runtime):
     """ONNX Runtime's Linux library for arm64 in qemu, of the version that is installed here.
 
     `folder` is the one that `make tools` fills: it contains the library's wheel, and an archive with its C headers.

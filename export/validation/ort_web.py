@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from impasto.export.contract import ONNX, ORT, ModelArtifact
+from impasto.export.contract import ModelArtifact
+from impasto.export.onnx_graph.contracts import ONNX, ORT
+from impasto.export.runtime import Runtime
 from impasto.export.test_images import Pixels
 from impasto.export.validation.subprocess_runtime import TIMEOUT, call, exchange, read
 
@@ -38,7 +40,7 @@ def copy_page(bundle: Path, folder: Path) -> None:
         shutil.copyfile(path, bundle / FOLDER / path.name)
 
 
-class Node:
+class Node(Runtime):
     """ONNX Runtime Web in Node; `folder` is the one that `make tools` fills."""
 
     def __init__(self, folder: Path) -> None:

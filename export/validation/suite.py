@@ -1,20 +1,16 @@
 """Validate the models of a bundle: contracts, and parity in each available runtime. ONNX files need no torch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from impasto.configs.errors import CheckFailed
-from impasto.export.contract import MIL_INTERPRETER, ONNX, ORT, TILED_ONNX, ModelArtifact, TensorSpec
-from impasto.export.coreml import runtime as coreml_runtime
+from impasto.export.contract import ModelArtifact
+from impasto.export.formats import FORMATS
 from impasto.export.onnx_graph import tiling
+from impasto.export.runtime import OnProgress
 from impasto.export.test_images import GoldenImage, Stylize, golden_image
 from impasto.export.validation.parity import ParityResult, compare
 from impasto.export.validation.runtimes import available
-from impasto.models import onnx_model
-
-OnProgress = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -54,16 +50,17 @@ def validate(
         on_progress: Receives a line on the current step.
 
     Raises:
-        CheckFailed: A model does not honor its contract, does not run, or changes the size or alpha of an image. A
-            difference that exceeds its tolerance is a result, not an error.
+        CheckFailed: A model does not honor its contract, fails the preflight of a runtime, does not run, or changes the
+            size or alpha of an image. A difference that exceeds its tolerance is a result, not an error.
     """
-    check_contracts(folder, artifacts)
+    for form in FORMATS.values():
+        form.check(folder, artifacts)
     groups, skipped = available(runtimes, tools, artifacts)
     images = _Images(golden, reference)
     results = []
     for group in groups:
-        if any(isinstance(runtime, coreml_runtime.Interpreter) for runtime in group):
-            check_fp16_overflow(folder, artifacts, on_progress)
+        for runtime in group:
+            runtime.preflight(folder, [model for model in artifacts if runtime.supports(model)], on_progress)
         for artifact in artifacts:
             for runtime in (runtime for runtime in group if runtime.supports(artifact)):
                 on_progress(f"{runtime.name} runs {artifact.file}")
@@ -92,48 +89,3 @@ class _Images:
             if size not in self._by_size:
                 self._by_size[size] = golden_image(self._reference.stylize, *size), self._reference.name
         return [self._by_size[size] for size in sizes] or self._golden
-
-
-def check_contracts(folder: Path, artifacts: Sequence[ModelArtifact]) -> None:
-    """Raise CheckFailed unless each ONNX file has the inputs and the output of its contract."""
-    for artifact in artifacts:
-        if artifact.format in (ONNX, ORT, TILED_ONNX):
-            _check_signature(folder, artifact.file, artifact.contract.inputs, artifact.contract.output)
-        if artifact.tiling is not None:
-            contract = artifact.tiling.stats_contract
-            _check_signature(folder, artifact.tiling.stats, contract.inputs, contract.output)
-
-
-def _check_signature(folder: Path, name: str, inputs: Sequence[TensorSpec], output: TensorSpec) -> None:
-    try:
-        session = onnx_model.open_session(folder / name)
-    except Exception as error:  # ONNX Runtime's errors share no narrower base
-        raise CheckFailed(f"{name} cannot be opened by ONNX Runtime: {onnx_model.reason(error)}") from error
-    for specs, values in ((inputs, session.get_inputs()), ([output], session.get_outputs())):
-        actual = [(value.name, value.type, _fixed_sides(value.shape)) for value in values]
-        promised = [
-            (spec.name, f"tensor({spec.type.replace('float32', 'float')})", _fixed_sides(spec.shape)) for spec in specs
-        ]
-        if actual != promised:
-            raise CheckFailed(f"{name} has {actual} where the manifest promises {promised}")
-
-
-def _fixed_sides(shape: Sequence[Any]) -> list[int | None]:
-    """A shape, with None for each side that the caller chooses."""
-    return [side if isinstance(side, int) else None for side in shape]
-
-
-def check_fp16_overflow(folder: Path, artifacts: Sequence[ModelArtifact], on_progress: OnProgress) -> None:
-    """Raise CheckFailed where fp16 arithmetic overflows on flat and saturated images, at the smallest size."""
-    from impasto.export.coreml import mil_interpreter  # loads torch and coremltools
-    from impasto.export.test_images import extremes
-
-    height, width, function, file = min(
-        (size.height, size.width, name, artifact.file)
-        for artifact in artifacts
-        for name, size in artifact.functions.items()
-    )
-    on_progress(f"{MIL_INTERPRETER} runs {file} on flat and saturated images")
-    program = mil_interpreter.load(folder / file, function)
-    for pixels in extremes(height, width):
-        program(pixels, "fp16")

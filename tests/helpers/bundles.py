@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from impasto.export.contract import ONNX, ModelArtifact, Tolerance, onnx_contract
+from impasto.export.contract import ModelArtifact, Tolerance
+from impasto.export.onnx_graph.contracts import ONNX, onnx_contract
 
 SETTINGS = (
     "onnx.tile=160",

@@ -9,8 +9,8 @@ import pytest
 
 from impasto.configs.errors import CheckFailed
 from impasto.export.bundle import checksummed_json, manifest
-from impasto.export.bundle.clients import CLIENTS
 from impasto.export.bundle.manifest import CHECKSUMS, FORMAT, MANIFEST, MEASURED, Manifest
+from impasto.export.client_files import CLIENTS
 from impasto.export.contract import ImageSize
 from impasto.export.validation.latency import Latency
 from tests.helpers.commands import Run

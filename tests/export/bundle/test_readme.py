@@ -4,18 +4,11 @@ import pytest
 
 from impasto.export.bundle import readme
 from impasto.export.bundle.artifacts import BuiltBundle
-from impasto.export.bundle.clients import CLIENTS, KOTLIN, SWIFT, SWIFT_CONTROLS
 from impasto.export.bundle.manifest import GraphReport, MemoryEstimate
-from impasto.export.contract import (
-    COREML,
-    ONNX,
-    ImageSize,
-    Label,
-    ModelArtifact,
-    Tolerance,
-    coreml_contract,
-    onnx_contract,
-)
+from impasto.export.client_files import CLIENTS, KOTLIN, SWIFT, SWIFT_CONTROLS
+from impasto.export.contract import ImageSize, Label, ModelArtifact, Tolerance
+from impasto.export.coreml.contracts import COREML, coreml_contract
+from impasto.export.onnx_graph.contracts import ONNX, onnx_contract
 from impasto.export.validation.parity import ParityResult
 
 ANDROID = ("model.onnx", "model.fp16.onnx", "model.int8.onnx", "model.ort", "model.required_operators.config")
@@ -45,16 +38,19 @@ def render(io: str, smallest: bool = True) -> str:
         ModelArtifact("ios/Model_ios18.mlpackage", COREML, "fp16", coreml_contract(True), near, sizes, None),
     ]
     graph = GraphReport({}, {}, [MemoryEstimate(ImageSize(1920, 1080), 884_400_000)])
-    return readme.render(LABEL, BuiltBundle(models, parity, {}, graph, None), dict.fromkeys(files, 1500))
+    described = [*android, *clients, *(f"ios/{name}" for name in IOS), "golden/", "preview/", "android/absent.onnx"]
+    descriptions = {name: f"what {name} is" for name in described}
+    return readme.render(LABEL, BuiltBundle(models, descriptions, parity, {}, graph, None), dict.fromkeys(files, 1500))
 
 
 @pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])
 def test_render_describes_files_parity_and_steps(io: str) -> None:
     text = render(io)
     for name in (*(f"android/{name}" for name in ANDROID), SWIFT, SWIFT_CONTROLS):
-        assert text.count(f"| `{name}` | 1,500 |") == 1
+        assert text.count(f"| `{name}` | 1,500 | what {name} is |") == 1
     for name in (*(f"ios/{name}" for name in IOS), "golden/"):
-        assert text.count(f"| `{name}` | 3,000 |") == 1
+        assert text.count(f"| `{name}` | 3,000 | what {name} is |") == 1
+    assert "absent" not in text
     for name in ("manifest.json", "manifest.schema.json", "SHA256SUMS", "measured.json"):
         assert text.count(f"| `{name}` | |") == 1
     assert "Style by Ünal; license of the style: CC0-1.0" in text

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +41,7 @@ def export(
     """Write a bundle of files that impasto-export converted and validated before."""
     folder, _ = exported
     earlier = Manifest.load(folder)
-    built = BuiltBundle(earlier.models, earlier.parity, earlier.skipped_runtimes, earlier.graph, None)
+    built = BuiltBundle(earlier.models, {}, earlier.parity, earlier.skipped_runtimes, earlier.graph, None)
 
     def copy(network: object, staging: Path, *arguments: object) -> BuiltBundle:
         for name in ("android", "ios", "golden"):
@@ -91,6 +92,15 @@ def test_every_model_is_validated_and_within_its_tolerance(exported: tuple[Path,
             row.runtime.rsplit(", ", 1)[1] for row in bundle.parity if row.file == name and row.picture == "96x64"
         }
         assert {"fp32", "fp16"} <= runtimes
+
+
+def test_readme_describes_each_file_of_a_bundle(exported: tuple[Path, Run]) -> None:
+    folder, _ = exported
+    rows = re.findall(r"^\| `([^`]+)` \| [\d,]* ?\| [^|]+ \|$", (folder / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert len(rows) == len({*rows})
+    for name in Manifest.load(folder).files:
+        covered = [row for row in rows if name == row or name.startswith(f"{row.removesuffix('/')}/")]
+        assert len(covered) == (name != "README.md"), name
 
 
 def test_write_twice_gives_the_same_bytes(export: Callable[..., Any], tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ import pytest
 import tree_sitter
 import tree_sitter_swift
 
-from impasto.export import test_images
-from impasto.export.bundle import clients
-from impasto.export.contract import Tiling, Tolerance, onnx_contract
+from impasto.export import client_files, test_images
+from impasto.export.contract import Tiling, Tolerance
 from impasto.export.inference import thumbnail_statistics
 from impasto.export.onnx_graph import instance_norm, tiled_pair, tiling
+from impasto.export.onnx_graph.contracts import onnx_contract
 from impasto.models.image.decode import read
 from tests.helpers.bundles import Written
 from tests.helpers.heavy import missing, tool
@@ -164,7 +164,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory, written: Written) -> tuple
     classes = f"{folder / 'stubs'}:{folder / 'classes.jar'}"
     sources = [
         ANDROID / "Main.kt",
-        *(CLIENTS / "kotlin" / Path(name).name for name in clients.CLIENTS if name.endswith(".kt")),
+        *(CLIENTS / "kotlin" / Path(name).name for name in client_files.CLIENTS if name.endswith(".kt")),
     ]
     _run(compiler, "-Werror", "-cp", classes, "-include-runtime", "-d", folder / "callers.jar", *map(str, sources))
 
@@ -240,7 +240,7 @@ def _faults(node: tree_sitter.Node) -> list[str]:
     return here + [fault for child in node.children for fault in _faults(child)]
 
 
-@pytest.mark.parametrize("name", [Path(name).name for name in clients.CLIENTS if name.endswith(".swift")])
+@pytest.mark.parametrize("name", [Path(name).name for name in client_files.CLIENTS if name.endswith(".swift")])
 def test_swift_client_parses_without_syntax_error(name: str) -> None:
     """Of Swift only the syntax is checked: no Swift compiler, and no Core ML, runs outside Apple's systems here."""
     parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_swift.language()))

@@ -18,7 +18,8 @@ from impasto.configs.errors import CheckFailed, UsageError
 from impasto.export.bundle import checksummed_json
 from impasto.export.bundle.manifest import FileEntry, Manifest, sha256
 from impasto.export.commands import verify
-from impasto.export.contract import ONNX, ORT, TensorSpec
+from impasto.export.contract import TensorSpec
+from impasto.export.onnx_graph.contracts import ONNX, ORT
 from tests.helpers import heavy
 from tests.helpers.commands import Run
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from impasto.configs.errors import CheckFailed, UsageError
-from impasto.export.contract import Label
+from impasto.export.contract import ImageSize, Label, ModelArtifact, Tolerance
 from impasto.export.coreml import exporter, fp16_rescale, mil_interpreter, runtime
+from impasto.export.coreml.contracts import COREML, coreml_contract
 from impasto.export.test_images import Pixels, picture
 from impasto.models import transform_net
 from tests.helpers.networks import CARD, SHAPES, Build
@@ -55,6 +56,12 @@ def test_program_in_fp16_on_extreme_images_matches_pytorch(
         assert np.abs(program(rgb, "fp16") - expected(trained, rgb)).max() <= 3
 
 
+def artifact(name: str) -> ModelArtifact:
+    """Describe a package of one size."""
+    functions = {"main": ImageSize(96, 64)}
+    return ModelArtifact(name, COREML, "fp16", coreml_contract(False), Tolerance(min_psnr=50.0), functions, None)
+
+
 @pytest.mark.slow
 def test_program_of_the_johnson_network_matches_pytorch(build: Build, tmp_path: Path) -> None:
     network, path = build("johnson"), tmp_path / "Model.mlpackage"
@@ -72,6 +79,14 @@ def test_program_of_an_overflowing_network_raises_unless_rescaled(
     assert np.abs(program(rgb, "fp32") - expected(exploding, rgb)).max() <= 1
     with pytest.raises(CheckFailed, match=r"^Model\.mlpackage: overflow in fp16 at \w*conv\w*$"):
         program(rgb, "fp16")
+    fp32, fp16 = (runtime.Interpreter(precision, {}) for precision in ("fp32", "fp16"))
+    steps: list[str] = []
+    fp32.preflight(tmp_path, [artifact("Model.mlpackage")], steps.append)
+    assert steps == []
+    with pytest.raises(CheckFailed, match=r"^Model\.mlpackage: overflow in fp16"):
+        fp16.preflight(tmp_path, [artifact("Model.mlpackage")], steps.append)
+    (step,) = steps
+    assert step.endswith("runs Model.mlpackage on flat and saturated images")
     exporter.write_all(exploding, tmp_path, [(64, 96)], label)
     safe = mil_interpreter.load(tmp_path / "Model_96x64.mlpackage")
     assert psnr(safe(rgb, "fp16"), expected(exploding, rgb)) >= 50

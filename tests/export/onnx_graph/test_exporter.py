@@ -17,8 +17,8 @@ from impasto.export import test_images
 from impasto.export.bundle import artifacts
 from impasto.export.contract import STYLE_IDENTITY, Label, Tolerance
 from impasto.export.onnx_graph.exporter import write
+from impasto.export.onnx_graph.runtime import OnnxRuntime
 from impasto.export.validation.parity import compare
-from impasto.export.validation.runtimes import OnnxRuntime
 from impasto.models import onnx_model, transform_net
 from impasto.models.image.picture import Picture
 from impasto.models.onnx_model import LICENSE, load, stylize

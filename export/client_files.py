@@ -1,7 +1,20 @@
 """The Kotlin and Swift files that a bundle includes, by their paths in it."""
 
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
 KOTLIN, SWIFT = "android/StyleTransfer.kt", "ios/StyleTransfer.swift"
 KOTLIN_LARGE, SWIFT_LARGE = "android/StyleTransferLarge.kt", "ios/StyleTransferLarge.swift"
 KOTLIN_CONTROLS, SWIFT_CONTROLS = "android/StyleTransferControls.kt", "ios/StyleTransferControls.swift"
 KOTLIN_MEASURE, SWIFT_MEASURE = "android/StyleTransferMeasure.kt", "ios/StyleTransferMeasure.swift"
 CLIENTS = KOTLIN, KOTLIN_CONTROLS, KOTLIN_LARGE, KOTLIN_MEASURE, SWIFT, SWIFT_CONTROLS, SWIFT_LARGE, SWIFT_MEASURE
+
+_SOURCES = Path(__file__).with_name("clients")
+_LANGUAGES = {".kt": "kotlin", ".swift": "swift"}
+
+
+def copy(names: Iterable[str], bundle: Path) -> None:
+    """Copy clients into a bundle; their folders exist."""
+    for name in map(Path, names):
+        shutil.copyfile(_SOURCES / _LANGUAGES[name.suffix] / name.name, bundle / name)

@@ -1,0 +1,24 @@
+"""The contract of the Core ML packages, and the numbers and names it consists of. No coremltools here."""
+
+from impasto.export.contract import INPUT, OUTPUT, Contract, TensorSpec
+
+SPECIFICATION = 7  # Core ML's number for iOS 16
+MULTIFUNCTION = 9  # and for iOS 18, the first with packages of several functions
+COREML = "coreml"  # ModelArtifact.format
+MIL_INTERPRETER = "reference interpreter, not Apple's runtime"  # its name in the parity table
+
+
+def coreml_contract(multifunction: bool) -> Contract:
+    """Return the contract of a Core ML package of one size, or of several (`multifunction`)."""
+    shape = ("height", "width")
+    return Contract(
+        inputs=(TensorSpec(INPUT, "image", shape, "RGB"),),
+        optional_inputs=(),
+        output=TensorSpec(OUTPUT, "image", shape, "RGB"),
+        sides="only the size of the function that is called",
+        requires={
+            "specification_version": MULTIFUNCTION if multifunction else SPECIFICATION,
+            "deployment_target": "iOS 18" if multifunction else "iOS 16",
+            "compute_precision": "float16",
+        },
+    )

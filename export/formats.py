@@ -1,0 +1,71 @@
+"""The registry of formats. Each is a sub-package that writes its files into a bundle, checks them and runs them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from impasto.configs.schema.export import ExportConfig
+from impasto.export.contract import ExportedFiles, Label, ModelArtifact
+from impasto.export.coreml.format import CoreMLFormat
+from impasto.export.onnx_graph.format import OnnxFormat
+from impasto.export.runtime import Runtime
+
+if TYPE_CHECKING:
+    from impasto.models.transform_net import TransformNet
+
+
+class Exporter(Protocol):
+    """Writes a network in one format."""
+
+    def export(self, network: "TransformNet", folder: Path) -> ExportedFiles:
+        """Write the files of a network into a bundle.
+
+        Args:
+            network: A network in evaluation mode, on the CPU.
+            folder: The bundle.
+
+        Returns:
+            The models, and a description of each file.
+
+        Raises:
+            CheckFailed: A written file differs from the network.
+            UsageError: The network does not fit the configuration.
+        """
+
+
+class Format(Protocol):
+    """A format of models. Only its exporter may need torch: bundles are also verified where that is not installed."""
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """The libraries that write its files; the manifest records their versions."""
+
+    def exporter(self, config: ExportConfig, label: Label) -> Exporter:
+        """Return what writes the files of a bundle; raises UsageError if it cannot, before any work."""
+
+    def check(self, folder: Path, artifacts: Sequence[ModelArtifact]) -> None:
+        """Check the models of this format among those of a bundle, without running them.
+
+        Args:
+            folder: The bundle.
+            artifacts: All models of the bundle.
+
+        Raises:
+            CheckFailed: A model does not honor its contract.
+        """
+
+    def runtimes(self, tools: Path) -> Mapping[str, Sequence[Runtime]]:
+        """Return the runtimes that come with this format.
+
+        Args:
+            tools: The folder that `make tools` fills.
+
+        Returns:
+            The runtimes by their key of parity.runtimes.
+        """
+
+
+FORMATS: dict[str, Format] = {
+    "ONNX": OnnxFormat(),
+    "Core ML": CoreMLFormat(),
+}

@@ -1,0 +1,60 @@
+"""The ONNX files as a format of bundles. No torch here, except in its exporter."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from impasto.configs.errors import CheckFailed
+from impasto.configs.schema.export import ExportConfig
+from impasto.export.contract import Label, ModelArtifact, TensorSpec
+from impasto.export.onnx_graph.contracts import ONNX, ORT, TILED_ONNX
+from impasto.export.onnx_graph.runtime import OnnxRuntime
+from impasto.export.runtime import Runtime
+from impasto.models import onnx_model
+
+if TYPE_CHECKING:
+    from impasto.export.onnx_graph.artifacts import OnnxExporter
+
+
+class OnnxFormat:
+    """ONNX files, .ort files, and the pair of ONNX files for large photos."""
+
+    libraries = ("onnx", "onnxruntime")
+
+    def exporter(self, config: ExportConfig, label: Label) -> "OnnxExporter":
+        """Return what writes the files below android/."""
+        from impasto.export.onnx_graph.artifacts import OnnxExporter  # loads torch
+
+        return OnnxExporter(config, label)
+
+    def check(self, folder: Path, artifacts: Sequence[ModelArtifact]) -> None:
+        """Raise CheckFailed unless each file has the inputs and the output of its contract."""
+        for artifact in artifacts:
+            if artifact.format in (ONNX, ORT, TILED_ONNX):
+                _check_signature(folder, artifact.file, artifact.contract.inputs, artifact.contract.output)
+            if artifact.tiling is not None:
+                contract = artifact.tiling.stats_contract
+                _check_signature(folder, artifact.tiling.stats, contract.inputs, contract.output)
+
+    def runtimes(self, tools: Path) -> Mapping[str, Sequence[Runtime]]:
+        """Return ONNX Runtime for Python."""
+        return {"onnxruntime": [OnnxRuntime()]}
+
+
+def _check_signature(folder: Path, name: str, inputs: Sequence[TensorSpec], output: TensorSpec) -> None:
+    try:
+        session = onnx_model.open_session(folder / name)
+    except Exception as error:  # ONNX Runtime's errors share no narrower base
+        raise CheckFailed(f"{name} cannot be opened by ONNX Runtime: {onnx_model.reason(error)}") from error
+    for specs, values in ((inputs, session.get_inputs()), ([output], session.get_outputs())):
+        actual = [(value.name, value.type, _fixed_sides(value.shape)) for value in values]
+        promised = [
+            (spec.name, f"tensor({spec.type.replace('float32', 'float')})", _fixed_sides(spec.shape)) for spec in specs
+        ]
+        if actual != promised:
+            raise CheckFailed(f"{name} has {actual} where the manifest promises {promised}")
+
+
+def _fixed_sides(shape: Sequence[Any]) -> list[int | None]:
+    """A shape, with None for each side that the caller chooses."""
+    return [side if isinstance(side, int) else None for side in shape]
