@@ -52,7 +52,7 @@ def exported_bytes(path: Path) -> tuple[bytes, bytes]:
     network, card = checkpoint.load(path)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "model.onnx")
-        exporter.write(network, file, "uint8_rgba", Label.of(card.to_json()))
+        exporter.write(network, file, "uint8_rgba", Label.of(card))
         return file.read_bytes(), weight_compression.int8_stored(onnx.load(file)).SerializeToString(deterministic=True)
 
 

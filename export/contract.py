@@ -2,20 +2,19 @@
 
 import importlib.metadata
 from dataclasses import dataclass
-from typing import Any
 
-from impasto.export.typed_json import TypedJson
+from impasto.models.card import Card, ExportedCard
+from impasto.models.typed_json import TypedJson
 
 INPUT = "image"
 OUTPUT = "stylized"
-STYLE_IDENTITY = ("name", "sha256", "size", "painter", "seed")  # the keys of a card that identify a style image
 
 
 @dataclass(frozen=True)
 class Label:
     """The style and the version of impasto that an exported file names in its metadata.
 
-    `card` is JSON: the loss and the style of the checkpoint's card, or an empty object where the card lacks a part.
+    `card` is JSON: the loss and the style of the checkpoint's card, or an empty object where it lacks one of them.
     """
 
     style: str
@@ -25,17 +24,14 @@ class Label:
     card: str
 
     @classmethod
-    def of(cls, card: dict[str, Any]) -> "Label":
+    def of(cls, card: Card) -> "Label":
         """Return the label of a checkpoint's card; a value that the card lacks becomes `unknown`."""
         from impasto.models.onnx_model import card_text  # loads Pillow, which the preview server does without
 
-        style = card.get("style") or {}
-        name, artist, license = (
-            " ".join(str(style.get(key) or "unknown").split()) for key in ("name", "artist", "license")
-        )
-        identity = {key: style[key] for key in STYLE_IDENTITY if key in style}
-        complete = card.get("loss") and len(identity) == len(STYLE_IDENTITY)
-        text = card_text(card["loss"], identity) if complete else "{}"
+        named = (card.style.name, card.style.artist, card.style.license) if card.style else ("", "", "")
+        name, artist, license = (" ".join((value or "unknown").split()) for value in named)
+        stored = ExportedCard.of(card)
+        text = "{}" if stored is None else card_text(stored)
         return cls(name, artist, license, importlib.metadata.version("impasto"), text)
 
 

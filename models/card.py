@@ -5,17 +5,25 @@ Its JSON schema, models/schemas/card.schema.json, is generated from these classe
 
 import json
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import TypeAdapter, ValidationError
+from impasto.models.typed_json import TypedJson
+
+if TYPE_CHECKING:
+    from pydantic import ConfigDict
 
 SCHEMA = Path(__file__).parent / "schemas" / "card.schema.json"
 
 
+class _CardJson(TypedJson):
+    """A card may come from a later version of impasto, so keys that are unknown here are ignored."""
+
+    __pydantic_config__: ClassVar["ConfigDict"] = TypedJson.__pydantic_config__ | {"extra": "ignore"}
+
+
 @dataclass(frozen=True)
-class ModelCard:
+class ModelCard(_CardJson):
     """The architecture: a name and its arguments."""
 
     name: str
@@ -24,7 +32,7 @@ class ModelCard:
 
 
 @dataclass(frozen=True)
-class StyleCard:
+class StyleCard(_CardJson):
     """The style image. `sha256` is of its file, or of its pixels if `painter` is set; `size` is its short side."""
 
     name: str
@@ -37,7 +45,7 @@ class StyleCard:
 
 
 @dataclass(frozen=True)
-class LossCard:
+class LossCard(_CardJson):
     """The training loss. `weights` is the origin of the VGG weights; `style_weight` the raw weight that was used."""
 
     network: str
@@ -57,7 +65,7 @@ class LossCard:
 
 
 @dataclass(frozen=True)
-class DataCard:
+class DataCard(_CardJson):
     """The training photos. `photos` is their number; `sha256` is of their names and file sizes."""
 
     photos: int
@@ -71,7 +79,7 @@ class DataCard:
 
 
 @dataclass(frozen=True)
-class DivergenceCard:
+class DivergenceCard(_CardJson):
     """The limits beyond which training returned to an earlier state."""
 
     max_loss_ratio: float | None
@@ -82,7 +90,7 @@ class DivergenceCard:
 
 
 @dataclass(frozen=True)
-class AdamCard:
+class AdamCard(_CardJson):
     """The settings of torch.optim.Adam."""
 
     lr: float
@@ -92,7 +100,7 @@ class AdamCard:
 
 
 @dataclass(frozen=True)
-class TrainingCard:
+class TrainingCard(_CardJson):
     """The training run: its length so far and its settings; a sentence on each of its `rollbacks`."""
 
     steps: int
@@ -115,7 +123,7 @@ class TrainingCard:
 
 
 @dataclass(frozen=True)
-class OriginCard:
+class OriginCard(_CardJson):
     """The checkpoint that training started from."""
 
     name: str
@@ -123,7 +131,7 @@ class OriginCard:
 
 
 @dataclass(frozen=True)
-class Card:
+class Card(_CardJson):
     """The model card of a checkpoint. It never contains a path of the training machine.
 
     `validation` has the mean losses on the validation photos by step; `versions` those of impasto, torch and Python;
@@ -146,27 +154,39 @@ class Card:
 
     def to_json(self) -> dict[str, Any]:
         """The card as plain JSON values, keys sorted."""
-        return json.loads(json.dumps(_adapter().dump_python(self, mode="json"), sort_keys=True))
+        return json.loads(json.dumps(super().to_json(), sort_keys=True))
+
+
+@dataclass(frozen=True)
+class StyleIdentity(_CardJson):
+    """What identifies a style image; the fields of `StyleCard` but those for its readers."""
+
+    name: str
+    sha256: str
+    size: int
+    painter: str | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class ExportedCard(_CardJson):
+    """What an exported file stores of the card of its checkpoint."""
+
+    style: StyleIdentity
+    loss: LossCard
 
     @classmethod
-    def from_json(cls, values: Any) -> "Card":
-        """The card of plain JSON values; raises ValueError with a sentence of one line."""
-        try:
-            return _adapter().validate_json(json.dumps(values), strict=True)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            key = ".".join(str(part) for part in first["loc"]) or "card"
-            raise ValueError(f"its card has an invalid {key} ({' '.join(first['msg'].split())})") from error
+    def of(cls, card: Card) -> "ExportedCard | None":
+        """Return this part of a card, or None where the card lacks it."""
+        if card.style is None or card.loss is None:
+            return None
+        style = card.style
+        return cls(StyleIdentity(style.name, style.sha256, style.size, style.painter, style.seed), card.loss)
 
 
 def json_schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of a card."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | _adapter().json_schema()
-
-
-@cache
-def _adapter() -> TypeAdapter[Card]:
-    return TypeAdapter(Card)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Card.schema("validation")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from impasto.configs.errors import UsageError
+from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.fields import validate
 from impasto.configs.schema.model import ModelConfig
 from impasto.models.card import Card
@@ -70,7 +70,7 @@ def load(path: Path) -> tuple[TransformNet, Card]:
             raise ValueError("the names or shapes of its weights do not match its card")
         network = build(model)
         network.load_state_dict(state)
-    except (UsageError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (UsageError, CheckFailed, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(
             f"{path} holds a network that this version of impasto does not support ({reason}); use another checkpoint"

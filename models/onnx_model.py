@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impasto.configs.errors import UsageError
+from impasto.configs.errors import CheckFailed, UsageError
+from impasto.models.card import ExportedCard
 from impasto.models.image.picture import Picture
 from impasto.models.ort_environment import import_onnxruntime
 
@@ -133,23 +134,22 @@ def inference_error(error: Exception, height: int, width: int) -> UsageError:
     return UsageError(f"a picture of {width}x{height} could not be stylized: {reason(error)}")
 
 
-def card(session: "InferenceSession") -> dict[str, Any]:
-    """Return the card that impasto-export stored in a file, with style and loss; empty for a file without one."""
+def card(session: "InferenceSession") -> ExportedCard | None:
+    """Return the card that impasto-export stored in a file; None for a file without one, or with another."""
     try:
         stored = json.loads(session.get_modelmeta().custom_metadata_map.get(CARD, "{}"))
-    except (ValueError, RecursionError):  # ValueError includes UnicodeDecodeError
-        return {}
-    if not isinstance(stored, dict) or not isinstance(stored.get("loss"), dict):
-        return stored if isinstance(stored, dict) else {}
-    names = {old: new for new, old in _FORMAT_1.items()}
-    loss = {names.get(name, name): value for name, value in stored["loss"].items()}
-    return stored | {"loss": dict.fromkeys(_TRAINING_ONLY, 0.0) | loss}
+        names = {old: new for new, old in _FORMAT_1.items()}
+        loss = {names.get(name, name): value for name, value in stored["loss"].items()}
+        return ExportedCard.from_json(stored | {"loss": dict.fromkeys(_TRAINING_ONLY, 0.0) | loss})
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError, CheckFailed):
+        return None  # ValueError includes UnicodeDecodeError
 
 
-def card_text(loss: dict[str, Any], style: dict[str, Any]) -> str:
-    """Serialize the settings of a loss and a style for `card`, in format 1 of the metadata."""
-    settings = {_FORMAT_1.get(name, name): value for name, value in loss.items() if name not in _TRAINING_ONLY}
-    return json.dumps({"loss": settings, "style": style}, separators=(",", ":"), sort_keys=True)
+def card_text(card: ExportedCard) -> str:
+    """Serialize what `card` returns, in format 1 of the metadata."""
+    values = card.to_json()
+    loss = {_FORMAT_1.get(name, name): value for name, value in values["loss"].items() if name not in _TRAINING_ONLY}
+    return json.dumps(values | {"loss": loss}, separators=(",", ":"), sort_keys=True)
 
 
 def _check_contract(session: "InferenceSession", path: Path) -> None:

@@ -10,8 +10,9 @@ from typing import Any, Final, Literal
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.export.bundle import checksummed_json
 from impasto.export.contract import ImageSize, ModelArtifact
-from impasto.export.typed_json import TypedJson
 from impasto.export.validation.parity import ParityResult
+from impasto.models.card import Card
+from impasto.models.typed_json import TypedJson
 
 FORMAT: Final = "impasto-bundle-3"
 MANIFEST = "manifest.json"
@@ -65,7 +66,7 @@ class CheckpointEntry(TypedJson):
     """The checkpoint that the bundle was exported from."""
 
     sha256: str
-    card: dict[str, Any]
+    card: Card
     """The checkpoint's card: architecture, style, loss, training."""
 
 

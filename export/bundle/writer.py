@@ -46,7 +46,7 @@ def write(config: ExportConfig, on_progress: Callable[[str], object]) -> tuple[M
     output = Path(config.output).expanduser().resolve()
     check_target(output)
     network, card = checkpoint.load(source)
-    label = Label.of(card.to_json())
+    label = Label.of(card)
     with _atomic_folder(output) as staging:
         built = artifacts.fill(network, staging, config, label, on_progress)
         sizes = {name: (staging / name).stat().st_size for name in file_names(staging)}
@@ -61,7 +61,7 @@ def write(config: ExportConfig, on_progress: Callable[[str], object]) -> tuple[M
             parity=built.parity,
             skipped_runtimes=built.skipped_runtimes,
             files={name: _entry(staging / name) for name in file_names(staging) if name != MEASURED},
-            checkpoint=CheckpointEntry(sha256(source), card.to_json()),
+            checkpoint=CheckpointEntry(sha256(source), card),
             versions={name: importlib.metadata.version(name) for name in ("impasto", "torch", *libraries)},
         )
         manifest.save(staging)

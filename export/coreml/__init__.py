@@ -1,1 +1,1 @@
-"""Core ML packages. May import contract, typed_json, test_images, suppress_output; all but onnx_graph may import it."""
+"""Core ML packages. May import runtime, contract and what is below; onnx_graph must not import it, rooms above may."""

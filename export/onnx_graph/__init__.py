@@ -1,1 +1,1 @@
-"""Write, analyze ONNX. May import contract, typed_json, test_images, suppress_output; all but coreml may import it."""
+"""ONNX files. May import runtime, contract and what is below; coreml must not import it, all rooms above may."""

@@ -1,1 +1,1 @@
-"""Parity, latency, memory. May import onnx_graph, coreml; inference, video, bundle, commands may import it."""
+"""Parity, latency, memory. May import formats and what is below; inference, video, bundle, commands may import it."""

@@ -16,8 +16,8 @@ from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.bench import BenchmarkConfig
 from impasto.export.contract import INPUT, OUTPUT
 from impasto.export.test_images import opaque, picture
-from impasto.export.typed_json import TypedJson
 from impasto.models.ort_environment import child_environment, import_onnxruntime
+from impasto.models.typed_json import TypedJson
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from impasto.configs.errors import CheckFailed
 from impasto.export.contract import Tolerance
 from impasto.export.test_images import GoldenImage, Pixels
-from impasto.export.typed_json import TypedJson
+from impasto.models.typed_json import TypedJson
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def main() -> None:
 def hashes(name: str) -> dict[str, str]:
     """The SHA-256 of each exported file of a network, with the version of torch and impasto removed."""
     network, card = checkpoint.load(zoo.resolve(name, checkpoint.SUFFIX))
-    label = Label.of(card.to_json())
+    label = Label.of(card)
     label = Label(label.style, label.artist, label.license, "0", label.card)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

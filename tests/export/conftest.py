@@ -16,7 +16,7 @@ from impasto.models import checkpoint, transform_net
 from impasto.models.card import Card
 from tests.helpers.bundles import SETTINGS, Written
 from tests.helpers.commands import Run
-from tests.helpers.networks import CARD, MODELS, SHAPES, TRAINED, Build
+from tests.helpers.networks import CARD, LABEL, MODELS, SHAPES, TRAINED, Build
 from tests.helpers.onnx_models import model
 from tests.helpers.shared import shared
 
@@ -59,7 +59,7 @@ def written(tmp_path_factory: pytest.TempPathFactory, build: Build) -> Written:
 
     def file(name: str, io: str) -> Path:
         def make(folder: Path) -> None:
-            onnx_exporter.write(build(name), folder / f"{name}_{io}.onnx", io, Label.of(CARD))
+            onnx_exporter.write(build(name), folder / f"{name}_{io}.onnx", io, LABEL)
 
         return shared(tmp_path_factory, f"onnx_{name}_{io}", make) / f"{name}_{io}.onnx"
 
@@ -72,7 +72,7 @@ def trained_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def make(folder: Path) -> None:
         network, card = checkpoint.load(TRAINED)
-        onnx_exporter.write(network.eval(), folder / "model.onnx", "uint8_rgba", Label.of(card.to_json()))
+        onnx_exporter.write(network.eval(), folder / "model.onnx", "uint8_rgba", Label.of(card))
 
     return shared(tmp_path_factory, "trained", make) / "model.onnx"
 
@@ -82,7 +82,7 @@ def package(tmp_path_factory: pytest.TempPathFactory, build: Build) -> Path:
     """The Core ML package of the mobile network, 96 wide and 64 high."""
 
     def make(folder: Path) -> None:
-        coreml_exporter.write(build("mobile"), folder / "Model.mlpackage", 64, 96, Label.of(CARD))
+        coreml_exporter.write(build("mobile"), folder / "Model.mlpackage", 64, 96, LABEL)
 
     return shared(tmp_path_factory, "coreml", make) / "Model.mlpackage"
 
@@ -112,7 +112,7 @@ def packages(
 
     def make(folder: Path) -> None:
         (folder / "ios").mkdir()
-        written = coreml_exporter.write_all(trained, folder / "ios", SHAPES, Label.of(CARD))
+        written = coreml_exporter.write_all(trained, folder / "ios", SHAPES, LABEL)
         (folder / "packages.pickle").write_bytes(pickle.dumps({package.name: package for package in written}))
 
     folder = shared(tmp_path_factory, "ios", make)

@@ -84,7 +84,7 @@ def of_checkpoints(folder: Path) -> dict[str, Target]:
 
     return {
         "init=": checkpoint.load,
-        "impasto-export": lambda path: Label.of(checkpoint.load(path)[1].to_json()),
+        "impasto-export": lambda path: Label.of(checkpoint.load(path)[1]),
         "impasto-evaluate": loaded_model.load,
         "resume=": state,
         "loss.weights=": lambda path: weights.load(str(path)),

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from impasto.configs.schema.model import ModelConfig
+from impasto.export.contract import Label
 from impasto.models import transform_net
+from impasto.models.card import Card
 
 TRAINED = Path(__file__).parents[1] / "assets" / "swirls.safetensors"
 
@@ -43,5 +45,6 @@ CARD: dict[str, dict[str, Any]] = {
     },
 }
 
+LABEL = Label.of(Card.from_json({"model": {"name": "mobile", "width": 0.25, "blocks": 1}} | CARD))
 
 Build = Callable[[str], transform_net.TransformNet]

@@ -1,12 +1,14 @@
 import json
+from dataclasses import asdict, replace
 from importlib.resources import files
 
 import jsonschema
 import pytest
 from safetensors import safe_open
 
+from impasto.configs.errors import CheckFailed
 from impasto.models import card, zoo
-from impasto.models.card import Card, ModelCard, OriginCard
+from impasto.models.card import Card, ExportedCard, ModelCard, OriginCard
 
 ZOO = [(name, model) for name in zoo.names() for model in zoo.MODELS]
 
@@ -47,16 +49,32 @@ def test_to_json_sorts_keys() -> None:
     ("values", "key"),
     [
         ({}, "model"),
-        (3, "card"),
+        (3, "value"),
         ({"model": {"name": "tiny", "width": "1", "blocks": 2}}, "model.width"),
         ({"model": {"name": "tiny", "width": 1, "blocks": 2}, "style": {"name": "udnie"}}, "style.artist"),
         ({"model": {"name": "tiny", "width": 1, "blocks": 2}, "validation": {}}, "validation"),
     ],
 )
 def test_from_json_invalid_values_raise_sentence_that_names_the_key(values: object, key: str) -> None:
-    with pytest.raises(ValueError, match=rf"invalid {key} \(") as error:
+    with pytest.raises(CheckFailed, match=rf"invalid {key} \(") as error:
         Card.from_json(values)
     assert "\n" not in str(error.value)
+
+
+def test_from_json_ignores_keys_of_a_later_version() -> None:
+    values = {"model": {"name": "tiny", "width": 1, "blocks": 2, "depth": 3}, "hub": "here"}
+    assert Card.from_json(values) == Card(ModelCard("tiny", 1.0, 2))
+
+
+def test_exported_card_lacks_what_identifies_nothing() -> None:
+    with safe_open(zoo.resolve("zoo/udnie/tiny", ".safetensors"), framework="np") as file:
+        read = Card.from_json(json.loads(file.metadata()["card"]))
+    exported = ExportedCard.of(read)
+    assert exported is not None and read.style is not None and read.loss is not None
+    assert exported.loss == read.loss
+    kept = {name: value for name, value in asdict(read.style).items() if name not in ("artist", "license")}
+    assert asdict(exported.style) == kept
+    assert ExportedCard.of(replace(read, loss=None)) is ExportedCard.of(replace(read, style=None)) is None
 
 
 def test_with_style_weight_replaces_only_that() -> None:

@@ -1,6 +1,7 @@
 """Running exported files, on a tiny model that follows the contract: it inverts colors and passes alpha through."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from impasto.configs.errors import UsageError
-from impasto.models import onnx_model
+from impasto.models import checkpoint, onnx_model, zoo
+from impasto.models.card import ExportedCard
 from impasto.models.image.picture import Picture
 from tests.helpers.onnx_models import model
 
@@ -106,16 +108,29 @@ def test_stylize_with_failing_model_raises_one_sentence(inverter: Path, tmp_path
 
 
 def test_card_returns_what_the_exporter_wrote(inverter: Path, tmp_path: Path) -> None:
-    loss: dict[str, Any] = {"style_weight": 5.0, "style_strength": None, "normalization": "chw"}
-    loss |= {"checkerboard_weight": 0.0, "temporal_weight": 0.0}
-    card: dict[str, Any] = {"loss": loss, "style": {"name": "Ünal"}}
-    text = onnx_model.card_text(card["loss"], card["style"])
-    assert json.loads(text)["loss"] == {"style_weight": 5.0, "strength": None, "gram": "chw"}  # format 1
-    texts = {text: card, "[1]": {}, "no JSON": {}, "": {}}
+    _, saved = checkpoint.load(zoo.resolve("zoo/udnie/tiny", ".safetensors"))
+    assert saved.loss is not None
+    loss = replace(saved.loss, normalization="hw", checkerboard_weight=0.0, temporal_weight=0.0)
+    card = ExportedCard.of(replace(saved, loss=loss))
+    assert card is not None
+    text = onnx_model.card_text(card)
+    stored = json.loads(text)["loss"]
+    assert (stored["strength"], stored["gram"]) == (None, "hw")  # format 1
+    assert not {"style_strength", "normalization", "checkerboard_weight", "temporal_weight"} & {*stored}
+    others = (
+        "[1]",
+        "no JSON",
+        "",
+        "{}",
+        '{"style":{"name":"Ünal"}}',
+        '{"loss":3,"style":{}}',
+        text.replace("udnie", "")[:-9],
+    )
+    texts: dict[str, ExportedCard | None] = {text: card} | dict.fromkeys(others)
     for number, (stored, expected) in enumerate(texts.items()):
         path = model(tmp_path / f"{number}.onnx", card=stored)
         assert onnx_model.card(onnx_model.load(path, 1)) == expected
-    assert onnx_model.card(onnx_model.load(inverter, 1)) == {}
+    assert onnx_model.card(onnx_model.load(inverter, 1)) is None
     torn = tmp_path / "torn.onnx"
     torn.write_bytes(model(tmp_path / "words.onnx", card="no JSON").read_bytes().replace(b"no JSON", b"no \xffSON"))
-    assert onnx_model.card(onnx_model.load(torn, 1)) == {}
+    assert onnx_model.card(onnx_model.load(torn, 1)) is None

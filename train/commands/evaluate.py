@@ -51,13 +51,14 @@ def task(config: EvaluateConfig) -> None:
     output = output_folder.create(config.output)
     device.keep_memory()
     loss = PerceptualLoss(settings, weights.load(config.weights, settings.network), style.pixels)
-    key = optimizer_baseline.loss_key(model.card["loss"], style.sha256, model.style.size)
+    key = optimizer_baseline.loss_key(model.loss_card, style.sha256, model.style.size)
     evaluations = _evaluate_photos(config, photos, model, loss, key, f"evaluating {source.name}")
     rows = photo_evaluation.medians(evaluations)
-    report = {
+    card = model.card.to_json() if model.card else {}
+    report: dict[str, Any] = {
         "checkpoint": {"style": model.style.name, "output": model.output_type}
-        | {name: model.card[name] for name in ("model", "training") if name in model.card},
-        "loss": model.card["loss"],
+        | {name: card[name] for name in ("model", "training") if name in card},
+        "loss": model.loss_card.to_json(),
         "baseline": vars(optimizer_baseline.BASELINE) | {"iterations": config.evaluate.iterations, "seed": config.seed},
         "medians": rows,
         "style_image": {"artifacts": artifacts.figures(style.pixels)},

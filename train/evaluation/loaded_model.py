@@ -1,7 +1,7 @@
 """A network to evaluate, from a checkpoint or an exported file, with the style image and the loss of its training."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from impasto.configs.schema.fields import validate
 from impasto.configs.schema.loss import LossConfig
 from impasto.configs.schema.style import StyleConfig
 from impasto.models import checkpoint, onnx_model
+from impasto.models.card import Card, ExportedCard, LossCard
 from impasto.models.image.picture import Picture
 from impasto.train.data import style_image
 from impasto.train.data.dataset import picture_to_pixels
@@ -28,7 +29,8 @@ class StyleModel:
     Attributes:
         run: Maps pixels [1, 3, H, W], whole numbers 0..255, to pixels.
         output_type: The type of its output, and whether the output is rounded.
-        card: The card of the checkpoint; of an exported file, only its style and loss.
+        card: The card of the checkpoint; None for an exported file.
+        loss_card: The loss in the card of the checkpoint or the exported file.
         style: The settings of the style image, without the path of its file.
         style_sha256: The hash of the style image.
         loss: The loss; `loss.weights` names the origin of VGG's weights, not a file.
@@ -36,7 +38,8 @@ class StyleModel:
 
     run: Callable[[Tensor], Tensor]
     output_type: str
-    card: dict[str, Any]
+    card: Card | None
+    loss_card: LossCard
     style: StyleConfig
     style_sha256: str
     loss: LossConfig
@@ -83,27 +86,28 @@ def load(path: Path) -> StyleModel:
         UsageError: The file cannot be loaded, or does not record the style image and the loss.
     """
     if path.is_dir() or path.suffix in onnx_model.SUFFIXES:
-        run, card = _load_exported(path)
-        output_type = "uint8, rounded"
+        run, exported = _load_exported(path)
+        output_type, card = "uint8, rounded", None
     else:
-        run, loaded = checkpoint.load(path)
-        card = loaded.to_json()
-        output_type = "float32, not rounded"
+        run, card = checkpoint.load(path)
+        output_type, exported = "float32, not rounded", ExportedCard.of(card)
     try:
-        style_sha256 = str(card["style"]["sha256"])
+        if exported is None:
+            raise UsageError("it has no card, or one without style or loss")
         # An exported file identifies the style image, but not its artist and license.
-        style = _parse(StyleConfig, {"artist": "unknown", "license": "unknown"} | card["style"] | {"image": None})
+        named = asdict(card.style) if card and card.style else {"artist": "unknown", "license": "unknown"}
+        style = _parse(StyleConfig, named | asdict(exported.style) | {"image": None})
         # The card has the raw weights; the style_strength that they came from was calibrated when training began.
-        loss = _parse(LossConfig, card["loss"] | {"style_strength": None})
-    except (KeyError, TypeError, UsageError) as error:
+        loss = _parse(LossConfig, asdict(exported.loss) | {"style_strength": None})
+    except UsageError as error:
         raise UsageError(
             f"{path} does not record the style image and the loss of its training; name a checkpoint that "
             "impasto-train wrote, or a file that this version of impasto-export made of one"
         ) from error
-    return StyleModel(run, output_type, card, style, style_sha256, loss)
+    return StyleModel(run, output_type, card, exported.loss, style, exported.style.sha256, loss)
 
 
-def _load_exported(path: Path) -> tuple[Callable[[Tensor], Tensor], dict[str, Any]]:
+def _load_exported(path: Path) -> tuple[Callable[[Tensor], Tensor], ExportedCard | None]:
     session = onnx_model.load(path)
 
     def run(pixels: Tensor) -> Tensor:

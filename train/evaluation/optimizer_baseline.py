@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from impasto.configs.schema.evaluate import EvaluateConfig
 from impasto.configs.schema.optimize import OptimizerConfig
+from impasto.models.card import LossCard
 from impasto.models.image import atomic_file
 from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.train.image_optimization.optimizer import Iterate, noise, optimize
@@ -62,18 +62,18 @@ class BaselineTrajectory:
 _NOT_OPTIMIZED = ("style_strength", "checkerboard_weight", "temporal_weight")
 
 
-def loss_key(card_loss: dict[str, Any], style_sha256: str, style_size: int) -> str:
+def loss_key(card_loss: LossCard, style_sha256: str, style_size: int) -> str:
     """Return what identifies a loss in the cache of trajectories.
 
     The key contains the raw style_weight, not the style_strength that it was calibrated from, and no weight that is
     for training alone.
 
     Args:
-        card_loss: The loss settings in a checkpoint's card.
+        card_loss: The loss in the card of the checkpoint or the exported file.
         style_sha256: The hash of the style image.
         style_size: Its short side in pixels.
     """
-    settings = {name: value for name, value in card_loss.items() if name not in _NOT_OPTIMIZED}
+    settings = {name: value for name, value in asdict(card_loss).items() if name not in _NOT_OPTIMIZED}
     return json.dumps([settings, style_sha256, style_size], sort_keys=True)
 
 

@@ -27,7 +27,7 @@ def test_manifest_describes_the_files_models_and_origin(exported: tuple[Path, Ru
         assert (entry.bytes, entry.sha256) == (len(data), hashlib.sha256(data).hexdigest())
     assert (bundle.style.name, bundle.style.artist, bundle.style.license) == ("swirls", "Ünal", "CC0-1.0")
     assert bundle.checkpoint.sha256 == hashlib.sha256(saved.read_bytes()).hexdigest()
-    assert bundle.checkpoint.card["training"]["steps"] == 7
+    assert bundle.checkpoint.card.training is not None and bundle.checkpoint.card.training.steps == 7
     assert {"impasto", "torch"} < set(bundle.versions)
     models = {model.file: model for model in bundle.models}
     (image,) = models["android/model.onnx"].contract.inputs
@@ -61,7 +61,7 @@ def test_manifest_of_a_bundle_validates_against_the_schema_beside_it(exported: t
     ):
         assert not validator.is_valid(changed)
         with pytest.raises(
-            CheckFailed, match=r"the JSON of Manifest has a wrong (format|licence|models\.0\.weights|style)"
+            CheckFailed, match=r"the JSON of Manifest has an invalid (format|licence|models\.0\.weights|style)"
         ):
             Manifest.from_json({key: value for key, value in changed.items() if key != "sha256"})
 

@@ -11,11 +11,10 @@ import pytest
 import torch
 
 from impasto.configs.errors import CheckFailed
-from impasto.export.contract import Label
 from impasto.export.coreml import exporter, fp16_rescale
 from impasto.export.suppress_output import suppress_output
 from impasto.models import transform_net
-from tests.helpers.networks import CARD, SHAPES, Build
+from tests.helpers.networks import LABEL, SHAPES, Build
 
 Packages = tuple[Path, dict[str, exporter.Package]]
 
@@ -88,9 +87,9 @@ def test_write_all_in_another_process_gives_the_same_bytes(packages: Packages, t
     folder, _ = packages
     code = (
         "import sys; from pathlib import Path; from impasto.export.coreml import exporter\n"
-        "from impasto.export.contract import Label; from impasto.models import checkpoint\n"
-        "from tests.helpers.networks import CARD, SHAPES, TRAINED;"
-        "exporter.write_all(checkpoint.load(TRAINED)[0], Path(sys.argv[1]), SHAPES, Label.of(CARD))"
+        "from impasto.models import checkpoint\n"
+        "from tests.helpers.networks import LABEL, SHAPES, TRAINED;"
+        "exporter.write_all(checkpoint.load(TRAINED)[0], Path(sys.argv[1]), SHAPES, LABEL)"
     )
     subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],
@@ -141,7 +140,7 @@ def test_check_of_another_interface_or_network_raises(package: Path, build: Buil
 
 def test_check_of_other_int8_weights_raises(package: Path, build: Build, tmp_path: Path) -> None:
     network, small = build("mobile"), tmp_path / "small.mlpackage"
-    exporter.compress(package, small, Label.of(CARD))
+    exporter.compress(package, small, LABEL)
     exporter.check(network, small, {"main": (64, 96)}, "int8")
     with torch.no_grad():
         weight = network.get_parameter("body.inner.1.0.body.0.0.1.weight")

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from impasto.configs.errors import CheckFailed, UsageError
-from impasto.export.contract import ImageSize, Label, ModelArtifact, Tolerance
+from impasto.export.contract import ImageSize, ModelArtifact, Tolerance
 from impasto.export.coreml import exporter, fp16_rescale, mil_interpreter, runtime
 from impasto.export.coreml.contracts import COREML, coreml_contract
 from impasto.export.test_images import Pixels, picture
 from impasto.models import transform_net
-from tests.helpers.networks import CARD, SHAPES, Build
+from tests.helpers.networks import LABEL, SHAPES, Build
 
 Packages = tuple[Path, dict[str, exporter.Package]]
 
@@ -65,7 +65,7 @@ def artifact(name: str) -> ModelArtifact:
 @pytest.mark.slow
 def test_program_of_the_johnson_network_matches_pytorch(build: Build, tmp_path: Path) -> None:
     network, path = build("johnson"), tmp_path / "Model.mlpackage"
-    exporter.write(network, path, 64, 96, Label.of(CARD))
+    exporter.write(network, path, 64, 96, LABEL)
     assert np.abs(mil_interpreter.load(path)(picture(64, 96)) - expected(network, picture(64, 96))).max() <= 1
 
 
@@ -73,7 +73,7 @@ def test_program_of_the_johnson_network_matches_pytorch(build: Build, tmp_path: 
 def test_program_of_an_overflowing_network_raises_unless_rescaled(
     exploding: transform_net.TransformNet, tmp_path: Path
 ) -> None:
-    rgb, label = picture(64, 96), Label.of(CARD)
+    rgb, label = picture(64, 96), LABEL
     exporter.write(exploding, tmp_path / "Model.mlpackage", 64, 96, label)
     program = mil_interpreter.load(tmp_path / "Model.mlpackage")
     assert np.abs(program(rgb, "fp32") - expected(exploding, rgb)).max() <= 1

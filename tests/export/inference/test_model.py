@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.stylize import TilesConfig
-from impasto.export.contract import Label
 from impasto.export.inference import scratch_file, tiled_session
 from impasto.export.inference.model import Model
 from impasto.export.onnx_graph import exporter, weight_compression
@@ -21,7 +20,7 @@ from impasto.export.test_images import picture
 from impasto.models import onnx_model, transform_net
 from impasto.models.image.picture import Picture
 from tests.helpers.bundles import Written
-from tests.helpers.networks import CARD
+from tests.helpers.networks import LABEL
 from tests.helpers.onnx_models import model as inverter
 
 TILES = TilesConfig(threshold_mp=0.0, side=64, statistics="exact", thumbnail_mp=1.0, scratch_mb=0)
@@ -96,7 +95,7 @@ def test_stylize_without_usable_scratch_file_recomputes(
     exploding: transform_net.TransformNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, photo = tmp_path / "model.onnx", Picture(picture(80, 100))
-    exporter.write(exploding.eval(), path, "uint8_rgba", Label.of(CARD))
+    exporter.write(exploding.eval(), path, "uint8_rgba", LABEL)
     tiles = TilesConfig(0.0, 64, "exact", 1.0, 1000)
     expected = whole(path, photo).rgb
     assert np.abs(tiled(path, photo, tiles).rgb.astype(int) - expected).max() <= 1

@@ -3,6 +3,7 @@ import importlib.metadata
 import json
 import sys
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +16,17 @@ from onnx import TensorProto, helper, numpy_helper
 
 from impasto.export import test_images
 from impasto.export.bundle import artifacts
-from impasto.export.contract import STYLE_IDENTITY, Label, Tolerance
+from impasto.export.contract import Label, Tolerance
 from impasto.export.onnx_graph.exporter import write
 from impasto.export.onnx_graph.runtime import OnnxRuntime
 from impasto.export.validation.parity import compare
 from impasto.models import onnx_model, transform_net
+from impasto.models.card import Card
 from impasto.models.image.picture import Picture
 from impasto.models.onnx_model import LICENSE, load, stylize
 from tests.helpers.bundles import Written, artifact
 from tests.helpers.commands import Run
-from tests.helpers.networks import CARD, Build
+from tests.helpers.networks import CARD, LABEL, Build
 
 FILES = [("mobile", "uint8_rgba"), ("johnson", "uint8_rgba"), ("tiny", "uint8_rgba"), ("mobile", "float32_rgb")]
 SIZES = [(16, 16), (17, 33), (131, 217), (50, 37), (64, 96)]
@@ -146,17 +148,26 @@ def test_metadata_names_style_version_and_contract(written: Written) -> None:
         assert words in metadata["contract"] and "optional strength: float32, 0..1" in metadata["contract"]
         assert metadata["variant"] == "fp32"
         card = json.loads(metadata["card"])
-        assert card["style"] == {key: CARD["style"][key] for key in STYLE_IDENTITY}
+        assert card["style"] == {key: CARD["style"][key] for key in ("name", "painter", "seed", "sha256", "size")}
         assert metadata["card"] == json.dumps(card, separators=(",", ":"))  # compact
-        loss = onnx_model.card(onnx_model.open_session(written("mobile", io)))["loss"]
-        assert loss == CARD["loss"] | {"checkerboard_weight": 0.0, "temporal_weight": 0.0}  # not in format 1
+        stored = onnx_model.card(onnx_model.open_session(written("mobile", io)))
+        assert stored is not None
+        assert asdict(stored.loss) == CARD["loss"] | {
+            "checkerboard_weight": 0.0,
+            "temporal_weight": 0.0,
+        }  # not in format 1
         assert (model.producer_name, model.producer_version) == ("impasto", version)
 
 
 def test_label_of_an_incomplete_card_has_no_card() -> None:
+    model = {"model": {"name": "mobile", "width": 0.25, "blocks": 1}}
     for part in ("loss", "style"):
-        assert Label.of({name: values for name, values in CARD.items() if name != part}).card == "{}"
-    assert Label.of(CARD | {"style": CARD["style"] | {"image": "/home/me/painting.jpg"}}).card == Label.of(CARD).card
+        rest = {name: values for name, values in CARD.items() if name != part}
+        assert Label.of(Card.from_json(model | rest)).card == "{}"
+    nameless = Label.of(Card.from_json(model))
+    assert (nameless.style, nameless.artist, nameless.license) == ("unknown", "unknown", "unknown")
+    private = Card.from_json(model | CARD | {"style": CARD["style"] | {"image": "/home/me/painting.jpg"}})
+    assert Label.of(private).card == LABEL.card != "{}"
 
 
 @pytest.mark.parametrize(("name", "io"), FILES)
@@ -191,5 +202,5 @@ def test_alpha_passes_through(written: Written) -> None:
 def test_write_in_another_process_gives_the_same_bytes(
     trained: transform_net.TransformNet, exported: tuple[Path, Run], tmp_path: Path
 ) -> None:
-    write(trained, tmp_path / "model.onnx", "uint8_rgba", Label.of(CARD))
+    write(trained, tmp_path / "model.onnx", "uint8_rgba", LABEL)
     assert (exported[0] / "android" / "model.onnx").read_bytes() == (tmp_path / "model.onnx").read_bytes()

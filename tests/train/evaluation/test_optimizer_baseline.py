@@ -1,9 +1,13 @@
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from impasto.models.card import LossCard
 from impasto.train.evaluation.equivalent_iterations import equivalent_iterations
 from impasto.train.evaluation.optimizer_baseline import BaselineTrajectory, loss_key
+from tests.helpers.networks import CARD
 
 TOTALS = [9.0, 5.0, 6.0, 3.0, math.inf]
 
@@ -22,7 +26,11 @@ def test_snapshot_is_the_stored_picture_nearest_to_the_iteration() -> None:
 
 
 def test_loss_key_depends_on_the_raw_weights_only() -> None:
-    raw = {"style_weight": 3.2, "normalization": "chw"}
-    assert loss_key(raw | {"style_strength": 1.0}, "a", 64) == loss_key(raw, "a", 64)
-    for other in (loss_key(raw | {"style_weight": 3.3}, "a", 64), loss_key(raw, "b", 64), loss_key(raw, "a", 65)):
+    raw = LossCard.from_json(CARD["loss"])
+    changes: list[dict[str, Any]] = [
+        {name: 0.5} for name in ("style_strength", "checkerboard_weight", "temporal_weight")
+    ]
+    for training_only in changes:
+        assert loss_key(replace(raw, **training_only), "a", 64) == loss_key(raw, "a", 64)
+    for other in (loss_key(replace(raw, style_weight=3.3), "a", 64), loss_key(raw, "b", 64), loss_key(raw, "a", 65)):
         assert other != loss_key(raw, "a", 64)

@@ -1,7 +1,7 @@
 """Dataclasses that JSON files are made of. Each is checked when it is read, and has a JSON schema."""
 
 import json
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from impasto.configs.errors import CheckFailed
 
@@ -20,7 +20,7 @@ class TypedJson:
         return values
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Self:
+    def from_json(cls, values: Any) -> Self:
         """Return the object that `to_json` turned into these values.
 
         Raises:
@@ -31,18 +31,19 @@ class TypedJson:
         try:
             result: Self = _adapter(cls).validate_json(json.dumps(values), strict=True)
         except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"])
-            raise CheckFailed(f"the JSON of {cls.__name__} has a wrong {key or 'value'}: {first['msg']}") from error
+            first = error.errors(include_url=False)[0]
+            key = ".".join(str(part) for part in first["loc"]) or "value"
+            message = " ".join(first["msg"].split())
+            raise CheckFailed(f"the JSON of {cls.__name__} has an invalid {key} ({message})") from error
         return result
 
     @classmethod
-    def schema(cls) -> dict[str, Any]:
-        """Return the JSON schema of what `to_json` returns."""
-        return _adapter(cls).json_schema(mode="serialization")
+    def schema(cls, mode: Literal["serialization", "validation"] = "serialization") -> dict[str, Any]:
+        """Return the JSON schema of what `to_json` returns, or of what `from_json` accepts (`validation`)."""
+        return _adapter(cls).json_schema(mode=mode)
 
 
 def _adapter(kind: Any) -> "TypeAdapter[Any]":
-    from pydantic import TypeAdapter  # here, so that importing a contract or a manifest does not load it
+    from pydantic import TypeAdapter  # here, so that importing a card, a contract or a manifest does not load it
 
     return TypeAdapter(kind)
