@@ -1,6 +1,7 @@
 """impasto-evaluate: compare a network with the per-image optimizer."""
 
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from impasto.models.losses.perceptual import PerceptualLoss
     from impasto.train.data.dataset import PhotoSet
     from impasto.train.evaluation.loaded_model import StyleModel
-    from impasto.train.evaluation.photo_evaluation import PhotoEvaluation
+    from impasto.train.evaluation.photo_evaluation import MedianRow, PhotoEvaluation
 
 SHEET_PHOTOS = 4
 
@@ -60,7 +61,7 @@ def task(config: EvaluateConfig) -> None:
         | {name: card[name] for name in ("model", "training") if name in card},
         "loss": model.loss_card.to_json(),
         "baseline": vars(optimizer_baseline.BASELINE) | {"iterations": config.evaluate.iterations, "seed": config.seed},
-        "medians": rows,
+        "medians": [asdict(row) for row in rows],
         "style_image": {"artifacts": artifacts.figures(style.pixels)},
         "photos": [evaluation.to_json() for evaluation in evaluations],
     }
@@ -102,7 +103,7 @@ def _evaluate_photos(
     return evaluations
 
 
-def _print_comparison(rows: list[dict[str, Any]], iterations: int) -> None:
+def _print_comparison(rows: list["MedianRow"], iterations: int) -> None:
     """Print the medians of equivalent iterations and losses; "+" marks a lower bound."""
     from rich.console import Console
     from rich.table import Table
@@ -110,24 +111,24 @@ def _print_comparison(rows: list[dict[str, Any]], iterations: int) -> None:
     columns = ("size", "optimizer from", "equivalent L-BFGS iterations", "loss / optimizer's best")
     table = Table(*columns, "total", "content", "style")
     for row in rows:
-        bound = "+" if row["equivalent_iterations"] >= iterations else ""
-        losses = [f"{row[name]:,.0f}" for name in ("total", "content", "style")]
-        equivalent = f"{row['equivalent_iterations']:g}{bound}"
-        table.add_row(f"{row['size']}", row["start"], equivalent, f"{row['ratio']:.2f}", *losses)
+        bound = "+" if row.equivalent_iterations >= iterations else ""
+        losses = [f"{value:,.0f}" for value in (row.total, row.content, row.style)]
+        equivalent = f"{row.equivalent_iterations:g}{bound}"
+        table.add_row(f"{row.size}", row.start, equivalent, f"{row.ratio:.2f}", *losses)
     Console().print(table)
 
 
-def _print_artifacts(rows: list[dict[str, Any]], style_image: dict[str, float]) -> None:
+def _print_artifacts(rows: list["MedianRow"], style_image: dict[str, float]) -> None:
     """Print the artifacts of the network's output, the photos and the style image, and the network's flicker."""
     from rich.console import Console
     from rich.table import Table
 
     columns = ("size", "pictures", "checkerboard", "blobs per megapixel", "border", "flicker, pan", "flicker, noise")
     table = Table(*columns, title="artifacts and flicker")
-    for row in {row["size"]: row for row in rows}.values():
-        flicker = [f"{row['flicker'][name]:.2f}" for name in ("pan", "noise")]
-        table.add_row(f"{row['size']}", "network", *_artifact_cells(row["artifacts"]["network"]), *flicker)
-        table.add_row(f"{row['size']}", "photo", *_artifact_cells(row["artifacts"]["photo"]))
+    for row in {row.size: row for row in rows}.values():
+        flicker = [f"{row.flicker[name]:.2f}" for name in ("pan", "noise")]
+        table.add_row(f"{row.size}", "network", *_artifact_cells(row.artifacts.network), *flicker)
+        table.add_row(f"{row.size}", "photo", *_artifact_cells(row.artifacts.photo))
     table.add_row("", "style image", *_artifact_cells(style_image))
     Console().print(table)
 

@@ -1,7 +1,7 @@
 """Calibration of loss.style_strength: the raw style_weight of a run."""
 
 import logging
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import torch
 
@@ -10,7 +10,7 @@ from impasto.models.card import Card
 from impasto.models.losses import style_strength
 from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.train.data.dataset import PhotoSet, to_pixels, validation_crops
-from impasto.train.engine.train_state import TrainState
+from impasto.train.engine.train_state import CalibratedStyleWeight, TrainState
 
 logger = logging.getLogger(__name__)
 
@@ -40,14 +40,14 @@ def calibrate(
         The card with the style_weight.
     """
     assert card.loss is not None and card.style is not None
-    settings = {name: value for name, value in asdict(card.loss).items() if name != "style_weight"}
-    painting = {"sha256": card.style.sha256, "size": card.style.size}
-    if state.calibrated_style_weight.get("for") != [settings, painting]:
+    calibrated = state.calibrated_style_weight
+    if calibrated is None or not calibrated.is_valid_for(card.loss, card.style):
         photos, *_ = validation_crops(val_photos, config.data.size)
         pixels = (to_pixels(photo, device) for photo in photos.split(1))
         weight = style_strength.style_weight(loss, pixels, config.data.size)
-        state.calibrated_style_weight = {"for": [settings, painting], "style_weight": weight}
-    weight = state.calibrated_style_weight["style_weight"]
+        measured = replace(card.loss, style_weight=weight)
+        calibrated = state.calibrated_style_weight = CalibratedStyleWeight(measured, card.style.sha256, card.style.size)
+    weight = calibrated.loss.style_weight
     loss.config = replace(loss.config, style_weight=weight)
     logger.info(style_strength.sentence(loss.config))
     return card.with_style_weight(weight)

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.train import TrainConfig
 from impasto.models import checkpoint
-from impasto.models.card import AdamCard, Card, DivergenceCard, OriginCard, TrainingCard
+from impasto.models.card import AdamCard, Card, DivergenceCard, TrainingCard
 from impasto.models.transform_net import TransformNet
 from impasto.train.engine import divergence, train_state
 from impasto.train.engine.callbacks import DivergenceGuard
@@ -83,7 +83,7 @@ class Checkpointer:
             self.card,
             training=TrainingCard(**(settings | results)),
             validation=state.validation,
-            init=OriginCard(**state.origin) if state.origin else None,
+            init=state.origin,
         )
 
 

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from torch.optim import Optimizer
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.train import TrainerConfig
 from impasto.models import checkpoint
+from impasto.models.card import LossCard, OriginCard, StyleCard
 from impasto.models.image import atomic_file
 from impasto.train.runtime import distributed
 
@@ -29,6 +30,34 @@ SUFFIX = ".state"
 _FORMAT = "impasto-resume-3"
 _NO_SPACE = [getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name)]  # Windows has two
 _TRANSIENT = {"transient": True}  # marks fields that no file stores
+
+
+@dataclass(frozen=True)
+class CalibratedStyleWeight:
+    """The loss with the style_weight measured for its style_strength, and the style image of that measurement."""
+
+    loss: LossCard
+    style_sha256: str
+    style_size: int
+
+    def is_valid_for(self, loss: LossCard, style: StyleCard) -> bool:
+        """Whether a run with these settings would measure the same style_weight."""
+        weighted = replace(loss, style_weight=self.loss.style_weight)
+        return self == CalibratedStyleWeight(weighted, style.sha256, style.size)
+
+    def to_json(self) -> dict[str, Any]:
+        """The weight, and the settings that it is valid for."""
+        settings = asdict(self.loss)
+        style_weight = settings.pop("style_weight")
+        style = {"sha256": self.style_sha256, "size": self.style_size}
+        return {"for": [settings, style], "style_weight": style_weight}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "CalibratedStyleWeight":
+        """Read what `to_json` returned; raises CheckFailed, KeyError, TypeError or ValueError for anything else."""
+        settings, style = values["for"]
+        loss = LossCard.from_json(settings | {"style_weight": values["style_weight"]})
+        return cls(loss, style["sha256"], style["size"])
 
 
 @dataclass
@@ -39,7 +68,7 @@ class TrainState:
         step: The number of completed steps.
         seconds: The time spent on them, over all sessions.
         validation: The mean losses on the validation photos, by step.
-        calibrated_style_weight: The `style_weight` measured for loss.style_strength, and the settings it is valid for.
+        calibrated_style_weight: The `style_weight` measured for loss.style_strength, if any.
         recent_losses: The total losses of the last rows of metrics.csv.
         rollbacks: A sentence on each return to an earlier state.
         origin: The name and SHA-256 of the checkpoint that training started from, if any.
@@ -50,10 +79,10 @@ class TrainState:
     step: int = 0
     seconds: float = 0.0
     validation: list[dict[str, float]] = field(default_factory=list)
-    calibrated_style_weight: dict[str, Any] = field(default_factory=dict)
+    calibrated_style_weight: CalibratedStyleWeight | None = None
     recent_losses: list[float] = field(default_factory=list)
     rollbacks: list[str] = field(default_factory=list)
-    origin: dict[str, str] | None = None
+    origin: OriginCard | None = None
     stop_requested: bool = field(default=False, metadata=_TRANSIENT)
     unsaved: bool = field(default=True, metadata=_TRANSIENT)
 
@@ -84,7 +113,21 @@ class TrainState:
 
     def to_json(self) -> dict[str, Any]:
         """The saved fields as plain JSON values."""
-        return {item.name: getattr(self, item.name) for item in fields(self) if not item.metadata}
+        values = {item.name: getattr(self, item.name) for item in fields(self) if not item.metadata}
+        calibrated = self.calibrated_style_weight
+        values["calibrated_style_weight"] = calibrated.to_json() if calibrated else {}
+        values["origin"] = self.origin.to_json() if self.origin else None
+        return values
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "TrainState":
+        """Read what `to_json` returned; raises CheckFailed, KeyError, TypeError or ValueError for anything else."""
+        calibrated, origin = values["calibrated_style_weight"], values["origin"]
+        typed = {
+            "calibrated_style_weight": CalibratedStyleWeight.from_json(calibrated) if calibrated else None,
+            "origin": OriginCard.from_json(origin) if origin else None,
+        }
+        return cls(**(values | typed), unsaved=False)
 
 
 class _DamagedStateError(UsageError):
@@ -163,8 +206,8 @@ def load(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer) -> Tra
             moment = value if value.shape != parameter.shape else torch.empty_like(parameter).copy_(value)
             moments.setdefault(int(index), {})[name] = moment
         optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
-        return TrainState(**json.loads(metadata["progress"]), unsaved=False)
-    except (RuntimeError, KeyError, ValueError, TypeError) as error:
+        return TrainState.from_json(json.loads(metadata["progress"]))
+    except (CheckFailed, RuntimeError, KeyError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"{path} belongs to another network ({reason}); resume with its own settings") from error
 

@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +80,7 @@ class Trainer:
         self.average = ModelEma(self.network, config.trainer.ema_decay)
         self.training_loss = TrainingLoss(config, hardware, self.network, loss)
         self.optimizer = build_optimizer(config, self.network.parameters())
-        self.state = TrainState(origin=asdict(card.init) if card.init else None)
+        self.state = TrainState(origin=card.init)
         self.crops = Crops(photos[0], config.data, config.seed)
         self.val_photos, _, self.unreadable = validation_crops(photos[1], config.data.val_size)
         self._rollback_state: Path | None = None  # the state that the last rollback returned to

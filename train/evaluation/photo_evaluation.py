@@ -59,6 +59,50 @@ class PhotoEvaluation:
         return {name: getattr(self, name) for name in names}
 
 
+@dataclass(frozen=True)
+class ArtifactMedians:
+    """The medians of the figures of `metrics.artifacts`, by their names.
+
+    Attributes:
+        network: Of the network's outputs.
+        photo: Of the photos.
+        excess: Of the differences between the network's output and its photo.
+    """
+
+    network: dict[str, float]
+    photo: dict[str, float]
+    excess: dict[str, float]
+
+
+@dataclass(frozen=True)
+class MedianRow:
+    """The medians over the photos at one size, compared with the optimizer from one initial image.
+
+    Attributes:
+        size: The side of the squares in pixels.
+        start: The name of the initial image.
+        photos: The number of photos.
+        equivalent_iterations: The metric; half an iteration is possible for an even number of photos.
+        ratio: The network's total loss divided by the optimizer's best.
+        total: The network's total loss.
+        content: Its content loss.
+        style: Its style loss.
+        artifacts: The artifacts.
+        flicker: The figures of `metrics.flicker`.
+    """
+
+    size: int
+    start: str
+    photos: int
+    equivalent_iterations: float
+    ratio: float
+    total: float
+    content: float
+    style: float
+    artifacts: ArtifactMedians
+    flicker: dict[str, float]
+
+
 def evaluate_photo(
     network: Callable[[Tensor], Tensor],
     loss: PerceptualLoss,
@@ -111,42 +155,40 @@ def evaluate_photo(
     )
 
 
-def medians(evaluations: list[PhotoEvaluation]) -> list[dict[str, Any]]:
-    """Return the medians over the photos: a row for each size and each initial image of the optimizer.
-
-    `artifacts.excess` is the median difference between the network's output and the photo.
-    """
+def medians(evaluations: list[PhotoEvaluation]) -> list[MedianRow]:
+    """Return the medians over the photos: a row for each size and each initial image of the optimizer."""
     rows = []
     for size in sorted({evaluation.size for evaluation in evaluations}):
         group = [evaluation for evaluation in evaluations if evaluation.size == size]
         for start in group[0].equivalent_iterations:
+            total, content, style = (
+                statistics.median(e.losses[name] for e in group) for name in ("total", "content", "style")
+            )
             rows.append(
-                {
-                    "size": size,
-                    "start": start,
-                    "photos": len(group),
-                    "equivalent_iterations": statistics.median(e.equivalent_iterations[start] for e in group),
-                    "ratio": statistics.median(e.ratio[start] for e in group),
-                    **{
-                        name: statistics.median(e.losses[name] for e in group) for name in ("total", "content", "style")
-                    },
-                    "artifacts": _artifact_medians([e.artifacts for e in group]),
-                    "flicker": {name: statistics.median(e.flicker[name] for e in group) for name in group[0].flicker},
-                }
+                MedianRow(
+                    size=size,
+                    start=start,
+                    photos=len(group),
+                    equivalent_iterations=statistics.median(e.equivalent_iterations[start] for e in group),
+                    ratio=statistics.median(e.ratio[start] for e in group),
+                    total=total,
+                    content=content,
+                    style=style,
+                    artifacts=_artifact_medians([e.artifacts for e in group]),
+                    flicker={name: statistics.median(e.flicker[name] for e in group) for name in group[0].flicker},
+                )
             )
     return rows
 
 
-def _artifact_medians(figures: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+def _artifact_medians(figures: list[dict[str, dict[str, float]]]) -> ArtifactMedians:
     names = figures[0]["photo"]
-    result = {
-        image: {name: statistics.median(photo[image][name] for photo in figures) for name in names}
+    network, photo = (
+        {name: statistics.median(one[image][name] for one in figures) for name in names}
         for image in ("network", "photo")
-    }
-    excess = {
-        name: statistics.median(photo["network"][name] - photo["photo"][name] for photo in figures) for name in names
-    }
-    return result | {"excess": excess}
+    )
+    excess = {name: statistics.median(one["network"][name] - one["photo"][name] for one in figures) for name in names}
+    return ArtifactMedians(network, photo, excess)
 
 
 def median_trajectories(evaluations: list[PhotoEvaluation]) -> list[tuple[str, list[float], float]]:
@@ -155,8 +197,8 @@ def median_trajectories(evaluations: list[PhotoEvaluation]) -> list[tuple[str, l
     """
     panels = []
     for row in medians(evaluations):
-        size, start = row["size"], row["start"]
+        size, start = row.size, row.start
         totals = [evaluation.trajectories[start].totals for evaluation in evaluations if evaluation.size == size]
         losses = [statistics.median(values) for values in zip(*totals, strict=False)]
-        panels.append((f"{size} px, optimizer from {start}", losses, row["total"]))
+        panels.append((f"{size} px, optimizer from {start}", losses, row.total))
     return panels

@@ -1,9 +1,8 @@
 """The quality gate of impasto-evaluate: limits on the medians over the photos."""
 
-from typing import Any
-
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.evaluate import EvaluationConfig
+from impasto.train.evaluation.photo_evaluation import MedianRow
 
 _ARTIFACTS = {
     "checkerboard": "a checkerboard of 4 or 2 px that is stronger by {}",
@@ -12,7 +11,7 @@ _ARTIFACTS = {
 }
 
 
-def check_limits(rows: list[dict[str, Any]], limits: EvaluationConfig) -> None:
+def check_limits(rows: list[MedianRow], limits: EvaluationConfig) -> None:
     """Check medians against the limits.
 
     The limits on the optimizer's comparison hold for the optimizer from noise, or from the first initial image if
@@ -25,45 +24,45 @@ def check_limits(rows: list[dict[str, Any]], limits: EvaluationConfig) -> None:
     Raises:
         CheckFailed: A limit is exceeded; the message names its key.
     """
-    starts = [row["start"] for row in rows]
+    starts = [row.start for row in rows]
     start = "noise" if "noise" in starts else starts[0]
     for row in rows:
-        if row["start"] == start:
+        if row.start == start:
             _check_comparison(row, limits)
             _check_flicker(row, limits)
             _check_artifacts(row, limits)
 
 
-def _check_comparison(row: dict[str, Any], limits: EvaluationConfig) -> None:
-    scope = f"from {row['start']} at {row['size']} px, median of {row['photos']} photos"
+def _check_comparison(row: MedianRow, limits: EvaluationConfig) -> None:
+    scope = f"from {row.start} at {row.size} px, median of {row.photos} photos"
     least, most = limits.min_equivalent_iterations, limits.max_ratio
-    if least is not None and row["equivalent_iterations"] < least:
+    if least is not None and row.equivalent_iterations < least:
         raise CheckFailed(
-            f"one pass equals {row['equivalent_iterations']:g} L-BFGS iterations ({scope}), fewer than "
+            f"one pass equals {row.equivalent_iterations:g} L-BFGS iterations ({scope}), fewer than "
             f"evaluate.min_equivalent_iterations={least:g}; train the network longer"
         )
-    if most is not None and row["ratio"] > most:
+    if most is not None and row.ratio > most:
         raise CheckFailed(
-            f"the network's loss is {row['ratio']:.2f} times the optimizer's best ({scope}), more than "
+            f"the network's loss is {row.ratio:.2f} times the optimizer's best ({scope}), more than "
             f"evaluate.max_ratio={most:g}; train the network longer"
         )
 
 
-def _check_flicker(row: dict[str, Any], limits: EvaluationConfig) -> None:
-    flicker, most = row["flicker"]["both"], limits.max_flicker
+def _check_flicker(row: MedianRow, limits: EvaluationConfig) -> None:
+    flicker, most = row.flicker["both"], limits.max_flicker
     if most is not None and flicker > most:
         raise CheckFailed(
-            f"the network flickers by {flicker:.2f} levels on synthetic clips at {row['size']} px, median of "
-            f"{row['photos']} photos, more than evaluate.max_flicker={most:g}; train it with loss.temporal_weight"
+            f"the network flickers by {flicker:.2f} levels on synthetic clips at {row.size} px, median of "
+            f"{row.photos} photos, more than evaluate.max_flicker={most:g}; train it with loss.temporal_weight"
         )
 
 
-def _check_artifacts(row: dict[str, Any], limits: EvaluationConfig) -> None:
+def _check_artifacts(row: MedianRow, limits: EvaluationConfig) -> None:
     for name, description in _ARTIFACTS.items():
-        most, excess = getattr(limits, f"max_{name}"), row["artifacts"]["excess"][name]
+        most, excess = getattr(limits, f"max_{name}"), row.artifacts.excess[name]
         if most is not None and excess > most:
             remedy = " with a higher loss.checkerboard_weight" if name == "checkerboard" else ""
             raise CheckFailed(
-                f"the network's output has {description.format(f'{excess:.2f}')} than its photos at {row['size']} px, "
-                f"median of {row['photos']} photos, more than evaluate.max_{name}={most:g}; train it again{remedy}"
+                f"the network's output has {description.format(f'{excess:.2f}')} than its photos at {row.size} px, "
+                f"median of {row.photos} photos, more than evaluate.max_{name}={most:g}; train it again{remedy}"
             )

@@ -36,7 +36,7 @@ def checkpointer(config: TrainConfig, directory: Path, logger: RecordingLogger, 
 
 
 def test_checkpointer_saves_state_and_card(config: TrainConfig, tmp_path: Path) -> None:
-    state = TrainState(3, 1.26, rollbacks=["once"], validation=[{"step": 3.0}], origin={"name": "a", "sha256": "5e"})
+    state = TrainState(3, 1.26, rollbacks=["once"], validation=[{"step": 3.0}], origin=OriginCard("a", "5e"))
     logger = RecordingLogger()
     checkpointer(config, tmp_path, logger).on_step_end(state, metrics_of(state, 1.0))
     (card,) = logger.cards

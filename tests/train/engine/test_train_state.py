@@ -1,8 +1,10 @@
 import csv
+import json
 import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,12 @@ from impasto.configs.cli import app
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.train import TrainerConfig
 from impasto.models import checkpoint
+from impasto.models.card import LossCard, OriginCard, StyleCard
 from impasto.train.engine import train_state
 from tests.helpers import kill_nine
 from tests.helpers.checkpoints import same_weights
 from tests.helpers.commands import TINY, Run
+from tests.helpers.networks import CARD
 
 Impasto = Callable[..., Run]
 
@@ -207,3 +211,25 @@ def test_train_state_is_due_every_n_steps_and_at_the_end(
     budget: TrainerConfig, step: int, stop: bool, due: bool
 ) -> None:
     assert train_state.TrainState(step, stop_requested=stop).is_due(4, budget) == due
+
+
+def test_train_state_survives_its_json() -> None:
+    calibrated = train_state.CalibratedStyleWeight(LossCard.from_json(CARD["loss"]), "5e", 256)
+    state = train_state.TrainState(3, 1.5, origin=OriginCard("a", "5e"), calibrated_style_weight=calibrated)
+    values = json.loads(json.dumps(state.to_json()))
+    assert values["calibrated_style_weight"]["style_weight"] == 5.0
+    assert values["calibrated_style_weight"]["for"][1] == {"sha256": "5e", "size": 256}
+    assert "style_weight" not in values["calibrated_style_weight"]["for"][0]
+    state.unsaved = False
+    assert train_state.TrainState.from_json(values) == state
+    plain = train_state.TrainState.from_json(json.loads(json.dumps(train_state.TrainState().to_json())))
+    assert plain.calibrated_style_weight is None and plain.origin is None
+
+
+def test_calibrated_style_weight_is_valid_for_the_same_settings_and_style_image() -> None:
+    loss, style = LossCard.from_json(CARD["loss"]), StyleCard.from_json(CARD["style"])
+    calibrated = train_state.CalibratedStyleWeight(replace(loss, style_weight=8.0), style.sha256, style.size)
+    assert calibrated.is_valid_for(loss, replace(style, name="other"))
+    assert not calibrated.is_valid_for(replace(loss, style_strength=2.0), style)
+    for other in (replace(style, sha256="6f"), replace(style, size=128)):
+        assert not calibrated.is_valid_for(loss, other)

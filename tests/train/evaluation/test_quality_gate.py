@@ -1,21 +1,24 @@
+from dataclasses import replace
+
 import pytest
 
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.evaluate import EvaluationConfig
+from impasto.train.evaluation.photo_evaluation import ArtifactMedians, MedianRow
 from impasto.train.evaluation.quality_gate import check_limits
 
-ROW = {
-    "size": 256,
-    "start": "noise",
-    "photos": 3,
-    "equivalent_iterations": 30,
-    "ratio": 2.5,
-    "total": 1.0,
-    "content": 1.0,
-    "style": 0.0,
-    "artifacts": {"excess": {"checkerboard": 1.5, "blobs": 10.0, "border": 0.2}},
-    "flicker": {"pan": 6.0, "noise": 8.0, "both": 7.0},
-}
+ROW = MedianRow(
+    size=256,
+    start="noise",
+    photos=3,
+    equivalent_iterations=30,
+    ratio=2.5,
+    total=1.0,
+    content=1.0,
+    style=0.0,
+    artifacts=ArtifactMedians({}, {}, excess={"checkerboard": 1.5, "blobs": 10.0, "border": 0.2}),
+    flicker={"pan": 6.0, "noise": 8.0, "both": 7.0},
+)
 
 
 def limits(**changes: object) -> EvaluationConfig:
@@ -30,7 +33,7 @@ def test_check_limits_equal_values_pass() -> None:
 
 
 def test_check_limits_comparison_holds_for_noise_only() -> None:
-    from_photo = ROW | {"start": "photo", "equivalent_iterations": 2}
+    from_photo = replace(ROW, start="photo", equivalent_iterations=2)
     check_limits([ROW, from_photo], limits(min_equivalent_iterations=30))
     with pytest.raises(CheckFailed, match="from photo"):
         check_limits([from_photo], limits(min_equivalent_iterations=30))
