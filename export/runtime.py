@@ -7,7 +7,7 @@ from pathlib import Path
 from impasto.export.contract import ModelArtifact
 from impasto.export.test_images import Pixels
 
-OnProgress = Callable[[str], object]
+OnStep = Callable[[str], object]
 """Receives a line on the current step."""
 
 
@@ -27,7 +27,7 @@ class Runtime(ABC):
     def supports(self, artifact: ModelArtifact) -> bool:
         """Return whether it runs models of this format and with these inputs."""
 
-    def preflight(self, folder: Path, artifacts: Sequence[ModelArtifact], on_progress: OnProgress) -> None:
+    def preflight(self, folder: Path, artifacts: Sequence[ModelArtifact], on_progress: OnStep) -> None:
         """Check what needs no reference image, before any model is compared.
 
         Args:

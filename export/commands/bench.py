@@ -1,18 +1,17 @@
 """impasto-bench: latency and memory of an exported file by image size, optionally against a second file."""
 
 import statistics
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from impasto.configs.cli.app import run
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.bench import BenchConfig
 from impasto.export.validation import latency, report
+from impasto.models.progress import spinner
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,8 @@ def task(config: BenchConfig) -> None:
     output = Path(config.output).expanduser() if config.output else None
     if output is not None and not output.parent.is_dir():
         raise UsageError(f"output={output} cannot be written: the folder {output.parent} does not exist")
-    with Console(file=sys.stderr).status("loading") as status:
-        rows, machine = compare(models, config, status.update)
+    with spinner("loading") as on_progress:
+        rows, machine = compare(models, config, on_progress)
     report.console().print(_table(rows, machine))
     if output is not None:
         rounds = config.benchmark.rounds

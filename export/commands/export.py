@@ -1,12 +1,9 @@
 """impasto-export: turn a checkpoint into a bundle for app developers."""
 
-import sys
-
-from rich.console import Console
-
 from impasto.configs.cli.app import run
 from impasto.configs.schema.export import ExportConfig
 from impasto.export.validation import report
+from impasto.models.progress import spinner
 
 
 def main() -> None:
@@ -16,11 +13,10 @@ def main() -> None:
 
 def task(config: ExportConfig) -> None:
     """Write the bundle, and print its files, parity results and latency."""
-    # The console needs the present stderr, since suppress_output replaces it while a converter runs.
-    with Console(file=sys.stderr).status("reading the checkpoint") as status:
+    with spinner("reading the checkpoint") as on_progress:
         from impasto.export.bundle import writer  # torch and the converters take seconds to load
 
-        manifest, built = writer.write(config, status.update)
+        manifest, built = writer.write(config, on_progress)
     console = report.console()
     console.print(report.files({name: entry.bytes for name, entry in manifest.files.items()}))
     console.print(*report.parity(manifest.parity, manifest.skipped_runtimes))

@@ -3,8 +3,6 @@
 import logging
 from pathlib import Path
 
-from rich.console import Console
-
 from impasto.configs.cli.app import run
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.stylize import StylizeConfig
@@ -12,12 +10,12 @@ from impasto.export.inference import batch
 from impasto.export.inference.batch import count_photos
 from impasto.export.inference.jobs import Job, Plan, plan
 from impasto.export.inference.masks import Masks
-from impasto.export.inference.progress import OnProgress, ignore_progress, progress_bar
 from impasto.export.inference.stylizer import Stylizer
 from impasto.export.video import formats
 from impasto.models.image.decode import read
 from impasto.models.image.encode import write
 from impasto.models.image.picture import Picture
+from impasto.models.progress import OnProgress, ProgressBar, ignore_progress, stderr_console
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +48,8 @@ def task(config: StylizeConfig) -> None:
 def _stylize_photo(config: StylizeConfig, job: Job, masks: Masks | None) -> None:
     stylizer = Stylizer(config, config.threads)
     try:
-        with progress_bar("photos", Console(stderr=True)) as progress:
-            task = progress.add_task("stylizing", total=1)
-            _process(stylizer, job, masks, lambda fraction: progress.update(task, completed=fraction))
+        with ProgressBar("stylizing", stderr_console(), 1, "photos") as progress:
+            _process(stylizer, job, masks, progress.update)
     except (UsageError, MemoryError) as error:
         raise UsageError(batch.failure_message(job, error)) from error
     print(f"{count_photos(1)} written to {job.target}")
@@ -61,7 +58,7 @@ def _stylize_photo(config: StylizeConfig, job: Job, masks: Masks | None) -> None
 def _stylize_folder(config: StylizeConfig, work: Plan, masks: Masks | None) -> None:
     workers, threads = batch.choose_parallelism(config.workers, config.threads)
     stylizer = Stylizer(config, threads)
-    failed = batch.run(work.jobs, lambda job: _process(stylizer, job, masks), workers, Console(stderr=True))
+    failed = batch.run(work.jobs, lambda job: _process(stylizer, job, masks), workers, stderr_console())
     failures, total = failed + work.problems, len(work.jobs) + work.finished + len(work.problems)
     if failures:
         logger.warning("%s of %d skipped:\n  %s", count_photos(len(failures)), total, "\n  ".join(failures))

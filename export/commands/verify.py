@@ -1,12 +1,9 @@
 """impasto-verify: check the files of a bundle, and validate its models again on this machine."""
 
 import logging
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from rich.console import Console
 
 from impasto.configs.cli.app import run
 from impasto.configs.errors import CheckFailed, UsageError
@@ -15,6 +12,7 @@ from impasto.export import test_images
 from impasto.export.bundle.manifest import Manifest, verify_files
 from impasto.export.onnx_graph.contracts import ONNX
 from impasto.export.validation import report
+from impasto.models.progress import spinner
 
 if TYPE_CHECKING:
     from impasto.export.validation.suite import Validation
@@ -34,8 +32,8 @@ def task(config: VerifyConfig) -> None:
         raise UsageError(f"bundle={folder} is not a folder; name one that impasto-export wrote")
     manifest = Manifest.load(folder)
     verify_files(folder, manifest)
-    with Console(file=sys.stderr).status("reading the bundle") as status:
-        validation = validate_bundle(folder, manifest, config, status.update)
+    with spinner("reading the bundle") as on_progress:
+        validation = validate_bundle(folder, manifest, config, on_progress)
     report.console().print(*report.parity(validation.results, validation.skipped_runtimes))
     failures = [failure for result in validation.results if (failure := result.failure()) is not None]
     if failures:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from impasto.export.contract import ModelArtifact
 from impasto.export.coreml.contracts import COREML, MIL_INTERPRETER
-from impasto.export.runtime import OnProgress, Runtime
+from impasto.export.runtime import OnStep, Runtime
 from impasto.export.test_images import Pixels, extremes
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Interpreter(_PackageRuntime):
         """Its name, which says that it is not Apple's runtime."""
         return f"{MIL_INTERPRETER}, {self._precision}"
 
-    def preflight(self, folder: Path, artifacts: Sequence[ModelArtifact], on_progress: OnProgress) -> None:
+    def preflight(self, folder: Path, artifacts: Sequence[ModelArtifact], on_progress: OnStep) -> None:
         """Raise CheckFailed where fp16 arithmetic overflows on flat and saturated images, at the smallest size."""
         if self._precision != "fp16":
             return

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from impasto.configs.errors import UsageError
 from impasto.export.inference.jobs import Job
-from impasto.export.inference.progress import progress_bar
+from impasto.models.progress import ProgressBar
 
 # Measured on two shared cores with `tiny` (benchmarks/folder.py). A photo of 12 megapixels takes 4.4 s of CPU time as
 # one of two threads, 4.9 s in one of two processes (startup included) and 8.5 s alone on two threads; one of 0.3
@@ -46,8 +46,7 @@ def run(jobs: Sequence[Job], work: Callable[[Job], None], workers: int, console:
     """
     failures: dict[int, str] = {}
     pool = ThreadPoolExecutor(workers)
-    with progress_bar("photos", console) as progress:
-        task = progress.add_task("stylizing", total=len(jobs))
+    with ProgressBar("stylizing", console, len(jobs), "photos") as progress:
         try:
             futures: dict[Future[None], int] = {pool.submit(work, job): number for number, job in enumerate(jobs)}
             for future in as_completed(futures):
@@ -61,7 +60,7 @@ def run(jobs: Sequence[Job], work: Callable[[Job], None], workers: int, console:
                         written = sum(not one.cancelled() and one.exception() is None for one in futures)
                         status = f"{count_photos(written)} of {len(jobs)} written; repeat the command for the rest"
                         raise UsageError(f"{failures[number]}; {status}") from error
-                progress.update(task, advance=1)
+                progress.advance()
         except KeyboardInterrupt:
             pool.shutdown(cancel_futures=True)
             raise KeyboardInterrupt(

@@ -13,9 +13,9 @@ import numpy as np
 
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.stylize import TilesConfig
-from impasto.export.inference.progress import OnProgress, ignore_progress
 from impasto.models import onnx_model
 from impasto.models.image.picture import Picture
+from impasto.models.progress import OnProgress, ignore_progress
 
 if TYPE_CHECKING:
     from impasto.export.onnx_graph.instance_norm import Statistics

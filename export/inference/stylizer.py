@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from impasto.configs.schema.stylize import StylizeConfig
 from impasto.export.inference.model import Model
-from impasto.export.inference.progress import OnProgress, ignore_progress
 from impasto.models import zoo
 from impasto.models.image import color, detail_transfer
 from impasto.models.image.picture import Picture, resize
+from impasto.models.progress import OnProgress, ignore_progress
 
 
 class Stylizer:

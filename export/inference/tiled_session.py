@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from impasto.configs.schema.stylize import TilesConfig
 from impasto.export.contract import INPUT, OUTPUT
-from impasto.export.inference.progress import OnProgress, ignore_progress
 from impasto.export.inference.scratch_file import ScratchFile, ScratchUnavailable
 from impasto.export.onnx_graph import instance_norm, receptive_field
 from impasto.models import onnx_model
 from impasto.models.image.tiling import Box, even_edges, grid
+from impasto.models.progress import OnProgress, ignore_progress
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]

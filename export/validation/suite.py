@@ -7,7 +7,7 @@ from pathlib import Path
 from impasto.export.contract import ModelArtifact
 from impasto.export.formats import FORMATS
 from impasto.export.onnx_graph import tiling
-from impasto.export.runtime import OnProgress
+from impasto.export.runtime import OnStep
 from impasto.export.test_images import GoldenImage, Stylize, golden_image
 from impasto.export.validation.parity import ParityResult, compare
 from impasto.export.validation.runtimes import available
@@ -36,7 +36,7 @@ def validate(
     reference: Reference,
     runtimes: Sequence[str],
     tools: Path,
-    on_progress: OnProgress,
+    on_progress: OnStep,
 ) -> Validation:
     """Run the models of a bundle, and compare their images with the reference.
 

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.stylize import StylizeConfig
 from impasto.export.inference import batch
 from impasto.export.inference.masks import Masks
-from impasto.export.inference.progress import progress_bar
 from impasto.export.inference.stylizer import Stylizer
 from impasto.export.video.reader import AudioPacket, Camera, Frame, VideoReader
 from impasto.export.video.temporal_filter import TemporalFilter
@@ -22,6 +20,7 @@ from impasto.export.video.writer import VideoWriter
 from impasto.models.image import color
 from impasto.models.image.atomic_file import atomic_write
 from impasto.models.image.picture import Picture
+from impasto.models.progress import ProgressBar, stderr_console
 
 Pixels = NDArray[np.uint8]
 
@@ -52,11 +51,10 @@ def stylize(config: StylizeConfig, source: Path | None, target: Path, masks: Mas
         except OSError as error:
             raise UsageError(f"{target} cannot be written: {(error.strerror or str(error)).lower()}") from error
         with (
-            progress_bar("frames", Console(stderr=True)) as progress,
+            ProgressBar("stylizing", stderr_console(), reader.frames, "frames") as progress,
             atomic_write(target) as part,
             VideoWriter(part, target, reader, config.crf) as writer,
         ):
-            task = progress.add_task("stylizing", total=reader.frames)
             count = 0
             for item in _stylize_frames(reader, lambda photo: stylizer(Picture(photo)).rgb, workers):
                 if isinstance(item, AudioPacket):
@@ -69,7 +67,7 @@ def stylize(config: StylizeConfig, source: Path | None, target: Path, masks: Mas
                     rgb = color.blend(rgb, frame.rgb, mask)
                 writer.write_frame(frame, rgb)
                 count += 1
-                progress.update(task, advance=1)
+                progress.advance()
             if not count:
                 raise UsageError(f"{reader.name} contains no readable frame; name another video")
     if reader.damage:

@@ -17,7 +17,7 @@ from impasto.export.commands import verify
 from impasto.export.contract import INPUT, OUTPUT, ExportedFiles, Label, ModelArtifact, Tolerance
 from impasto.export.formats import FORMATS, Format
 from impasto.export.onnx_graph.contracts import onnx_contract
-from impasto.export.runtime import OnProgress, Runtime
+from impasto.export.runtime import OnStep, Runtime
 from impasto.export.test_images import Pixels
 from impasto.models import onnx_model
 from impasto.models.transform_net import TransformNet
@@ -36,7 +36,7 @@ class Unzip(Runtime):
     def supports(self, artifact: ModelArtifact) -> bool:
         return artifact.format == "zip"
 
-    def preflight(self, folder: Path, artifacts: Sequence[ModelArtifact], on_progress: OnProgress) -> None:
+    def preflight(self, folder: Path, artifacts: Sequence[ModelArtifact], on_progress: OnStep) -> None:
         self.calls += [f"preflight {artifact.file}" for artifact in artifacts]
 
     def run(self, folder: Path, artifact: ModelArtifact, images: Sequence[Pixels]) -> list[Pixels]:

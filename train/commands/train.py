@@ -11,6 +11,7 @@ from impasto.configs.cli import run_dir
 from impasto.configs.cli.app import run
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.train import TrainConfig
+from impasto.models.progress import stderr_console
 from impasto.train.runtime import openmp
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def train(config: TrainConfig) -> None:
     directory = Path(HydraConfig.get().runtime.output_dir)
     hardware = device.choose(config.device, config.precision)
     with distributed.process_group(hardware.device) as group:
-        console = progress.stderr_console(quiet=not group.is_main_process)
+        console = stderr_console(quiet=not group.is_main_process)
         with progress.log_to(console):
             path = _fit(config, directory, hardware, group, console)
     if group.is_main_process:

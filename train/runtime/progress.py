@@ -1,4 +1,4 @@
-"""The progress bar of a command: speed, time left, losses; and log messages above it."""
+"""What a command of train shows: speed, losses and log messages, on and above a progress bar."""
 
 import logging
 from collections.abc import Iterator
@@ -6,13 +6,8 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Column
 
-
-def stderr_console(quiet: bool = False) -> Console:
-    """The console of progress bars and messages."""
-    return Console(stderr=True, highlight=False, quiet=quiet)
+from impasto.models.progress import ProgressBar
 
 
 class _ConsoleHandler(logging.Handler):
@@ -47,39 +42,19 @@ def log_to(console: Console) -> Iterator[None]:
 
 
 class Display:
-    """A live bar in a terminal; elsewhere, a line after each validation or each tenth of the work. On stderr.
+    """A progress bar in a terminal; elsewhere, a line after each validation or each tenth of the work. On stderr.
 
     While entered, log messages appear above the bar.
     """
 
     def __init__(self, title: str, console: Console | None = None) -> None:
-        self.console = console or stderr_console()
         self._exit_stack = ExitStack()
-        self._bar = Progress(
-            TextColumn("{task.description}", style="bold", markup=False),  # a file's name may look like markup
-            BarColumn(bar_width=16),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            # In a narrow window the losses are cut off, not the time left.
-            TextColumn(
-                "{task.fields[training]}{task.fields[validation]}",
-                markup=False,
-                table_column=Column(ratio=1, no_wrap=True),
-            ),
-            console=self.console,
-            disable=not self.console.is_terminal,
-            expand=True,
-            speed_estimate_period=60,
-            refresh_per_second=2,  # rich's default of ten takes a hundredth of a core
-        )
-        self._task = self._bar.add_task(title, total=1.0, training="", validation="")
-        self._training = ""
+        self._bar = ProgressBar(title, console)
+        self._training = self._validation = ""
         self._tenths = 0
 
     def __enter__(self) -> "Display":
-        self._exit_stack.enter_context(log_to(self.console))
+        self._exit_stack.enter_context(log_to(self._bar.console))
         self._exit_stack.enter_context(self._bar)
         return self
 
@@ -91,30 +66,31 @@ class Display:
     def trained(self, fraction: float, row: dict[str, float]) -> None:
         """Show the completed fraction (0..1) of a training run, its speed and its latest losses."""
         self._training = f"{row['images_per_second']:.1f} images/s, loss {_losses(row)}"
-        self._bar.update(self._task, completed=fraction, training=self._training)
+        self._bar.update(fraction, self._training + self._validation)
 
     def validated(self, fraction: float, row: dict[str, float]) -> None:
         """Show the losses on validation photos."""
         losses = {name.removeprefix("val_"): value for name, value in row.items()}
-        self._bar.update(self._task, completed=fraction, validation=f", validation {_short(losses['total'])}")
-        if self._bar.disable:
+        self._validation = f", validation {_short(losses['total'])}"
+        self._bar.update(fraction, self._training + self._validation)
+        if not self._bar.live:
             self._print(f"{fraction:4.0%}  step {row['step']:.0f}  {self._training}  validation {_losses(losses)}")
 
     def optimized(self, fraction: float, iteration: int, seconds: float, losses: dict[str, float]) -> None:
         """Show the completed fraction (0..1) of an optimization, its seconds per iteration and its latest losses."""
         terms = " + ".join(f"{name} {value:.4g}" for name, value in losses.items() if name != "total" and value)
         line = f"{seconds:.2f} s/iteration, loss {losses['total']:.4g} = {terms}"
-        self._bar.update(self._task, completed=fraction, training=line)
-        if self._bar.disable and int(10 * fraction) > self._tenths:
+        self._bar.update(fraction, line)
+        if not self._bar.live and int(10 * fraction) > self._tenths:
             self._tenths = int(10 * fraction)
             self._print(f"{fraction:4.0%}  iteration {iteration}  {line}")
 
     def note(self, fraction: float, text: str) -> None:
         """Show the completed fraction (0..1) and a line of text."""
-        self._bar.update(self._task, completed=fraction, training=text)
+        self._bar.update(fraction, text)
 
     def _print(self, line: str) -> None:
-        self.console.print(line, soft_wrap=True, markup=False)
+        self._bar.console.print(line, soft_wrap=True, markup=False)
 
 
 def _losses(row: dict[str, float]) -> str:

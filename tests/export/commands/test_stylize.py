@@ -265,7 +265,7 @@ def test_stylize_folder_on_full_disk_stops_and_can_be_repeated(inverter: Path, t
 
 def test_stylize_on_terminal_shows_progress(inverter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
-    monkeypatch.setattr(stylize, "Console", lambda **_: Console(file=screen, force_terminal=True, width=100))
+    monkeypatch.setattr(stylize, "stderr_console", lambda: Console(file=screen, force_terminal=True, width=100))
     run_stylize(inverter, photos(tmp_path / "in"), tmp_path / "out")
     assert "5/5" in screen.getvalue() and "photos/s" in screen.getvalue()
 

@@ -251,7 +251,7 @@ def test_stylize_video_on_terminal_shows_progress(
     import io
 
     screen = io.StringIO()
-    monkeypatch.setattr(pipeline, "Console", lambda **_: Console(file=screen, force_terminal=True, width=100))
+    monkeypatch.setattr(pipeline, "stderr_console", lambda: Console(file=screen, force_terminal=True, width=100))
     run_stylize(inverter, write_video(tmp_path / "a.mp4", audio=False), tmp_path / "b.mp4")
     assert "10/10" in screen.getvalue() and "frames/s" in screen.getvalue()
 

@@ -4,14 +4,15 @@ import logging
 import pytest
 from rich.console import Console
 
-from impasto.train.runtime.progress import Display, log_to, stderr_console
+from impasto.models.progress import stderr_console
+from impasto.train.runtime.progress import Display, log_to
 
 
 def test_display_markup_in_names_is_shown_literally() -> None:
     display = Display("[red]painting a[/b]")
     display.note(0.5, "photo [bold]c[/d]")
     shown = io.StringIO()
-    Console(file=shown, width=200).print(display._bar.get_renderable())
+    Console(file=shown, width=200).print(display._bar)
     assert "[red]painting a[/b]" in shown.getvalue()
     assert "photo [bold]c[/d]" in shown.getvalue()
 
@@ -26,6 +27,16 @@ def test_display_logs_messages_of_impasto_once_on_its_console() -> None:
         logger.debug("not shown")
     assert output.getvalue() == "a message that is longer than the console, with [bold]markup[/nothing]\n"
     assert (root.handlers, root.level, root.propagate) == before
+
+
+def test_display_shows_losses_of_training_and_validation() -> None:
+    display, shown = Display("title"), io.StringIO()
+    row = {"images_per_second": 3.25, "total": 1234.0, "content": 1000.0, "style": 234.0}
+    display.trained(0.25, row)
+    display.validated(0.5, {f"val_{name}": 2 * value for name, value in row.items()} | {"step": 3.0})
+    Console(file=shown, width=200).print(display._bar)
+    assert " 50% " in shown.getvalue()
+    assert "3.2 images/s, loss 1.23k = content 1k + style 234, validation 2.47k" in shown.getvalue()
 
 
 def test_stderr_console_quiet_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
