@@ -21,7 +21,7 @@ from impasto.export.contract import INPUT, OUTPUT
 from impasto.export.inference.scratch_file import ScratchFile, ScratchUnavailable
 from impasto.export.onnx_graph import instance_norm, receptive_field
 from impasto.models import onnx_model
-from impasto.models.image.tiling import Box, even_edges, grid
+from impasto.models.image.tiling import Tile, cut, even_edges
 from impasto.models.progress import OnProgress, ignore_progress
 
 Pixels = NDArray[np.uint8]
@@ -96,10 +96,10 @@ class TiledSession:
         self.model, self.rgb, self.threads, self.config, self.on_progress = model, rgb, threads, config, on_progress
         self.multiple = receptive_field.multiple(model)
         self.steps = {name: int(field.step) for name, field in receptive_field.of(model).items()}
-        height, width = (self.multiple * math.ceil(side / self.multiple) for side in rgb.shape[:2])
-        self.whole = Box(0, 0, height, width)
-        rows, self.column_edges = (even_edges(side, config.side, self.multiple) for side in (height, width))
-        self.boxes = [box for row in grid(rows, self.column_edges) for box in row]
+        padded = (self.multiple * math.ceil(side / self.multiple) for side in rgb.shape[:2])
+        self.row_edges, self.column_edges = (even_edges(side, config.side, self.multiple) for side in padded)
+        self.height, self.width = self.row_edges[-1], self.column_edges[-1]
+        self.tiles = (len(self.row_edges) - 1) * (len(self.column_edges) - 1)
         self.cache: dict[str, ScratchFile] = {}
 
     def statistics(self) -> instance_norm.Statistics:
@@ -142,26 +142,26 @@ class TiledSession:
         total, finished = sum(step.cost for step in passes), 0.0
         for step in passes:
             moments = Moments()
-            for number, (box, outer, values) in enumerate(self._tiles(step, statistics, feeds)):
+            for number, (tile, values) in enumerate(self._tiles(step, statistics, feeds)):
                 if output is not None and step.target == OUTPUT:
-                    output[box.slices] = values[0][0][box.relative_to(outer).slices][..., :3]
+                    output[tile.inner.slices] = values[0][0][tile.crop()][..., :3]
                 else:
-                    moments.add(self._without_margin(step.target, box, outer, values[0]))
-                    self._store(step, box, outer, values[1:])
-                self.on_progress((finished + step.cost * (number + 1) / len(self.boxes)) / total)
+                    moments.add(self._without_margin(step.target, tile, values[0]))
+                    self._store(step, tile, values[1:])
+                self.on_progress((finished + step.cost * (number + 1) / self.tiles) / total)
             finished += step.cost
             if step.target != OUTPUT:
                 statistics.append(moments.result())
 
-    def _store(self, step: Pass, box: Box, outer: Box, values: Sequence[Floats]) -> None:
+    def _store(self, step: Pass, tile: Tile, values: Sequence[Floats]) -> None:
         for name, value in zip(step.store, values, strict=True):
-            slices = box.downscale(self.steps[name]).slices
-            self.cache[name].write(*slices, self._without_margin(name, box, outer, value))
+            slices = tile.inner.downscale(self.steps[name]).slices
+            self.cache[name].write(*slices, self._without_margin(name, tile, value))
 
     def _tiles(
         self, step: Pass, statistics: instance_norm.Statistics, feeds: dict[str, Any]
-    ) -> Iterator[tuple[Box, Box, list[NDArray[Any]]]]:
-        """Yield each tile, the tile with its margin, and the values of a pass: the target, then those to store."""
+    ) -> Iterator[tuple[Tile, list[NDArray[Any]]]]:
+        """Yield each tile, and the values of a pass: the target, then those to store."""
         fixed = instance_norm.known(self.model, statistics)
         graph = instance_norm.part(fixed, [step.target, *step.store], step.sources)
         names = {value.name for value in graph.graph.input}
@@ -169,22 +169,21 @@ class TiledSession:
         self.cache = {name: file for name, file in self.cache.items() if name in step.sources} | {
             name: self._scratch_file(self.steps[name]) for name in step.store
         }
-        for box in self.boxes:
-            outer = box.expand(step.margin, self.whole.bottom, self.whole.right)
+        for tile in (tile for row in cut(self.row_edges, self.column_edges, step.margin) for tile in row):
             inputs = {name: value for name, value in feeds.items() if name in names}
             if INPUT in names:
-                rgb = self.rgb[outer.slices]
+                rgb = self.rgb[tile.outer.slices]
                 inputs[INPUT] = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])[None]
             for name in names & {*step.sources}:
-                inputs[name] = self.cache[name].read(*outer.downscale(self.steps[name]).slices)
-            yield box, outer, session.run(None, inputs)
+                inputs[name] = self.cache[name].read(*tile.outer.downscale(self.steps[name]).slices)
+            yield tile, session.run(None, inputs)
 
     def _scratch_file(self, step: int) -> ScratchFile:
-        return ScratchFile(self.whole.bottom // step, [edge // step for edge in self.column_edges])
+        return ScratchFile(self.height // step, [edge // step for edge in self.column_edges])
 
-    def _without_margin(self, name: str, box: Box, outer: Box, values: Floats) -> Floats:
+    def _without_margin(self, name: str, tile: Tile, values: Floats) -> Floats:
         """Cut the margin from a tile's values [1, C, h, w]; return [C, h, w]."""
-        rows, columns = box.relative_to(outer).downscale(self.steps[name]).slices
+        rows, columns = tile.crop(self.steps[name])
         return values[0][:, rows, columns]
 
     def _plan(self, first: int, scratch_bytes: float) -> list[Pass]:
@@ -192,7 +191,7 @@ class TiledSession:
         shapes = _shapes(self.model)
 
         def size(names: Sequence[str]) -> float:
-            pixels = self.whole.bottom * self.whole.right
+            pixels = self.height * self.width
             return sum(2 * shapes[name][1] * pixels / self.steps[name] ** 2 for name in names)
 
         passes, sources = list[Pass](), list[str]()

@@ -1,6 +1,5 @@
 """Run a model of fixed tile size on an image of any size, as the clients do. No torch here."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,20 +8,13 @@ from numpy.typing import NDArray
 from impasto.export.contract import INPUT, OUTPUT, Tiling
 from impasto.export.onnx_graph.contracts import STATISTICS
 from impasto.export.test_images import Pixels
+from impasto.models.image.tiling import Tile, cut, fixed_edges
 
 
-def spans(length: int, tiling: Tiling) -> Iterator[tuple[int, tuple[int, int]]]:
-    """Yield, along one side of an image, the start of each tile of a fixed size, and the span where it is used.
-
-    Tiles overlap by their margins. StyleTransferLarge.kt and .swift do the same.
-    """
-    padded = tiling.multiple * -(-length // tiling.multiple)
-    last = max(0, padded - tiling.side)
-    used = start = 0
-    while used < length:
-        end = length if start == last else start + tiling.side - tiling.margin
-        yield start, (used, end)
-        used, start = end, min(start + tiling.side - 2 * tiling.margin, last)
+def tiles(height: int, width: int, tiling: Tiling) -> list[list[Tile]]:
+    """Cut an image, padded to a multiple of `tiling.multiple`, into tiles of a fixed size."""
+    rows, columns = (fixed_edges(_padded(side, tiling), tiling.side, tiling.margin) for side in (height, width))
+    return cut(rows, columns, tiling.margin, tiling.side)
 
 
 def measure(stats: Any, photo: Pixels) -> NDArray[np.float32]:
@@ -31,24 +23,26 @@ def measure(stats: Any, photo: Pixels) -> NDArray[np.float32]:
     return statistics
 
 
-def stylize(tile: Any, photo: Pixels, statistics: NDArray[np.float32], tiling: Tiling) -> Pixels:
-    """Run a session of ONNX Runtime on the tiles of RGBA bytes [H, W, 4] with these STATISTICS."""
-    result = photo.copy()
+def stylize(session: Any, photo: Pixels, statistics: NDArray[np.float32], tiling: Tiling) -> Pixels:
+    """Run a session of the model for a tile on the tiles of RGBA bytes [H, W, 4] with these STATISTICS."""
     height, width = photo.shape[:2]
-    rows, columns = [*spans(height, tiling)], [*spans(width, tiling)]
-    for y, (top, bottom) in rows:
-        for x, (left, right) in columns:
-            pixels = photo[np.ix_(_indices(y, height, tiling), _indices(x, width, tiling))]
-            (stylized,) = tile.run([OUTPUT], {INPUT: pixels[None], STATISTICS: statistics})
-            result[top:bottom, left:right] = stylized[0, top - y : bottom - y, left - x : right - x]
-    return result
+    result = np.empty((_padded(height, tiling), _padded(width, tiling), 4), np.uint8)
+    for tile in (tile for row in tiles(height, width, tiling) for tile in row):
+        pixels = photo[np.ix_(_indices(tile.outer.top, height, tiling), _indices(tile.outer.left, width, tiling))]
+        (stylized,) = session.run([OUTPUT], {INPUT: pixels[None], STATISTICS: statistics})
+        result[tile.inner.slices] = stylized[0][tile.crop()]
+    return result[:height, :width]
 
 
 def _indices(start: int, length: int, tiling: Tiling) -> NDArray[np.int64]:
     """The rows or columns of a tile. Beyond the image, its edge repeats up to the multiple, and then it is mirrored."""
-    padded = tiling.multiple * -(-length // tiling.multiple)
+    padded = _padded(length, tiling)
     index = np.arange(start, start + tiling.side) % max(1, 2 * padded - 2)
     return np.minimum(np.where(index < padded, index, 2 * padded - 2 - index), length - 1)
+
+
+def _padded(length: int, tiling: Tiling) -> int:
+    return tiling.multiple * -(-length // tiling.multiple)
 
 
 def several_tiles(tiling: Tiling) -> tuple[int, int]:

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from impasto.models.image.tiling import Box, grid
+from impasto.models.image.tiling import Box, Tile, cut, equal_edges
 from impasto.models.losses.perceptual import Losses, PerceptualLoss, gram_matrix, guided_pixels
 
 # Margin of a tile in px. The receptive field of VGG-19's pool5 is 268 px, 134 to each side; 160 is also a multiple of
 # 32, the stride of pool5, so that tiles are pooled on the same grid as the whole picture.
 HALO = 160
+_STRIDE = 32  # of pool5
 
 
 class TiledLoss(nn.Module):
@@ -45,7 +46,7 @@ class TiledLoss(nn.Module):
         """
         layer, rows = self.loss.config.content_layer, []
         for row in self._rows(photo):
-            parts = [self._features(_crop(photo, _outer(box, photo)), box, photo, [layer])[layer] for box in row]
+            parts = [self._features(_crop(photo, tile.outer), tile, [layer])[layer] for tile in row]
             rows.append(torch.cat(parts, 3))
         return torch.cat(rows, 2)
 
@@ -59,7 +60,7 @@ class TiledLoss(nn.Module):
         Returns:
             The weighted terms, which are scalars.
         """
-        if len(self._boxes(pixels)) == 1:
+        if len(self._tiles(pixels)) == 1:
             return self.loss(pixels, content_target)
         content, style = _Tiled.apply(pixels, content_target, self)
         return self.loss.total(content, style, pixels)
@@ -75,11 +76,11 @@ class TiledLoss(nn.Module):
             The content loss and the style loss, which are scalars without a graph, and the gradient of their sum with
             respect to `pixels`, [1, 3, H, W].
         """
-        loss, boxes = self.loss, self._boxes(pixels)
+        loss, tiles = self.loss, self._tiles(pixels)
         with torch.no_grad():
-            sums = self._sums(_crop(pixels, _outer(boxes[0], pixels)), content_target, boxes[0], pixels)
-            for box in boxes[1:]:
-                tile_sums = self._sums(_crop(pixels, _outer(box, pixels)), content_target, box, pixels)
+            sums = self._sums(_crop(pixels, tiles[0].outer), content_target, tiles[0], pixels)
+            for tile in tiles[1:]:
+                tile_sums = self._sums(_crop(pixels, tile.outer), content_target, tile, pixels)
                 sums = [one + other for one, other in zip(sums, tile_sums, strict=True)]
         sums = [part.requires_grad_() for part in sums]
         with torch.enable_grad():
@@ -87,24 +88,24 @@ class TiledLoss(nn.Module):
             style = self._style(sums[1:], pixels)
             grads = torch.autograd.grad(content + style, sums)
         gradient = torch.zeros_like(pixels)
-        for box in boxes:
-            tile = _crop(pixels, _outer(box, pixels)).detach().requires_grad_()
+        for tile in tiles:
+            crop = _crop(pixels, tile.outer).detach().requires_grad_()
             with torch.enable_grad():
-                tile_sums = self._sums(tile, content_target, box, pixels)
-                (tile_gradient,) = torch.autograd.grad(tile_sums, tile, grads)
-            _crop(gradient, _outer(box, pixels)).add_(tile_gradient)
+                tile_sums = self._sums(crop, content_target, tile, pixels)
+                (tile_gradient,) = torch.autograd.grad(tile_sums, crop, grads)
+            _crop(gradient, tile.outer).add_(tile_gradient)
         return content.detach(), style.detach(), gradient
 
-    def _sums(self, tile: Tensor, content_target: Tensor, box: Box, picture: Tensor) -> list[Tensor]:
+    def _sums(self, crop: Tensor, content_target: Tensor, tile: Tile, picture: Tensor) -> list[Tensor]:
         """Return a tile's contribution: its squared content differences, and F F^T for each layer and style image."""
         config = self.loss.config
-        features = self._features(tile, box, picture, self.loss.vgg.layers)
-        target = _crop(content_target, box.downscale(_stride(config.content_layer)))
+        features = self._features(crop, tile, self.loss.vgg.layers)
+        target = _crop(content_target, tile.inner.downscale(_stride(config.content_layer)))
         sums = [(features[config.content_layer] - target).to(torch.float32).square().sum()]
         for layer in config.style_layers:
             c, h, w = features[layer].shape[1:]
             for guide in self._guides(layer, picture):
-                tile_guide = None if guide is None else _crop(guide, box.downscale(_stride(layer)))
+                tile_guide = None if guide is None else _crop(guide, tile.inner.downscale(_stride(layer)))
                 sums.append(gram_matrix(features[layer], tile_guide) * (c * guided_pixels(h, w, tile_guide)))
         return sums
 
@@ -124,18 +125,18 @@ class TiledLoss(nn.Module):
     def _guides(self, layer: str, picture: Tensor) -> list[Tensor | None]:
         return self.loss.guides(picture.shape[2] // _stride(layer), picture.shape[3] // _stride(layer))
 
-    def _features(self, tile: Tensor, box: Box, picture: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-        """Return the features of a tile with its margin; the margin is cut from the features."""
-        inner = box.relative_to(_outer(box, picture))
-        features = self.loss.vgg(tile, layers)
-        return {layer: _crop(values, inner.downscale(_stride(layer))) for layer, values in features.items()}
+    def _features(self, crop: Tensor, tile: Tile, layers: Iterable[str]) -> dict[str, Tensor]:
+        """Return the features of a tile from its pixels with their margin, which is cut from the features."""
+        features = self.loss.vgg(crop, layers)
+        return {layer: values[:, :, *tile.crop(_stride(layer))] for layer, values in features.items()}
 
-    def _boxes(self, picture: Tensor) -> list[Box]:
-        return [box for row in self._rows(picture) for box in row]
+    def _tiles(self, picture: Tensor) -> list[Tile]:
+        return [tile for row in self._rows(picture) for tile in row]
 
-    def _rows(self, picture: Tensor) -> list[list[Box]]:
-        height, width = picture.shape[2:]
-        return grid(_edges(height, self.side), _edges(width, self.side))
+    def _rows(self, picture: Tensor) -> list[list[Tile]]:
+        # A remainder too short for a pixel of pool5 joins the tile before it.
+        rows, columns = (equal_edges(length, self.side, shortest=_STRIDE) for length in picture.shape[2:])
+        return cut(rows, columns, HALO)
 
 
 class _Tiled(torch.autograd.Function):
@@ -153,15 +154,6 @@ class _Tiled(torch.autograd.Function):
         return content * gradient, None, None
 
 
-def _edges(length: int, side: int) -> list[int]:
-    """Return the edges of tiles of `side` px; a remainder too short for a pixel of pool5 joins the tile before it."""
-    return [*range(0, max(1, length - 31), side), length]
-
-
-def _outer(box: Box, picture: Tensor) -> Box:
-    return box.expand(HALO, picture.shape[2], picture.shape[3])
-
-
 def _stride(layer: str) -> int:
     """Return a layer's stride in px."""
     block = int(layer.removeprefix("pool")[-1]) if layer.startswith("pool") else int(layer[4]) - 1
@@ -169,4 +161,4 @@ def _stride(layer: str) -> int:
 
 
 def _crop(values: Tensor, box: Box) -> Tensor:
-    return values[:, :, box.top : box.bottom, box.left : box.right]
+    return values[:, :, *box.slices]

@@ -60,10 +60,12 @@ def test_stylize_of_an_image_narrower_than_a_tile_mirrors_it(pair: Pair) -> None
 
 
 @pytest.mark.parametrize("length", [16, 90, 96, 97, 100, 144, 145, 1001])
-def test_spans_cover_a_side_with_margins(pair: Pair, length: int) -> None:
+def test_tiles_cover_a_side_with_margins(pair: Pair, length: int) -> None:
     assert pair[1].tiling is not None
-    spans, used = [*tiling.spans(length, pair[1].tiling)], 0
-    for start, (first, end) in spans:
+    (row,) = tiling.tiles(16, length, pair[1].tiling)
+    used = 0
+    for start, first, end in ((tile.outer.left, tile.inner.left, tile.inner.right) for tile in row):
+        end = min(end, length)  # the last tile also covers the padding to a multiple
         assert start % MULTIPLE == 0 and first == used < end
         assert start == 0 or first - start >= MARGIN
         assert end == length or start + SIDE - end >= MARGIN
