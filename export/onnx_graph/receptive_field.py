@@ -1,8 +1,8 @@
-"""Receptive fields: which pixels each value of an ONNX graph depends on, computed from the graph."""
+"""The receptive fields of the values of an ONNX graph, computed from the graph."""
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, numpy_helper
 
 from impasto.configs.errors import UsageError
+from impasto.models.receptive_field import Field
 
 _POINTWISE = {
     *("Abs", "Add", "BatchNormalization", "Cast", "Clip", "Concat", "Div", "Elu", "Exp", "Gelu", "HardSigmoid"),
@@ -23,16 +24,10 @@ _TAPS = {"nearest": 1, "linear": 1, "cubic": 2}  # of Resize: how far it reaches
 
 
 @dataclass(frozen=True)
-class Field:
-    """Row i of a value depends on pixel rows `first + i * step` to `last + i * step`; so do columns.
+class ImageField(Field):
+    """The receptive field of a value with rows and columns; `axes` are those of height and width."""
 
-    `axes` are the axes of height and width. Borders are ignored: padding depends on pixels that are no further away.
-    """
-
-    axes: tuple[int, int]
-    step: Fraction = Fraction(1)
-    first: Fraction = Fraction(0)
-    last: Fraction = Fraction(0)
+    axes: tuple[int, int] = (2, 3)
 
 
 def multiple(model: onnx.ModelProto) -> int:
@@ -49,21 +44,21 @@ def multiple(model: onnx.ModelProto) -> int:
     return math.lcm(*(value.step.numerator for value in fields.values()), *moduli)
 
 
-def margin(fields: Mapping[str, Field], outputs: Iterable[str], step: Fraction | int = 1) -> int:
+def margin(fields: Mapping[str, ImageField], outputs: Iterable[str], step: Fraction | int = 1) -> int:
     """Return the px around a tile that `outputs` depend on; `step` is the one of the values where the fields start."""
-    return max(math.ceil(max(-fields[name].first, fields[name].last - fields[name].step + step)) for name in outputs)
+    return max(fields[name].margin(step) for name in outputs)
 
 
-def of(model: onnx.ModelProto, sources: Mapping[str, Fraction] | None = None) -> dict[str, Field]:
+def of(model: onnx.ModelProto, sources: Mapping[str, Fraction] | None = None) -> dict[str, ImageField]:
     """Return the field of each value that has rows and columns, by its name.
 
     Fields start from the image and from `sources`: float values [1, C, H, W], with their steps.
     """
-    fields = {name: Field((2, 3), step) for name, step in (sources or {}).items()}
+    fields = {name: ImageField(step) for name, step in (sources or {}).items()}
     for value in model.graph.input:
         kind = value.type.tensor_type
         if value.name not in fields and len(kind.shape.dim) == 4:
-            fields[value.name] = Field((1, 2) if kind.elem_type == onnx.TensorProto.UINT8 else (2, 3))
+            fields[value.name] = ImageField(axes=(1, 2) if kind.elem_type == onnx.TensorProto.UINT8 else (2, 3))
     constants = _constants(model)
     for node in model.graph.node:
         inputs = [fields[name] for name in node.input if name in fields]
@@ -72,7 +67,7 @@ def of(model: onnx.ModelProto, sources: Mapping[str, Fraction] | None = None) ->
     return fields
 
 
-def _field(node: NodeProto, sources: list[Field], constants: Mapping[str, NDArray[Any]]) -> Field:
+def _field(node: NodeProto, sources: list[ImageField], constants: Mapping[str, NDArray[Any]]) -> ImageField:
     attributes = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
     source, kind = sources[0], node.op_type
     if kind in _POINTWISE:
@@ -83,49 +78,44 @@ def _field(node: NodeProto, sources: list[Field], constants: Mapping[str, NDArra
         # Only padding to a multiple depends on the size, and it adds at the end.
         pads = constants.get(node.input[1], np.zeros(8, int))
         before = {int(pads[axis]) for axis in source.axes}
-        return _extended(source, -max(before), -min(before))
+        return source.extend(-max(before), -min(before))
     if kind == "Slice" and (starts := _starts(node, source, constants)) is not None:
-        return _extended(source, min(starts), max(starts))
+        return source.extend(min(starts), max(starts))
     coordinates = attributes.get("coordinate_transformation_mode", b"half_pixel")
     if kind == "Resize" and len(node.input) == 3 and coordinates != b"align_corners":
         (scale,) = {Fraction(float(constants[node.input[2]][axis])) for axis in source.axes}
         half = coordinates != b"asymmetric"
         shift = (1 / scale - 1) / 2 if half else Fraction(0)
         taps = _TAPS[attributes.get("mode", b"nearest").decode()]
-        return replace(_extended(source, shift - taps, shift + taps), step=source.step / scale)
+        return source.extend(shift - taps, shift + taps).strided(1 / scale)
     if kind == "DepthToSpace":
-        return replace(_extended(source, -1, 0), step=source.step / attributes["blocksize"])
+        return source.extend(-1, 0).strided(Fraction(1, attributes["blocksize"]))
     if kind == "SpaceToDepth":
-        return replace(_extended(source, 0, attributes["blocksize"] - 1), step=source.step * attributes["blocksize"])
+        return source.window(attributes["blocksize"], attributes["blocksize"])
     raise _unsupported(f"depends on the whole image ({kind})")
 
 
-def _union(node: NodeProto, sources: list[Field], attributes: Mapping[str, Any]) -> Field:
+def _union(node: NodeProto, sources: list[ImageField], attributes: Mapping[str, Any]) -> ImageField:
     (step, axes), *others = {(source.step, source.axes) for source in sources}
     if others or (node.op_type == "Concat" and attributes["axis"] in axes):
         raise _unsupported(f"joins images of two sizes ({node.op_type})")
     if node.op_type == "Transpose":
         height, width = (list(attributes["perm"]).index(axis) for axis in axes)
         axes = height, width
-    return Field(axes, step, min(source.first for source in sources), max(source.last for source in sources))
+    return ImageField(step, min(source.first for source in sources), max(source.last for source in sources), axes)
 
 
-def _window(node: NodeProto, source: Field, attributes: Mapping[str, Any]) -> Field:
+def _window(node: NodeProto, source: ImageField, attributes: Mapping[str, Any]) -> ImageField:
     kernel = attributes["kernel_shape"]
     strides, spread = attributes.get("strides", [1, 1]), attributes.get("dilations", [1, 1])
     before = attributes.get("pads", [0, 0, 0, 0])[:2]
     after = [(k - 1) * d - p for k, d, p in zip(kernel, spread, before, strict=True)]
     if strides[0] != strides[1] or attributes.get("auto_pad", b"NOTSET") != b"NOTSET":
         raise _unsupported(f"has a kind of window that is not supported ({node.op_type})")
-    return replace(_extended(source, -max(before), max(after)), step=source.step * strides[0])
+    return source.extend(-max(before), max(after)).strided(strides[0])
 
 
-def _extended(source: Field, first: Fraction | int, last: Fraction | int) -> Field:
-    """Extend a field by steps of its source: `first` before, `last` after."""
-    return replace(source, first=source.first + first * source.step, last=source.last + last * source.step)
-
-
-def _starts(node: NodeProto, source: Field, constants: Mapping[str, NDArray[Any]]) -> list[int] | None:
+def _starts(node: NodeProto, source: ImageField, constants: Mapping[str, NDArray[Any]]) -> list[int] | None:
     """The start of a slice along height and width; None where it, or its step, depends on the image."""
     axes = [int(axis) for axis in constants[node.input[3]]]
     if not {*axes} & {*source.axes}:

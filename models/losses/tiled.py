@@ -9,11 +9,13 @@ from torch.autograd.function import once_differentiable
 
 from impasto.models.image.tiling import Box, Tile, cut, equal_edges
 from impasto.models.losses.perceptual import Losses, PerceptualLoss, gram_matrix, guided_pixels
+from impasto.models.vgg.receptive_field import layer_field
 
-# Margin of a tile in px. The receptive field of VGG-19's pool5 is 268 px, 134 to each side; 160 is also a multiple of
-# 32, the stride of pool5, so that tiles are pooled on the same grid as the whole picture.
-HALO = 160
-_STRIDE = 32  # of pool5
+_DEEPEST = layer_field("pool5", "vgg19")
+_STRIDE = int(_DEEPEST.step)
+# Margin of a tile in px, for any layer: a multiple of the largest stride, so that tiles are pooled on the same grid as
+# the whole picture.
+HALO = _STRIDE * -(-_DEEPEST.margin() // _STRIDE)
 
 
 class TiledLoss(nn.Module):
@@ -155,9 +157,8 @@ class _Tiled(torch.autograd.Function):
 
 
 def _stride(layer: str) -> int:
-    """Return a layer's stride in px."""
-    block = int(layer.removeprefix("pool")[-1]) if layer.startswith("pool") else int(layer[4]) - 1
-    return 2**block
+    """Return a layer's stride in px, which is the same in VGG-16 and VGG-19."""
+    return int(layer_field(layer, "vgg19").step)
 
 
 def _crop(values: Tensor, box: Box) -> Tensor:

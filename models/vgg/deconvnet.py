@@ -1,53 +1,10 @@
 """The deconvnet: project the activation of a single VGG unit back to pixels (Zeiler & Fergus 2014)."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from impasto.configs.schema.vgg_layers import NETWORKS
 from impasto.models.vgg.features import VGGFeatures
-
-Box = tuple[int, int, int, int]
-"""top, bottom, left, right, in pixels of the picture."""
-
-
-@dataclass(frozen=True)
-class ReceptiveField:
-    """The receptive field of a layer's units, along one side in px.
-
-    Attributes:
-        size: Size of the field.
-        step: Distance between the fields of neighboring units.
-        start: Where the first unit's field begins; negative inside the padding.
-    """
-
-    size: int
-    step: int
-    start: int
-
-    def box(self, row: int, column: int) -> Box:
-        """Return the field of one unit; it may extend beyond the picture, where VGG pads with zeros."""
-        top, left = self.start + self.step * row, self.start + self.step * column
-        return top, top + self.size, left, left + self.size
-
-    def inside(self, units: int, side: int) -> range:
-        """Return the units of a row whose field lies inside a picture of `side` px, or all units if none does."""
-        last = min(units - 1, (side - self.size - self.start) // self.step)
-        return range(-(self.start // self.step), last + 1) or range(units)
-
-
-def receptive_field(layer: str, network: str = "vgg16") -> ReceptiveField:
-    """Return the receptive field of a layer's units."""
-    names = NETWORKS[network]
-    size, step, start = 1, 1, 0
-    for name in names[: names.index(layer) + 1]:
-        if name.startswith("conv"):  # 3x3
-            size, start = size + 2 * step, start - step
-        elif name.startswith("pool"):  # 2x2
-            size, step = size + step, 2 * step
-    return ReceptiveField(size, step, start)
 
 
 class Deconvnet:

@@ -125,8 +125,8 @@ def _channels(
     on_progress: OnProgress,
 ) -> dict[str, Any]:
     """Write channels.png and return the units that it shows, by picture and layer."""
-    from impasto.models.vgg.deconvnet import receptive_field
     from impasto.models.vgg.features import VGGFeatures
+    from impasto.models.vgg.receptive_field import receptive_field
     from impasto.train.evaluation import feature_inversion
     from impasto.train.runtime import contact_sheet
 

@@ -13,8 +13,9 @@ from impasto.configs.schema.explore import ExploreConfig
 from impasto.models.image.picture import resize
 from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.models.vgg.constants import Weights
-from impasto.models.vgg.deconvnet import Box, Deconvnet, ReceptiveField, receptive_field
+from impasto.models.vgg.deconvnet import Deconvnet
 from impasto.models.vgg.features import VGGFeatures
+from impasto.models.vgg.receptive_field import Box, ReceptiveField, receptive_field
 from impasto.train.image_optimization.optimizer import Callback, Trajectory, noise, optimize
 from impasto.train.runtime.contact_sheet import sheet, to_bytes
 from impasto.train.runtime.device import Hardware

@@ -55,7 +55,7 @@ def test_field_of_each_operator(
         if node.op_type == "SpaceToDepth" and not node.attribute:
             node.attribute.append(helper.make_attribute("blocksize", 2))
     field = receptive_field.of(model)[str(len(operators))]
-    assert field == receptive_field.Field((2, 3), Fraction(step), Fraction(first), Fraction(last))
+    assert field == receptive_field.ImageField(Fraction(step), Fraction(first), Fraction(last), (2, 3))
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from torch.nn import functional as F
 from impasto.configs.schema.vgg_layers import VGG16_LAYERS
 from impasto.models.vgg import weights
 from impasto.models.vgg.constants import MEAN_RGB
-from impasto.models.vgg.deconvnet import Deconvnet, receptive_field
+from impasto.models.vgg.deconvnet import Deconvnet
 from impasto.models.vgg.features import VGGFeatures
+from impasto.models.vgg.receptive_field import receptive_field
 
 WEIGHTS = weights.load("random")
 PIXELS = torch.rand(1, 3, 45, 38, generator=torch.Generator().manual_seed(0)) * 255  # odd sides: pooling drops a row

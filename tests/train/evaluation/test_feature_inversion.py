@@ -12,8 +12,8 @@ from impasto.models.image.decode import read
 from impasto.models.image.picture import resize
 from impasto.models.vgg import weights as vgg_weights
 from impasto.models.vgg.constants import Weights
-from impasto.models.vgg.deconvnet import ReceptiveField
 from impasto.models.vgg.features import VGGFeatures
+from impasto.models.vgg.receptive_field import ReceptiveField
 from impasto.train.data.dataset import picture_to_pixels
 from impasto.train.evaluation import feature_inversion
 from impasto.train.evaluation.feature_inversion import ReconstructionJob
