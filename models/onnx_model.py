@@ -11,6 +11,7 @@ from impasto.configs.errors import CheckFailed, UsageError
 from impasto.models.card import ExportedCard
 from impasto.models.image.picture import Picture
 from impasto.models.ort_environment import import_onnxruntime
+from impasto.models.ort_messages import reason
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -98,7 +99,7 @@ def stylize(session: "InferenceSession", picture: Picture, strength: float = 1.0
     rgba = pad_to_min_side(np.dstack([picture.rgb, alpha]))
     try:
         (stylized,) = session.run(["stylized"], {"image": rgba[None], **feeds})
-    except Exception as error:  # as above
+    except Exception as error:  # ONNX Runtime's errors have no narrower base class
         raise inference_error(error, height, width) from error
     if stylized.shape != (1, *rgba.shape):
         raise UsageError(
@@ -171,8 +172,3 @@ def _is_rgba(value: Any, name: str) -> bool:
     shape = value.shape
     free = len(shape) == 4 and not any(isinstance(side, int) for side in shape[1:3])
     return bool(value.name == name and value.type == "tensor(uint8)" and free and shape[0] == 1 and shape[3] == 4)
-
-
-def reason(error: Exception) -> str:
-    """Return the last part of `[ONNXRuntimeError] : code : NAME : reason`, on one line."""
-    return " ".join(str(error).split(" : ")[-1].split())[:200]

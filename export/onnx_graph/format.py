@@ -11,6 +11,7 @@ from impasto.export.onnx_graph.contracts import ONNX, ORT, TILED_ONNX
 from impasto.export.onnx_graph.runtime import OnnxRuntime
 from impasto.export.runtime import Runtime
 from impasto.models import onnx_model
+from impasto.models.ort_messages import reason
 
 if TYPE_CHECKING:
     from impasto.export.onnx_graph.artifacts import OnnxExporter
@@ -45,7 +46,7 @@ def _check_signature(folder: Path, name: str, inputs: Sequence[TensorSpec], outp
     try:
         session = onnx_model.open_session(folder / name)
     except Exception as error:  # ONNX Runtime's errors share no narrower base
-        raise CheckFailed(f"{name} cannot be opened by ONNX Runtime: {onnx_model.reason(error)}") from error
+        raise CheckFailed(f"{name} cannot be opened by ONNX Runtime: {reason(error)}") from error
     for specs, values in ((inputs, session.get_inputs()), ([output], session.get_outputs())):
         actual = [(value.name, value.type, _fixed_sides(value.shape)) for value in values]
         promised = [

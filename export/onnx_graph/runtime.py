@@ -15,6 +15,7 @@ from impasto.export.onnx_graph.contracts import ONNX, ORT, TILED_ONNX
 from impasto.export.runtime import Runtime
 from impasto.export.test_images import Pixels
 from impasto.models import onnx_model
+from impasto.models.ort_messages import reason
 
 
 class OnnxRuntime(Runtime):
@@ -41,7 +42,7 @@ class OnnxRuntime(Runtime):
             run = _run_uint8 if session.get_inputs()[0].type == "tensor(uint8)" else _run_float32
             return [run(session, image) for image in images]
         except Exception as error:  # ONNX Runtime's errors share no narrower base
-            raise CheckFailed(f"{artifact.file} does not run in {self.name}: {onnx_model.reason(error)}") from error
+            raise CheckFailed(f"{artifact.file} does not run in {self.name}: {reason(error)}") from error
 
 
 def _run_uint8(session: Any, image: Pixels) -> Pixels:

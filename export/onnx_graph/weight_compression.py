@@ -16,6 +16,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from impasto.configs.errors import CheckFailed
 from impasto.export.onnx_graph import ort_canonical, ort_tools
 from impasto.export.onnx_graph.contracts import VARIANT
+from impasto.models.ort_messages import reason
 
 LARGE = 128  # elements; for a smaller tensor, the node that widens it takes the bytes that it saves
 
@@ -58,9 +59,9 @@ def write_ort(onnx_path: Path, ort_path: Path, config_path: Path) -> None:
         done = ort_tools.run("convert_onnx_models_to_ort", Path(folder), *options, source.name)
         written, config = source.with_suffix(".ort"), source.with_suffix(".required_operators_and_types.config")
         if done.returncode or not (written.exists() and config.exists()):
-            reason = (done.stderr.strip() or done.stdout.strip() or "it wrote no file").splitlines()[-1][:200]
+            why = reason(done.stderr.strip() or done.stdout) or "it wrote no file"
             raise CheckFailed(
-                f"{onnx_path.name} could not be converted to {ort_path.name}: {reason}; use the tested version of "
+                f"{onnx_path.name} could not be converted to {ort_path.name}: {why}; use the tested version of "
                 "onnxruntime"
             )
         ort_path.write_bytes(ort_canonical.canonical(written.read_bytes()))

@@ -17,6 +17,7 @@ from impasto.configs.schema.bench import BenchmarkConfig
 from impasto.export.contract import INPUT, OUTPUT
 from impasto.export.test_images import opaque, picture
 from impasto.models.ort_environment import child_environment, import_onnxruntime
+from impasto.models.ort_messages import reason
 from impasto.models.typed_json import TypedJson
 
 
@@ -83,8 +84,8 @@ def _measure_in_child(path: Path, width: int, height: int, threads: int, repeats
     line = [sys.executable, "-m", __name__, str(path), *map(str, (width, height, threads, repeats))]
     done = subprocess.run(line, capture_output=True, text=True, check=False, env=child_environment())
     if done.returncode:
-        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise CheckFailed(f"{path.name} could not be timed at {width}x{height}: {reason[:200]}")
+        why = reason(done.stderr) or f"exit code {done.returncode}"
+        raise CheckFailed(f"{path.name} could not be timed at {width}x{height}: {why}")
     ms, peak_mib = json.loads(done.stdout)
     return ms, peak_mib
 

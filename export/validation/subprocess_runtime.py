@@ -13,6 +13,7 @@ import numpy as np
 from impasto.configs.errors import CheckFailed
 from impasto.export.test_images import Pixels
 from impasto.models.ort_environment import child_environment
+from impasto.models.ort_messages import reason
 
 TIMEOUT = 300  # seconds for all images of one call
 
@@ -34,9 +35,8 @@ def call(command: Sequence[str], what: str) -> None:
         finally:
             _end(process)
     if process.returncode:
-        lines = output.decode(errors="replace").split("\n")
-        errors = [line.partition("error: ")[2] for line in lines if "error: " in line]
-        raise CheckFailed(f"{what} failed: {errors[0][:300] if errors else f'exit code {process.returncode}'}")
+        why = reason(output.decode(errors="replace")) or f"exit code {process.returncode}"
+        raise CheckFailed(f"{what} failed: {why}")
 
 
 @contextmanager
