@@ -5,14 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.fields import validate
 from impasto.configs.schema.model import ModelConfig
+from impasto.models import safetensors_file
 from impasto.models.card import Card
-from impasto.models.image import atomic_file
 from impasto.models.transform_net import TransformNet, build
 
 SUFFIX = ".safetensors"
@@ -33,8 +31,7 @@ def save(path: Path, network: TransformNet, card: Card) -> None:
         card: The model card; `card.model` must describe `network`.
     """
     metadata = {"format": _FORMAT, "card": json.dumps(card.to_json(), sort_keys=True)}
-    with atomic_file.atomic_write(path) as part:
-        save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, part, metadata)
+    safetensors_file.write(path, network.state_dict(), metadata)
 
 
 def load(path: Path) -> tuple[TransformNet, Card]:
@@ -54,10 +51,8 @@ def load(path: Path) -> tuple[TransformNet, Card]:
     if not path.is_file():
         raise UsageError(f"{path} does not exist; name an existing checkpoint")
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open is not a dict
-    except (SafetensorError, OSError, ValueError) as error:
+        state, metadata = safetensors_file.read(path)
+    except safetensors_file.DamagedFileError as error:
         raise UsageError(f"{path} is damaged, or not a safetensors file ({error}); use another checkpoint") from error
     if metadata.get("format") != _FORMAT:
         raise UsageError(f"{path} is a safetensors file that impasto-train did not write; use one that it wrote")

@@ -1,6 +1,5 @@
 """The manifest: the one description of a bundle, and the check that the files beside it are those it describes."""
 
-import hashlib
 import json
 import logging
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from impasto.export.bundle import checksummed_json
 from impasto.export.contract import ImageSize, ModelArtifact
 from impasto.export.validation.parity import ParityResult
 from impasto.models.card import Card
+from impasto.models.provenance import sha256
 from impasto.models.typed_json import TypedJson
 
 FORMAT: Final = "impasto-bundle-3"
@@ -21,7 +21,7 @@ CHECKSUMS = "SHA256SUMS"
 MEASURED = "measured.json"  # beside the manifest, since it differs between machines
 README = "README.md"
 SCHEMA_FILE = Path(__file__).parents[1] / "schemas" / SCHEMA
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _IGNORED = {".DS_Store", "Thumbs.db"}  # file managers create these in any folder
 
 
@@ -162,12 +162,6 @@ def file_names(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def verify_files(folder: Path, manifest: Manifest) -> None:
     """Raise CheckFailed unless the files of a bundle are those of its manifest; problems after the first are logged."""
     if (folder / MEASURED).exists():
@@ -175,7 +169,7 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
     if problems := manifest.damage(folder):
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         for problem in problems[1:]:
-            _log.error("%s", problem)
+            logger.error("%s", problem)
         raise CheckFailed(f"{problems[0]}{more}; get the bundle again from its source")
 
 

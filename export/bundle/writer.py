@@ -1,6 +1,5 @@
 """Write a bundle: the folder appears complete, or stays as it was."""
 
-import importlib.metadata
 import json
 import shutil
 import uuid
@@ -24,11 +23,11 @@ from impasto.export.bundle.manifest import (
     Manifest,
     Style,
     file_names,
-    sha256,
 )
 from impasto.export.contract import Label
 from impasto.export.formats import FORMATS
 from impasto.models import checkpoint, zoo
+from impasto.models.provenance import sha256, versions
 
 
 def write(config: ExportConfig, on_progress: Callable[[str], object]) -> tuple[Manifest, artifacts.BuiltBundle]:
@@ -62,7 +61,7 @@ def write(config: ExportConfig, on_progress: Callable[[str], object]) -> tuple[M
             skipped_runtimes=built.skipped_runtimes,
             files={name: _entry(staging / name) for name in file_names(staging) if name != MEASURED},
             checkpoint=CheckpointEntry(sha256(source), card),
-            versions={name: importlib.metadata.version(name) for name in ("impasto", "torch", *libraries)},
+            versions=versions(*libraries),
         )
         manifest.save(staging)
     return manifest, built

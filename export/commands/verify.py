@@ -1,6 +1,5 @@
 """impasto-verify: check the files of a bundle, and validate its models again on this machine."""
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +15,6 @@ from impasto.models.progress import spinner
 
 if TYPE_CHECKING:
     from impasto.export.validation.suite import Validation
-
-_log = logging.getLogger(__name__)
 
 
 def main() -> None:

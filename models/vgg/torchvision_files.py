@@ -1,6 +1,5 @@
 """The weight files that torchvision publishes: cached path, download, verified reading."""
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from impasto.configs.errors import UsageError
+from impasto.models.provenance import sha256
 
 
 def cached(url: str) -> Path | None:
@@ -43,12 +43,11 @@ def read(path: Path, url: str, convs: Iterable[str]) -> Iterator[tuple[str, Tens
     """
     # A .pth file is a pickle. Only torchvision's own file is opened, verified by its hash, and only its tensors.
     expected = url.rsplit("-", 1)[1].removesuffix(".pth")
-    with path.open("rb") as file:
-        if not hashlib.file_digest(file, "sha256").hexdigest().startswith(expected):
-            raise UsageError(
-                f"loss.weights={path}: a .pth file is a pickle, and this one is not torchvision's "
-                f"{Path(url).name}; convert it to .safetensors with names such as conv1_1.weight"
-            )
+    if not sha256(path).startswith(expected):
+        raise UsageError(
+            f"loss.weights={path}: a .pth file is a pickle, and this one is not torchvision's "
+            f"{Path(url).name}; convert it to .safetensors with names such as conv1_1.weight"
+        )
     state = torch.load(path, map_location="cpu", weights_only=True)
     positions = [int(name.split(".")[1]) for name in state if re.fullmatch(r"features\.\d+\.weight", name)]
     for conv, position in zip(convs, sorted(positions), strict=True):

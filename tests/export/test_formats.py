@@ -12,7 +12,7 @@ from impasto.configs.cli.app import compose
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.export import ExportConfig
 from impasto.export.bundle import writer
-from impasto.export.bundle.manifest import FileEntry, Manifest, sha256
+from impasto.export.bundle.manifest import FileEntry, Manifest
 from impasto.export.commands import verify
 from impasto.export.contract import INPUT, OUTPUT, ExportedFiles, Label, ModelArtifact, Tolerance
 from impasto.export.formats import FORMATS, Format
@@ -20,6 +20,7 @@ from impasto.export.onnx_graph.contracts import onnx_contract
 from impasto.export.runtime import OnStep, Runtime
 from impasto.export.test_images import Pixels
 from impasto.models import onnx_model
+from impasto.models.provenance import sha256
 from impasto.models.transform_net import TransformNet
 from tests.helpers.commands import Run
 

@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.model import ModelConfig
-from impasto.models import checkpoint, transform_net
+from impasto.models import checkpoint, safetensors_file, transform_net
 from impasto.models.card import Card, ModelCard, StyleCard
 
 MODEL = ModelConfig("mobile", 0.25, 1)
@@ -42,7 +42,7 @@ def test_save_on_full_disk_leaves_previous_file(saved: Path, monkeypatch: pytest
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full_disk)
+    monkeypatch.setattr(safetensors_file, "save_file", full_disk)
     with pytest.raises(OSError, match="No space left"):
         checkpoint.save(saved, transform_net.build(MODEL), CARD)
     assert saved.read_bytes() == before

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SHEET_PHOTOS = 4
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -89,7 +89,7 @@ def _evaluate_photos(
         for size in config.evaluate.sizes:
             crops, names, skipped = validation_crops(photos, size)
             for message in skipped:
-                _log.warning("skipped a photo: %s", message)
+                logger.warning("skipped a photo: %s", message)
             for crop, name in zip(crops.numpy(), names, strict=True):
                 finished = len(evaluations) * len(starts)
 

@@ -21,7 +21,7 @@ ORIGINALS = {"content": "photo", "style": "painting"}
 OnProgress = Callable[[float, str], bool]
 """Called with the number of finished pictures and a text; returns True to stop."""
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -105,7 +105,7 @@ def _reconstruct(
         result = feature_inversion.reconstruct(job, pictures[job.term], config, weights, hardware, callback)
         results.append(result)
         iterations, seconds = len(result.trajectory.rows), result.trajectory.seconds
-        _log.info("%s: loss %.3g after %d iterations, %.0f s", title, result.loss, iterations, seconds)
+        logger.info("%s: loss %.3g after %d iterations, %.0f s", title, result.loss, iterations, seconds)
         of_term = [result for result in results if result.job.term == job.term]
         row = [contact_sheet.to_bytes(pictures[job.term])[0], *(result.pixels for result in of_term)]
         captions = [ORIGINALS[job.term], *(f"{result.job.name}, loss {result.loss:.2g}" for result in of_term)]

@@ -1,9 +1,7 @@
 """impasto-optimize: stylize one photo with the per-image optimizer, the baseline that networks are compared with."""
 
-import importlib.metadata
 import logging
 import math
-import platform
 from dataclasses import asdict, dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -13,6 +11,7 @@ from impasto.configs.cli.app import run
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.loss import LossConfig
 from impasto.configs.schema.optimize import OptimizeConfig
+from impasto.models.provenance import run_versions
 from impasto.train.runtime import openmp
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from impasto.train.image_optimization.optimizer import Callback, Trajectory
     from impasto.train.runtime.device import Hardware
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -71,7 +70,7 @@ def optimize(config: OptimizeConfig) -> None:
             return interrupt.stop_requested
 
         if config.loss.style_strength is not None:
-            _log.info("%s", style_strength.sentence(config.loss))
+            logger.info("%s", style_strength.sentence(config.loss))
         for size in config.sizes():
             stages.add(size, _optimize_scale(config, inputs, weights, hardware, size, stages.pixels, callback))
             if interrupt.stop_requested:
@@ -113,8 +112,7 @@ class _Stages:
             "config": asdict(self.config),
             "styles_sha256": style_sha256,
             "precision": precision,
-            "versions": {name: importlib.metadata.version(name) for name in ("impasto", "torch")}
-            | {"python": platform.python_version()},
+            "versions": run_versions(),
             "seconds": round(sum(trajectory.seconds for _, trajectory in self.finished), 3),
             "scales": [
                 {

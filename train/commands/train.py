@@ -1,8 +1,6 @@
 """impasto-train."""
 
-import importlib.metadata
 import logging
-import platform
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +10,7 @@ from impasto.configs.cli.app import run
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.train import TrainConfig
 from impasto.models.progress import stderr_console
+from impasto.models.provenance import run_versions
 from impasto.train.runtime import openmp
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from impasto.train.runtime.device import Hardware
     from impasto.train.runtime.distributed import Group
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 WEIGHTS = {"vgg16": "original", "vgg19": "torchvision's"}  # the origin of each loss network's weights
 
@@ -71,7 +70,7 @@ def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Gro
     loss = PerceptualLoss(config.loss, weights, style.pixels)
     initial = init_weights.load(config, loss, val_photos)
     if initial.origin is not None:
-        _log.info("starting from %s", initial.origin.name)
+        logger.info("starting from %s", initial.origin.name)
     loss.to(hardware.device).to(memory_format=torch.channels_last)
     card = _card(config, style.sha256, photos, initial.origin)
     if group.is_main_process:
@@ -113,7 +112,6 @@ def _card(config: TrainConfig, style_sha256: str, photos: "PhotoSet", origin: "O
         style=StyleCard(**style, sha256=style_sha256),
         loss=LossCard(**loss),
         data=DataCard(**data, photos=len(photos.names), sha256=photos.sha256),
-        versions={name: importlib.metadata.version(name) for name in ("impasto", "torch")}
-        | {"python": platform.python_version()},
+        versions=run_versions(),
         init=origin,
     )

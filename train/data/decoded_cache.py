@@ -42,7 +42,7 @@ _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Photos that impasto decod
 _LIMIT_REACHED = -1  # why the cache stopped writing, where the reason is not an errno
 _OPEN_ERRORS = (OSError, ValueError, OverflowError)
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class DecodedPhotoCache:
@@ -129,7 +129,7 @@ class DecodedPhotoCache:
             return
         self._stop_logged = True
         if reason == _LIMIT_REACHED:
-            _log.warning(
+            logger.warning(
                 "data.cache=%s is full, so the remaining photos are decoded in every epoch; "
                 "raise the limit of %g GB with data.cache_gb=",
                 self.folder,
@@ -139,7 +139,7 @@ class DecodedPhotoCache:
             self._log_unusable(os.strerror(reason))
 
     def _log_unusable(self, reason: str) -> None:
-        _log.warning(
+        logger.warning(
             "data.cache=%s cannot be written (%s), so photos are decoded in every epoch; name another folder",
             self.folder,
             reason.lower(),
@@ -195,7 +195,7 @@ class DecodedPhotoCache:
         except OSError:
             self.path.unlink(missing_ok=True)
             raise
-        _log.info("caching decoded photos in %s, up to %g GB", self.folder, self.limit_gb)
+        logger.info("caching decoded photos in %s, up to %g GB", self.folder, self.limit_gb)
 
     def _shrink(self, file: int) -> None:
         """Drop photos from the last slots if they were cached under a higher limit."""

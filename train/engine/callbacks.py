@@ -1,6 +1,5 @@
 """What a run does after each step. `Trainer._callbacks` lists the callbacks in the order of their calls."""
 
-import logging
 from pathlib import Path
 from typing import Protocol
 
@@ -20,8 +19,6 @@ from impasto.train.runtime.contact_sheet import to_bytes
 from impasto.train.runtime.distributed import Group
 from impasto.train.runtime.progress import Display
 from impasto.train.runtime.signals import Interrupt
-
-_log = logging.getLogger(__name__)
 
 SAMPLES = 4  # photos on a sample sheet
 

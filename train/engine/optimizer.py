@@ -14,11 +14,6 @@ from impasto.train.engine.train_state import TrainState
 LR_KEY = "optimizer.lr"
 
 
-def base_lr(config: TrainConfig) -> float:
-    """The learning rate after the warm-up, before any rollback."""
-    return config.optimizer.lr
-
-
 def build_optimizer(config: TrainConfig, parameters: Iterable[nn.Parameter]) -> Optimizer:
     """Adam, as in Johnson et al. 2016."""
     return torch.optim.Adam(parameters, **asdict(config.optimizer), fused=True)

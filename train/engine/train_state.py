@@ -14,16 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.train import TrainerConfig
-from impasto.models import checkpoint
+from impasto.models import checkpoint, safetensors_file
 from impasto.models.card import LossCard, OriginCard, StyleCard
-from impasto.models.image import atomic_file
 from impasto.train.runtime import distributed
 
 SUFFIX = ".state"
@@ -154,8 +152,8 @@ def save(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer, state:
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{key}": value.contiguous().cpu().clone() for key, value in values.items()}
     text = json.dumps(state.to_json())
-    with atomic_file.atomic_write(path) as part:
-        save_file(tensors, part, {"format": _FORMAT, "progress": text, "sha256": _sha256(tensors, text)})
+    metadata = {"format": _FORMAT, "progress": text, "sha256": _sha256(tensors, text)}
+    safetensors_file.write(path, tensors, metadata)
 
 
 def load_newest(directory: Path, modules: dict[str, nn.Module], optimizer: Optimizer) -> tuple[TrainState, list[str]]:
@@ -185,11 +183,9 @@ def load_newest(directory: Path, modules: dict[str, nn.Module], optimizer: Optim
 def load(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer) -> TrainState:
     """Load a state into the modules and the optimizer; raises UsageError."""
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open is not a dict
-    except (SafetensorError, OSError, ValueError) as error:
-        raise _DamagedStateError(f"{path} is damaged ({' '.join(str(error).split())})") from error
+        tensors, metadata = safetensors_file.read(path)
+    except safetensors_file.DamagedFileError as error:
+        raise _DamagedStateError(f"{path} is damaged ({error})") from error
     if metadata.get("format") != _FORMAT:
         raise _DamagedStateError(f"{path} is damaged, or was written by another version of impasto-train")
     if metadata.get("sha256") != _sha256(tensors, metadata.get("progress", "")):

@@ -32,7 +32,7 @@ from impasto.train.engine.callbacks import (
 from impasto.train.engine.checkpointer import Checkpointer, checkpoint_is_intact
 from impasto.train.engine.divergence import DivergenceError
 from impasto.train.engine.ema import ModelEma
-from impasto.train.engine.optimizer import base_lr, build_optimizer, build_schedule, rollback_factor
+from impasto.train.engine.optimizer import build_optimizer, build_schedule, rollback_factor
 from impasto.train.engine.run_logger import Logger, NullLogger, RunLogger
 from impasto.train.engine.step_metrics import StepMetrics
 from impasto.train.engine.train_state import TrainState
@@ -43,7 +43,7 @@ from impasto.train.runtime.distributed import Group
 from impasto.train.runtime.progress import Display
 from impasto.train.runtime.signals import Interrupt
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Trainer:
@@ -90,7 +90,7 @@ class Trainer:
         origin = self.state.origin
         self.state, messages = self._load_newest_state()
         for message in messages:
-            _log.warning(message)
+            logger.warning(message)
         if self.state.origin is None:
             self.state.origin = origin
         budget = self.config.trainer
@@ -123,7 +123,7 @@ class Trainer:
                     self._train(interrupt, display)
                     return checkpoint.path(self.directory, self.state.step)
                 except DivergenceError as error:
-                    _log.warning(self._roll_back(error))
+                    logger.warning(self._roll_back(error))
                 except KeyboardInterrupt as error:
                     if error.args:  # StopSignal's
                         raise
@@ -137,10 +137,10 @@ class Trainer:
         state, device, main = self.state, self.hardware.device, self.group.is_main_process
         metrics, started = StepMetrics(self.group, device, state), time.monotonic() - state.seconds
         scheduler = build_schedule(self.config, self.optimizer, state)
-        logger: Logger = RunLogger(self.directory, state.step) if main else NullLogger()
+        run_logger: Logger = RunLogger(self.directory, state.step) if main else NullLogger()
         share = self.config.trainer.batch_size, state.step, device.type == "cuda", self.group.rank, self.group.size
-        with closing(logger), batches(self.crops, *share) as stream:
-            callbacks = self._callbacks(scheduler, logger, display, interrupt)
+        with closing(run_logger), batches(self.crops, *share) as stream:
+            callbacks = self._callbacks(scheduler, run_logger, display, interrupt)
             for callback in callbacks:
                 callback.on_train_start(state)
             for batch, unreadable in self._until_budget_is_spent(stream):
@@ -153,17 +153,19 @@ class Trainer:
                     callback.on_step_end(state, metrics)
 
     def _callbacks(
-        self, scheduler: LRScheduler, logger: Logger, display: Display, interrupt: Interrupt
+        self, scheduler: LRScheduler, run_logger: Logger, display: Display, interrupt: Interrupt
     ) -> list[Callback]:
         """The callbacks of a session, in the order in which they are called."""
         config, group, guard = self.config.trainer, self.group, DivergenceGuard(self.config.trainer)
         modules, dtype, loss = self._modules(), self.hardware.dtype, self.training_loss
         return [
             guard,
-            MetricsLogger(config, group, scheduler, self.unreadable, logger, display),
-            Validation(config, self.val_photos, self.average, loss, group, interrupt, logger, display),
-            SampleWriter(config, self.val_photos, self.average, self.hardware.device, group, logger),
-            Checkpointer(self.config, self.directory, self.card, dtype, modules, self.optimizer, guard, group, logger),
+            MetricsLogger(config, group, scheduler, self.unreadable, run_logger, display),
+            Validation(config, self.val_photos, self.average, loss, group, interrupt, run_logger, display),
+            SampleWriter(config, self.val_photos, self.average, self.hardware.device, group, run_logger),
+            Checkpointer(
+                self.config, self.directory, self.card, dtype, modules, self.optimizer, guard, group, run_logger
+            ),
             StopSignal(config, self.directory, group, interrupt),
         ]
 
@@ -203,7 +205,7 @@ class Trainer:
 
     def _lr(self) -> float:
         """The learning rate after the warm-up and the rollbacks so far."""
-        return base_lr(self.config) * rollback_factor(self.config, self.state)
+        return self.config.optimizer.lr * rollback_factor(self.config, self.state)
 
     def _load_newest_state(self) -> tuple[TrainState, list[str]]:
         """Load the newest intact state in the main process, and broadcast it."""

@@ -9,14 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from impasto.configs.schema.evaluate import EvaluateConfig
 from impasto.configs.schema.optimize import OptimizerConfig
+from impasto.models import safetensors_file
 from impasto.models.card import LossCard
-from impasto.models.image import atomic_file
 from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.train.image_optimization.optimizer import Iterate, noise, optimize
 from impasto.train.runtime.contact_sheet import to_bytes
@@ -120,8 +118,7 @@ def baseline_trajectory(
         "kept": torch.tensor(snapshot_iterations),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file.atomic_write(path) as part:
-        save_file(tensors | {"pictures": torch.stack(snapshots)}, part, {"format": _FORMAT})
+    safetensors_file.write(path, tensors | {"pictures": torch.stack(snapshots)}, {"format": _FORMAT})
     return BaselineTrajectory(trajectory.totals, snapshot_iterations, torch.stack(snapshots).numpy())
 
 
@@ -129,8 +126,8 @@ def _read(path: Path) -> BaselineTrajectory | None:
     if not path.is_file():
         return None
     try:
-        with safe_open(path, framework="pt") as file:
-            totals, iterations, snapshots = (file.get_tensor(name) for name in ("totals", "kept", "pictures"))
-    except (SafetensorError, OSError):  # damaged: the optimizer runs again
+        tensors, _ = safetensors_file.read(path)
+        totals, iterations, snapshots = (tensors[name] for name in ("totals", "kept", "pictures"))
+    except (safetensors_file.DamagedFileError, KeyError):  # damaged: the optimizer runs again
         return None
     return BaselineTrajectory(totals.tolist(), iterations.tolist(), snapshots.numpy())

@@ -16,10 +16,11 @@ from PIL import Image
 from impasto.configs.cli.app import compose
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.export.bundle import checksummed_json
-from impasto.export.bundle.manifest import FileEntry, Manifest, sha256
+from impasto.export.bundle.manifest import FileEntry, Manifest
 from impasto.export.commands import verify
 from impasto.export.contract import TensorSpec
 from impasto.export.onnx_graph.contracts import ONNX, ORT
+from impasto.models.provenance import sha256
 from tests.helpers import heavy
 from tests.helpers.commands import Run
 
