@@ -29,7 +29,7 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
 def empty_rooms(tmp_path: Path) -> Path:
     """A folder with a package of the same rooms, and nothing in them."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    modules = ["impasto.models.vgg", "impasto.models.losses"]
+    modules = []
     for contract in contracts:
         rooms = [room.strip(" ()") for layer in contract.get("layers", []) for room in layer.split("|")]
         modules += [f"{container}.{room}" for container in contract.get("containers", []) for room in rooms]
@@ -68,6 +68,8 @@ def test_import_contracts_allow_empty_rooms(empty_rooms: Path) -> None:
         ("train.data", "impasto.train.runtime", "Rooms of train"),
         ("export.validation", "impasto.export.inference", "Rooms of export"),
         ("configs.schema", "impasto.configs.cli", "Rooms of configs"),
+        ("models.vgg", "impasto.models.losses", "Rooms of models"),
+        ("models.checkpoint", "impasto.models.onnx_model", "Rooms of models"),
         ("export.inference", "torch", "Running an exported model"),
     ],
 )

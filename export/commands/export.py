@@ -15,6 +15,9 @@ def task(config: ExportConfig) -> None:
     """Write the bundle, and print its files, parity results and latency."""
     with spinner("reading the checkpoint") as on_progress:
         from impasto.export.bundle import writer  # torch and the converters take seconds to load
+        from impasto.models.image.decode import quiet_pillow
+
+        quiet_pillow()
 
         manifest, built = writer.write(config, on_progress)
     console = report.console()

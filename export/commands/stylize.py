@@ -12,7 +12,7 @@ from impasto.export.inference.jobs import Job, Plan, plan
 from impasto.export.inference.masks import Masks
 from impasto.export.inference.stylizer import Stylizer
 from impasto.export.video import formats
-from impasto.models.image.decode import read
+from impasto.models.image.decode import quiet_pillow, read
 from impasto.models.image.encode import write
 from impasto.models.image.picture import Picture
 from impasto.models.progress import OnProgress, ProgressBar, ignore_progress, stderr_console
@@ -27,6 +27,7 @@ def main() -> None:
 
 def task(config: StylizeConfig) -> None:
     """Stylize `config.input`. In a folder, photos that fail are skipped and listed in the log at the end."""
+    quiet_pillow()
     source, output = Path(config.input).expanduser(), Path(config.output).expanduser()
     mask = Path(config.mask).expanduser() if config.mask else None
     for key, path in (("input", source), ("output", output), ("mask", mask)):

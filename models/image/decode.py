@@ -62,7 +62,6 @@ def open_binary(source: Path | BinaryIO, name: str) -> Iterator[BinaryIO]:
 @contextmanager
 def open_image(file: BinaryIO, name: str) -> Iterator[Image.Image]:
     """Open a picture file with Pillow; any error inside the context becomes an UnreadablePicture."""
-    quiet_pillow()
     try:
         Image.init()
         with Image.open(file, formats=[kind for kind in _FORMATS if kind in Image.OPEN]) as image:
@@ -81,11 +80,10 @@ def open_image(file: BinaryIO, name: str) -> Iterator[Image.Image]:
         raise UnreadablePicture(f"{name} is damaged, or an unknown variant of its format: {reason}") from error
 
 
-@lru_cache(maxsize=1)
 def quiet_pillow() -> None:
     """Silence Pillow's log and warnings about odd EXIF, TIFF tags and sizes; decoding repairs or reports these itself.
 
-    This changes the process-wide logger and warnings filters, so it happens on the first decode and not on import.
+    This changes the logger and the warnings filters of the process, so the commands call it, and nothing else.
     """
     warnings.filterwarnings("ignore", module=r"PIL\b")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)

@@ -65,7 +65,7 @@ def read(image: Image.Image) -> bytes | None:
         return data
     try:  # a TIFF file has no separate EXIF block
         return image.getexif().tobytes() if image.format == "TIFF" else None
-    except Exception:  # as above
+    except Exception:  # Pillow's parser raises anything on broken tags, which must not cost the picture
         return None
 
 

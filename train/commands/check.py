@@ -21,12 +21,13 @@ def task(config: CheckConfig) -> None:
         UsageError: The photos cannot be read, or the output cannot be written.
         CheckFailed: No photo can be decoded.
     """
-    from impasto.models.image import atomic_file
+    from impasto.models.image import atomic_file, decode
     from impasto.train.commands import output_folder
     from impasto.train.data import audit, exclude_list
     from impasto.train.data.dataset import PhotoSet
     from impasto.train.runtime.progress import Display
 
+    decode.quiet_pillow()
     photos = PhotoSet(Path(config.data.root), "data.root", config.data.exclude)
     output = output_folder.create(config.output)
     findings, unreadable = [], 0

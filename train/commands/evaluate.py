@@ -34,7 +34,7 @@ def task(config: EvaluateConfig) -> None:
         CheckFailed: A limit of `config.evaluate` is exceeded.
     """
     from impasto.models import checkpoint, zoo
-    from impasto.models.image import atomic_file
+    from impasto.models.image import atomic_file, decode
     from impasto.models.losses.perceptual import PerceptualLoss
     from impasto.models.metrics import artifacts
     from impasto.models.vgg import weights
@@ -43,6 +43,7 @@ def task(config: EvaluateConfig) -> None:
     from impasto.train.evaluation import loaded_model, optimizer_baseline, photo_evaluation, quality_gate
     from impasto.train.runtime import device
 
+    decode.quiet_pillow()
     source = zoo.resolve(config.checkpoint, checkpoint.SUFFIX)
     model = loaded_model.load(source)
     style = model.style_image(config.style)

@@ -48,6 +48,7 @@ def task(config: ExploreConfig) -> None:
     from impasto.train.runtime.progress import Display
     from impasto.train.runtime.signals import Interrupt
 
+    decode.quiet_pillow()
     hardware = device.choose(config.device, config.precision)
     photo = resize(decode.read(Path(config.content)).rgb, config.size)
     style = style_image.load(config.style)

@@ -40,7 +40,7 @@ def optimize(config: OptimizeConfig) -> None:
         CheckFailed: The loss of the initial image is not finite.
         KeyboardInterrupt: Ctrl-C stopped the work; the picture so far was written.
     """
-    from impasto.models.image import atomic_file, encode
+    from impasto.models.image import atomic_file, decode, encode
     from impasto.models.losses import style_strength
     from impasto.models.vgg import weights as vgg_weights
     from impasto.train.image_optimization.inputs import OptimizationInputs
@@ -49,6 +49,7 @@ def optimize(config: OptimizeConfig) -> None:
     from impasto.train.runtime.progress import Display
     from impasto.train.runtime.signals import Interrupt
 
+    decode.quiet_pillow()
     hardware = device.choose(config.device, config.precision)
     output = _output(config)
     inputs = OptimizationInputs(config)

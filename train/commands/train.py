@@ -36,8 +36,10 @@ def train(config: TrainConfig) -> None:
     """Train, and print the path of the last checkpoint."""
     from hydra.core.hydra_config import HydraConfig
 
+    from impasto.models.image.decode import quiet_pillow
     from impasto.train.runtime import device, distributed, progress
 
+    quiet_pillow()
     directory = Path(HydraConfig.get().runtime.output_dir)
     hardware = device.choose(config.device, config.precision)
     with distributed.process_group(hardware.device) as group:

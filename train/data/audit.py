@@ -16,6 +16,7 @@ import numpy as np
 
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.check import KINDS, CheckConfig
+from impasto.models.image import decode
 from impasto.models.image.picture import UnreadablePicture
 from impasto.train.data.dataset import PhotoSet
 
@@ -172,6 +173,7 @@ _config: CheckConfig
 def _init_worker(photos: PhotoSet, config: CheckConfig) -> None:
     global _photos, _config
     _photos, _config = photos, config
+    decode.quiet_pillow()  # a process that is not forked does not inherit it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process, which shows the progress, handles Ctrl-C
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_exit_with_parent, daemon=True).start()

@@ -78,7 +78,7 @@ class _Stop(Exception):  # noqa: N818 - leaves the search from within an evaluat
     """Carries the stop reason."""
 
 
-class _Overflow(Exception):  # noqa: N818 - as above
+class _Overflow(Exception):  # noqa: N818 - leaves an evaluation, too, which then counts as infinite
     """A loss or a gradient is not finite."""
 
 

@@ -1,11 +1,14 @@
 """Decoding picture files: orientation, depth and transparency; broken files raise one sentence."""
 
 import io
+import logging
 import struct
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -124,12 +127,53 @@ def test_read_any_kind_of_transparency_gives_alpha() -> None:
     assert picture.alpha is not None and (picture.alpha == 30).all() and (picture.rgb == 70).all()
 
 
-@pytest.mark.filterwarnings("ignore")  # pytest resets the filters that quiet_pillow sets
+@pytest.mark.filterwarnings("ignore")  # the commands silence Pillow, and here is none
 def test_read_with_broken_exif_ignores_it() -> None:
     words = struct.pack("<IHHHI4sI", 8, 1, 0x0112, 2, 4, b"up!\0", 0)
     number = struct.pack("<IHHHIII", 8, 1, 0x0112, 3, 1, 77, 0)
     for exif in (b"nonsense", b"II*\0\xff\xff\xff\xff", b"II*\0" + words, b"II*\0" + number):
         assert read(encoded(Image.fromarray(corners()), "JPEG", exif=b"Exif\0\0" + exif)).rgb.shape == (32, 48, 3)
+
+
+def broken_exif() -> BinaryIO:
+    """A photo that Pillow warns about."""
+    tag = struct.pack("<IHHHIII", 8, 1, 0x010E, 2, 5000, 200, 0)
+    return encoded(Image.fromarray(corners()), "JPEG", exif=b"Exif\0\0II*\0" + tag)
+
+
+def test_read_changes_no_warnings_filter_and_no_logger() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        before = warnings.filters[:], logging.getLogger("PIL").level
+        read(broken_exif())
+        assert (warnings.filters[:], logging.getLogger("PIL").level) == before
+    assert caught  # else the next test shows nothing
+
+
+def test_quiet_pillow_silences_what_decoding_repairs(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("PIL")
+    level = logger.level
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            decode.quiet_pillow()
+            read(broken_exif())
+        assert not caught and not caplog.records and logger.level == logging.CRITICAL
+    finally:
+        logger.setLevel(level)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("export.commands.export", "export.commands.stylize", "train.commands.check", "train.commands.evaluate"),
+        *("train.commands.explore", "train.commands.optimize", "train.commands.train", "train.data.audit"),
+    ],
+)
+def test_commands_that_decode_silence_pillow(command: str) -> None:
+    """Each in its own process, and impasto-check in each of its workers."""
+    source = Path(decode.__file__).parents[2].joinpath(*command.split(".")).with_suffix(".py")
+    assert "quiet_pillow()" in source.read_text(encoding="utf-8")
 
 
 def test_read_animation_gives_the_first_frame() -> None:

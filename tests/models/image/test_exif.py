@@ -126,7 +126,7 @@ def broken(tag: int, value: object) -> bytes:
     [b"nonsense", b"Exif\0\0II*\0\xff\xff\xff\xff", exif()[:60], broken(TAGS.ImageDescription, "x" * 65_400)],
     ids=["words", "header", "torn", "long"],
 )
-@pytest.mark.filterwarnings("ignore")  # pytest resets the filters that quiet_pillow sets
+@pytest.mark.filterwarnings("ignore")  # the commands silence Pillow, and here is none
 def test_write_with_broken_or_too_long_exif_drops_it(tmp_path: Path, data: bytes) -> None:
     picture = Picture(np.zeros((20, 30, 3), np.uint8), exif=data)
     write(picture, tmp_path / "output.jpg", 95)
