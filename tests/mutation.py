@@ -39,7 +39,7 @@ TABLE: dict[str, dict[str, list[str]]] = {
         "tests": ["tests/train/engine"],
     },
     "contract": {
-        "sources": ["export/contract.py"],
+        "sources": ["export/contract.py", "export/onnx_graph/contracts.py", "export/coreml/contracts.py"],
         "tests": ["tests/export/test_contract.py", "tests/export/bundle/test_readme.py", "tests/export/inference"],
     },
     "bundle": {
