@@ -26,10 +26,10 @@ from matplotlib.figure import Figure
 
 from benchmarks import runs
 from benchmarks.quality import losses_on
+from impasto.configs import atomic_file
 from impasto.export.contract import Label
 from impasto.export.onnx_graph import exporter, weight_compression
 from impasto.models import checkpoint, onnx_model
-from impasto.models.image import atomic_file
 from impasto.models.image.encode import write
 from impasto.models.image.picture import Picture
 from impasto.models.losses.perceptual import PerceptualLoss

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,21 +17,16 @@ class CheckFailed(Exception):  # noqa: N818 - named for what it reports, as pyte
     """A check that failed. Exit code 1."""
 
 
-def exit_code(error: BaseException) -> int:
-    """What a command that ended with this error returns to the shell."""
+def ending(error: BaseException) -> tuple[int, str]:
+    """The exit code of a command that ended with this error, and its sentence, or the traceback on request."""
+    text = " ".join(str(error).splitlines())
+    if os.environ.get(FULL_ERROR) == "1":
+        text = "".join(traceback.format_exception(error))
     if isinstance(error, KeyboardInterrupt):
-        return 130  # 128 + SIGINT, as shells count
-    return 2 if isinstance(error, UsageError) else 1
-
-
-def sentence(error: BaseException) -> str:
-    """The one line that an error gets."""
-    text = str(error)
-    if isinstance(error, KeyboardInterrupt):
-        text = text or "interrupted"
-    elif not isinstance(error, UsageError | CheckFailed):
-        text = f"{type(error).__name__}{text and f': {text}'}; set {FULL_ERROR}=1 for the traceback"
-    return " ".join(text.splitlines())
+        return 130, text or "interrupted"  # 128 + SIGINT, as shells count
+    if isinstance(error, UsageError | CheckFailed):
+        return 2 if isinstance(error, UsageError) else 1, text
+    return 1, f"{type(error).__name__}{text and f': {text}'}; set {FULL_ERROR}=1 for the traceback"
 
 
 @contextmanager

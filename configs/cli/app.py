@@ -1,43 +1,67 @@
 """Run a command: parse, compose with Hydra, validate one typed object, call the task. Errors end in one sentence."""
 
-import functools
+import argparse
 import logging
 import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
-from hydra.core.plugins import Plugins
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from hydra.initialize import get_gh_backup, restore_gh_from_backup
+from hydra.plugins.config_source import ConfigLoadError
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from impasto.configs.cli import overrides, run_dir, sweep
-from impasto.configs.cli.vocabulary import CONFIGS, Vocabulary, help_text
-from impasto.configs.errors import FULL_ERROR, UsageError, exit_code, quiet_closed_pipe, sentence
+from impasto.configs.cli import overrides, runs
+from impasto.configs.cli.vocabulary import CONFIGS, Vocabulary, hint
+from impasto.configs.errors import UsageError, ending, quiet_closed_pipe
 
 log = logging.getLogger("impasto")
-_LAUNCHER = "hydra/launcher"
-EXTRAS = {"ray": "ray", "submitit_slurm": "slurm", "submitit_local": "slurm"}  # that bring a launcher
 _HYDRA = ["hydra/job_logging=none", "hydra/hydra_logging=none", "hydra.output_subdir=null"]
 
 
-class _Handler(logging.Handler):
-    """Messages on the current stderr, errors with the command's name."""
+class Arguments(argparse.ArgumentParser):
+    """The flags of every command, which are Hydra's, and the `overrides`, in any order."""
 
-    def emit(self, record: logging.LogRecord) -> None:
-        name = f"{self.name}: " if record.levelno >= logging.ERROR else ""
-        print(f"{name}{record.getMessage()}", file=sys.stderr)
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        name, usage, style = vocabulary.command, "%(prog)s [flags] key=value ...", argparse.RawDescriptionHelpFormatter
+        super().__init__(f"impasto-{name}", usage, vocabulary.schema.__doc__, formatter_class=style, add_help=False)
+        self.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
+        self.add_argument("-h", "--help", action="store_true", help="print this text")
+        self.add_argument("--version", action="version", version=f"impasto {version('impasto')}")
+        self.add_argument("-p", "--package", metavar="SECTION", help="with --cfg: print only a section")
+        self.add_argument("--resolve", action="store_true", help="with --cfg: resolve interpolations")
+        self.add_argument("-cd", "--config-dir", metavar="DIR", help="also take presets from DIR")
+        modes = self.add_mutually_exclusive_group()
+        modes.add_argument("-c", "--cfg", choices=["job", "hydra", "all"], help="print the composed configuration")
+        modes.add_argument("-m", "--multirun", action="store_true", help="run once for each value, as in seed=1,2")
+        modes.add_argument("-sc", "--shell-completion", action="store_true", help="-sc install=bash (or zsh, fish)")
+
+    def read(self, arguments: Sequence[str], known: Sequence[str]) -> argparse.Namespace:
+        """The flags and the `overrides`; UsageError for a flag that does not exist, with one of the `known` keys."""
+        if odd := [text for text in arguments if re.search("[\ud800-\udfff]", text)]:  # Python's stand-ins for bytes
+            raise UsageError(f"{odd[0]!r} is not valid UTF-8; rename the file")
+        options, unknown = self.parse_known_intermixed_args(arguments)
+        if unknown:
+            flag, _, value = unknown[0].partition("=")
+            value = value or next(iter(arguments[arguments.index(unknown[0]) + 1 :]), "VALUE")
+            key = hint(flag.strip("-").replace("-", "_"), known, f"={value}")
+            self.error(f"{flag} is not a flag{key}; settings are given as key=value")
+        if options.config_dir is not None and not Path(options.config_dir).is_dir():
+            raise UsageError(f"--config-dir {options.config_dir} is not a directory")
+        return options
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; --help lists the keys and flags")
 
 
 def run(command: str, task: Callable[[Any], None]) -> None:
@@ -45,19 +69,16 @@ def run(command: str, task: Callable[[Any], None]) -> None:
 
     Ends the process with one sentence on stderr if that fails: exit code 2 for a wrong request, 1 otherwise.
     """
-    log.handlers[:] = [_Handler()]
-    log.handlers[0].name = f"impasto-{command}"
+    log.handlers[:] = [logging.StreamHandler()]
     log.setLevel(logging.INFO)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a task as Ctrl-C does; it may differ
     try:
-        with quiet_closed_pipe():
-            _run(Vocabulary(command), task, sys.argv[1:])
+        _run(command, task, sys.argv[1:])
     except (Exception, KeyboardInterrupt) as error:
-        if os.environ.get(FULL_ERROR) == "1":
-            raise
-        if not (isinstance(error, KeyboardInterrupt) and int(os.environ.get("RANK", "0"))):  # rank 0 says it
-            log.error(sentence(error))
-        sys.exit(exit_code(error))
+        code, sentence = ending(error)
+        if code != 130 or os.environ.get("RANK", "0") == "0":  # rank 0 reports an interrupt
+            log.error("impasto-%s: %s", command, sentence)
+        sys.exit(code)
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -71,50 +92,59 @@ def compose(command: str, lines: Sequence[str] = ()) -> Any:
 
 
 @contextmanager
-def session(vocabulary: Vocabulary, presets: str | None = None) -> Iterator[Hydra]:
+def session(vocabulary: Vocabulary, presets: str | None = None) -> Iterator[None]:
     """Let Hydra compose a command; `presets` is a directory of more choices for its groups."""
+    command, store = vocabulary.command, ConfigStore.instance()
     OmegaConf.register_new_resolver("slug", overrides.slug, replace=True)
-    _register_launchers()
-    command, groups = vocabulary.command, vocabulary.groups
-    ConfigStore.instance().store(f"{command}_defaults" if groups else command, vocabulary.defaults)
-    search_path = create_config_search_path(f"pkg://impasto.configs.{command}" if groups else None)
-    if presets is not None:
-        search_path.prepend("command-line", f"file://{Path(presets).absolute()}", SearchPathQuery("schema"))
-    before = get_gh_backup()
-    hydra.version.setbase("1.3")  # Hydra's defaults of that version
-    try:
-        yield Hydra.create_main_hydra2(f"impasto-{command}", search_path)
-    finally:
-        restore_gh_from_backup(before)
+    store.store(f"{command}_defaults" if vocabulary.groups else command, vocabulary.defaults)
+    module = f"impasto.configs.{command if vocabulary.groups else 'schema'}"
+    with hydra.initialize_config_module(module, f"impasto-{command}", version_base="1.3"):
+        for file in (CONFIGS / "launcher").glob("*.yaml"):  # our defaults over those of an installed plugin
+            with suppress(ConfigLoadError):
+                launcher = store.load(f"{overrides.LAUNCHER}/{file.name}").node
+                store.store(file.stem, OmegaConf.merge(launcher, OmegaConf.load(file)), overrides.LAUNCHER)
+        if presets is not None:
+            search_path = GlobalHydra.instance().config_loader().get_search_path()
+            search_path.prepend("command-line", f"file://{Path(presets).absolute()}", SearchPathQuery("schema"))
+        yield
 
 
-def _run(vocabulary: Vocabulary, task: Callable[[Any], None], arguments: Sequence[str]) -> None:
-    command, parser = vocabulary.command, overrides.Arguments(vocabulary)
-    options = parser.read(arguments)
-    sweeps = options.multirun or "hydra.mode=MULTIRUN" in options.overrides
-    with session(vocabulary, options.config_dir) as engine:
+@quiet_closed_pipe()
+def _run(command: str, task: Callable[[Any], None], arguments: Sequence[str]) -> None:
+    vocabulary = Vocabulary(command)
+    parser = Arguments(vocabulary)
+    options = parser.read(arguments, vocabulary.known)
+    with session(vocabulary, options.config_dir):
+        engine = GlobalHydra.instance().hydra
+        assert engine is not None
         if options.shell_completion:
             engine.shell_completion(command, options.overrides)
             return
         with _usage_errors():
-            _check_launcher(options.overrides, sweeps or options.cfg)
-            lines = overrides.translate(options.overrides, vocabulary, sweeps)
-            lines = [*_HYDRA, *overrides.replay(lines, vocabulary, sweeps)]
-            numbered = enumerate(overrides.jobs(lines, sweeps, vocabulary))
-            compose_job = functools.partial(hydra.compose, command, return_hydra_config=True)
-            jobs = [compose_job([*job, f"hydra.job.num={number}"]) for number, job in numbered]
+            launchers = [line for line in options.overrides if overrides.key_of(line) == overrides.LAUNCHER]
+            if launchers and not (options.multirun or options.cfg):
+                raise UsageError(f"{launchers[0]} is for sweeps; add -m")
+            lines = overrides.replay(options.overrides, vocabulary, options.multirun)
+            lines = [*_HYDRA, *overrides.translate(lines, vocabulary, options.multirun)]
+            jobs = [
+                hydra.compose(command, [*job, f"hydra.job.num={number}"], return_hydra_config=True)
+                for number, job in enumerate(overrides.jobs(lines, options.multirun, vocabulary))
+            ]
             if options.help:
-                print(parser.format_help(), help_text(vocabulary, jobs[0]), sep="\n")
+                print(parser.format_help(), vocabulary.help(jobs[0]), sep="\n")
                 return
             if options.cfg:
+                shown, section = engine.get_sanitized_cfg(jobs[0], options.cfg), options.package
+                if section and OmegaConf.select(shown, section) is None:
+                    parser.error(f"--package {section} is not in --cfg {options.cfg}{hint(section, map(str, shown))}")
                 engine.show_cfg(command, lines, options.cfg, options.package, options.resolve)
                 return
             settings = [vocabulary.validated(job) for job in jobs]
-        if sweeps:
-            sweep.launch(engine, sweep.Job(command, task), lines, jobs)
-            return
-    with run_dir.selected(jobs[0]):
-        task(settings[0])
+        if options.multirun:
+            runs.launch(engine, command, task, lines, jobs)
+        else:
+            runs.select(jobs[0])
+            task(settings[0])
 
 
 @contextmanager
@@ -123,26 +153,12 @@ def _usage_errors() -> Iterator[None]:
     try:
         yield
     except (HydraException, OmegaConfBaseException) as error:
-        text = "{}\n{}".format(str(error).partition("\nConfig search path")[0], error.__cause__ or "")
-        noise = r"See https://.*|To append to.*|(reference|object)_type=.*|full_key: "
+        cause: Any = error.__cause__
+        if isinstance(cause, ConfigKeyError | ConfigAttributeError):  # for a key of Hydra: ours were found before
+            key = str(cause.full_key)
+            section = key.rpartition(".")[0]
+            known = [f"{section}.{name}" for name in cause.parent_node or ()] if section else [overrides.LAUNCHER]
+            raise UsageError(f"{key} is not known{hint(key, known)}; choose one of {', '.join(known)}") from error
+        text = "{}\n{}".format(str(error).partition("\nConfig search path")[0], cause or "")
+        noise = r"See https://.*|(reference|object)_type=.*|full_key: "
         raise UsageError(" ".join(re.sub(noise, "", text).split())) from error
-
-
-def _register_launchers() -> None:
-    """Merge our defaults into those of the installed plugins."""
-    Plugins.instance()  # the plugins register theirs once, now
-    store = ConfigStore.instance()
-    for file in (CONFIGS / "launcher").glob("*.yaml"):
-        if file.name in store.list(_LAUNCHER):
-            defaults = store.load(f"{_LAUNCHER}/{file.name}").node
-            store.store(group=_LAUNCHER, name=file.stem, node=OmegaConf.merge(defaults, OmegaConf.load(file)))
-
-
-def _check_launcher(lines: Sequence[str], sweep: bool) -> None:
-    """UsageError for a launcher that is not installed, or for any launcher without a sweep."""
-    for name in (line.partition("=")[2] for line in lines if line.startswith(f"{_LAUNCHER}=")):
-        if name in EXTRAS and f"{name}.yaml" not in ConfigStore.instance().list(_LAUNCHER):
-            extra = f"pip install 'impasto[{EXTRAS[name]}]'"
-            raise UsageError(f"{_LAUNCHER}={name} needs a package that is not installed: {extra}")
-        if not sweep:
-            raise UsageError(f"{_LAUNCHER}={name} is for sweeps; add -m")

@@ -1,20 +1,16 @@
 """impasto: `impasto COMMAND ...` is `impasto-COMMAND ...`."""
 
 import sys
-from importlib.metadata import distribution, version
+from importlib.metadata import entry_points, version
 
-from impasto.configs.cli.vocabulary import closest, hint
+from impasto.configs.cli.vocabulary import hint
 from impasto.configs.errors import quiet_closed_pipe
 from impasto.configs.schema.commands import COMMANDS
 
 
+@quiet_closed_pipe()
 def main() -> None:
     """Call the console script of the command, which may be in a wing that this one must not import."""
-    with quiet_closed_pipe():
-        _dispatch()
-
-
-def _dispatch() -> None:
     command, arguments = next(iter(sys.argv[1:]), "--help"), sys.argv[2:]
     if command in ("-h", "--help"):
         print("impasto COMMAND key=value ...; impasto COMMAND --help lists the keys of a command.\n")
@@ -24,9 +20,8 @@ def _dispatch() -> None:
         print(f"impasto {version('impasto')}")
     elif command in COMMANDS:
         sys.argv = [f"impasto-{command}", *arguments]
-        scripts = distribution("impasto").entry_points.select(group="console_scripts", name=f"impasto-{command}")
-        scripts[f"impasto-{command}"].load()()
+        entry_points(group="console_scripts", name=sys.argv[0])[sys.argv[0]].load()()
     else:
-        close = hint(closest(command, COMMANDS))
-        print(f"impasto: {command} is not a command{close}; use one of {', '.join(COMMANDS)}", file=sys.stderr)
+        known = f"{hint(command, COMMANDS)}; use one of {', '.join(COMMANDS)}"
+        sys.stderr.write(f"impasto: {command} is not a command{known}\n")
         sys.exit(2)

@@ -1,18 +1,14 @@
-"""From what a user types to what Hydra reads: flags, any path and text, images as styles, resumed runs, sweeps."""
+"""From what a user types to what Hydra reads: any path and text, images as styles, resumed runs, sweeps."""
 
-import argparse
 import glob
 import os
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
-from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
-from typing import NoReturn
 
-import yaml  # type: ignore[import-untyped]
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
@@ -20,50 +16,15 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
+from yaml import YAMLError  # type: ignore[import-untyped]
 
-from impasto.configs.cli.vocabulary import Vocabulary, closest, hint
+from impasto.configs.cli.vocabulary import Vocabulary, hint
 from impasto.configs.errors import UsageError
-from impasto.configs.schema.fields import Key
+from impasto.configs.schema.fields import Key, shown
 
-RUN_DIR, SWEEP_DIR = "hydra.run.dir", "hydra.sweep.dir"  # Hydra's own path-valued keys; the others are in the schema
+RUN_DIR, SWEEP_DIR, LAUNCHER = "hydra.run.dir", "hydra.sweep.dir", "hydra/launcher"
 _GRAMMAR = re.compile(r"|null|(choice|glob|interval|range|shuffle|sort|tag)\(.*\)", re.DOTALL)  # never a path or text
 _PART = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,]+""")
-
-
-class Arguments(argparse.ArgumentParser):
-    """The flags of every command, which are Hydra's, and the `overrides`, in any order."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        name, usage, style = vocabulary.command, "%(prog)s [flags] key=value ...", argparse.RawDescriptionHelpFormatter
-        super().__init__(f"impasto-{name}", usage, vocabulary.schema.__doc__, formatter_class=style, add_help=False)
-        self.vocabulary = vocabulary
-        self.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
-        self.add_argument("-h", "--help", action="store_true", help="print this text")
-        self.add_argument("--version", action="version", version=f"impasto {version('impasto')}")
-        self.add_argument("-p", "--package", metavar="SECTION", help="with --cfg: print only a section")
-        self.add_argument("--resolve", action="store_true", help="with --cfg: resolve interpolations")
-        self.add_argument("-cd", "--config-dir", metavar="DIR", help="also take presets from DIR")
-        modes = self.add_mutually_exclusive_group()
-        modes.add_argument("-c", "--cfg", choices=["job", "hydra", "all"], help="print the composed configuration")
-        modes.add_argument("-m", "--multirun", action="store_true", help="run once for each value, as in seed=1,2")
-        modes.add_argument("-sc", "--shell-completion", action="store_true", help="-sc install=bash (or zsh, fish)")
-
-    def read(self, arguments: Sequence[str]) -> argparse.Namespace:
-        """The flags and the `overrides`; UsageError for a flag that is not known."""
-        if odd := [text for text in arguments if re.search("[\ud800-\udfff]", text)]:  # Python's stand-ins for bytes
-            raise UsageError(f"{odd[0]!r} is not valid UTF-8; rename the file")
-        options, unknown = self.parse_known_intermixed_args(arguments)
-        if unknown:
-            flag, _, value = unknown[0].partition("=")
-            value = value or next(iter(arguments[arguments.index(unknown[0]) + 1 :]), "VALUE")
-            key = self.vocabulary.similar(flag.strip("-").replace("-", "_"))
-            self.error(f"{flag} is not a flag{hint(key and f'{key}={value}')}; settings are given as key=value")
-        if options.config_dir is not None and not Path(options.config_dir).is_dir():
-            raise UsageError(f"--config-dir {options.config_dir} is not a directory")
-        return options
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; --help lists the keys and flags")
 
 
 def translate(lines: Iterable[str], vocabulary: Vocabulary, sweep: bool) -> list[str]:
@@ -73,48 +34,42 @@ def translate(lines: Iterable[str], vocabulary: Vocabulary, sweep: bool) -> list
         key, equals, value = line.lstrip("+~").partition("=")
         if key in (RUN_DIR, SWEEP_DIR):
             path = value if value.startswith("${") else _absolute(_unquote(value))
+            if Path(path).is_file():
+                raise UsageError(f"{key}={path} is a file; give a directory")
             translated.append(f"{key}={QuotedString(path, Quote.single).with_quotes()}")
-        elif key.startswith(("hydra.", "hydra/")):
+        elif key.startswith(("hydra.", "hydra/")) or not (equals or line.startswith("~")):
             translated.append(line)
-        elif not equals and not line.startswith(("+", "~")):
-            raise UsageError(f"{line!r} is not of the form key=value; --help lists the keys")
+        elif (known := vocabulary.find(key)) and not line.startswith("~"):
+            translated.append(f"{key}={_quoted(known, value, sweep)}")
+        elif line.startswith("~"):
+            raise UsageError(f"{line} cannot be removed: impasto-{vocabulary.command} needs {key}; give it a value")
+        elif key == "style" and not _GRAMMAR.fullmatch(value):
+            translated += _style(value, vocabulary.choices(key), sweep)
         else:
-            known = vocabulary.find(key)
-            if line.startswith("~"):
-                raise UsageError(f"{line} cannot be removed: impasto-{vocabulary.command} needs {key}; give it a value")
-            if key == "style" and not known and not _GRAMMAR.fullmatch(value):
-                translated += _style(value, vocabulary.choices(key), sweep)
-            else:
-                translated.append(f"{key}={_quoted(known, value, sweep) if known else value}")
+            translated.append(f"{key}={value}")
     return translated
 
 
 def replay(lines: list[str], vocabulary: Vocabulary, sweep: bool) -> list[str]:
-    """Put the overrides of the run that a translated `resume=` names before the new ones, which win.
+    """Put the overrides of the run that `resume=` names before the new ones, which win.
 
     Only keys of the schema are replayed. What else a run directory holds could make Hydra instantiate classes.
     """
-    resumed = [value for line in lines if key_of(line) == "resume" and (value := parse(line).value())]
-    if not resumed:
+    *_, resume = "", *(line for line in lines if line.startswith("resume=") and "resume" in vocabulary.keys)
+    if resume in ("", "resume=", "resume=null"):
         return lines
     if sweep:
         raise UsageError("resume continues one run, so it cannot be combined with -m")
-    folder = str(OmegaConf.create({"resume": resumed[-1]}).resume)
-    saved = Path(folder) / ".hydra" / "overrides.yaml"
-    if not saved.is_file():
-        raise UsageError(f"resume={folder} is not a run directory: it has no .hydra/overrides.yaml")
+    folder = _absolute(_unquote(resume.removeprefix("resume=")))
     try:
-        old = [str(line) for line in yaml.safe_load(saved.read_text(encoding="utf-8")) or []]
-    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
-        raise UsageError(f"{saved} cannot be read: {error}") from error
-    if not old:
-        raise UsageError(f"{saved} is empty: the run stopped before its first step, so start it again")
+        old = [str(line) for line in OmegaConf.load(Path(folder) / ".hydra" / "overrides.yaml")]
+    except FileNotFoundError as error:
+        raise UsageError(f"{resume} is not a run directory: it has no .hydra/overrides.yaml") from error
+    except (OSError, ValueError, YAMLError) as error:
+        raise UsageError(f"{resume}: its .hydra/overrides.yaml cannot be read: {error}") from error
     # A newly chosen preset also replaces what had been set inside the old one.
     unwanted = ("hydra.", "hydra/", "+", "~", *(f"{key_of(line)}{end}" for line in lines for end in "=."))
-    old = [line for line in old if not line.startswith(unwanted)]
-    for line in old:
-        vocabulary.find(key_of(line))
-    return [*old, *lines, f"{RUN_DIR}={quote(folder)}"]
+    return [*(line for line in old if not line.startswith(unwanted)), *lines, f"{RUN_DIR}={quote(folder)}"]
 
 
 def jobs(lines: list[str], sweep: bool, vocabulary: Vocabulary) -> list[list[str]]:
@@ -128,10 +83,13 @@ def jobs(lines: list[str], sweep: bool, vocabulary: Vocabulary) -> list[list[str
         raise UsageError(f"{' '.join(lines)} has no value at all")
     for line in dict.fromkeys(chain.from_iterable(expanded)):
         group, value = key_of(line), parse(line).value()
-        for name in (value if isinstance(value, list) else [value]) if group in vocabulary.groups else []:
-            if name not in (choices := vocabulary.choices(group)) and (name or group != "experiment"):
-                known = f"{hint(closest(str(name), choices))}; choose one of {', '.join(choices)}"
-                raise UsageError(f"{line} is not known{known}")
+        if group not in (LAUNCHER, *vocabulary.groups) or (not value and group == "experiment"):
+            continue
+        if (name := shown(value)) not in (choices := vocabulary.choices(group)):
+            what = "neither a preset nor the path of an image file" if group == "style" else "not known"
+            others = "; pip install 'impasto[ray]' or 'impasto[slurm]' adds more" if group == LAUNCHER else ""
+            known = f"{hint(name, choices)}; choose one of {', '.join(choices)}{others}"
+            raise UsageError(f"{group}={name} is {what}{known}")
     return expanded
 
 
@@ -141,7 +99,7 @@ def parse(line: str, loader: ConfigLoader | None = None) -> Override:
         return OverridesParser.create(loader).parse_overrides([line])[0]
     except HydraException as error:
         remedy = "a value with special characters needs quotes: key='\"a, b\"'"
-        raise UsageError(f"{line} cannot be parsed; {remedy}") from error
+        raise UsageError(f"{line!r} is not of the form key=value; {remedy}") from error
 
 
 def key_of(line: str) -> str:
@@ -177,17 +135,14 @@ def _quoted(key: Key, value: str, sweep: bool) -> str:
 
 
 def _style(value: str, presets: Sequence[str], sweep: bool) -> list[str]:
-    """The overrides that a value of `style` stands for: a preset's, an image's, or several images' in a sweep."""
+    """The overrides that a value of `style` stands for: presets, or an image, or several images in a sweep."""
     texts = _values(value, sweep)
-    images = [text for text in texts if text not in presets]
-    for text in images:
-        if not Path(_absolute(text)).is_file():
-            known = f"{hint(closest(text, presets))}; the presets are {', '.join(presets)}"
-            raise UsageError(f"style={text} is neither a preset nor the path of an image file{known}")
+    images = [quote(_absolute(text)) for text in texts if text not in presets and Path(_absolute(text)).is_file()]
     if images and len(images) < len(texts):
-        raise UsageError(f"style={value} mixes presets and images; sweep over presets or over images")
-    paths = ",".join(quote(_absolute(text)) for text in images)
-    return ["style=picture", f"style.image={paths}"] if images else [f"style={value}"]
+        raise UsageError(f"style={value} mixes images with presets or with files that do not exist; name one kind")
+    if images:
+        return ["style=picture", f"style.image={','.join(images)}"]
+    return [f"style={','.join(text if text in presets else quote(text) for text in texts)}"]
 
 
 def _values(value: str, several: bool) -> list[str]:
@@ -200,9 +155,10 @@ def _values(value: str, several: bool) -> list[str]:
 
 
 def _unquote(text: str) -> str:
-    """What is inside the quotes of somebody who knows Hydra's grammar; else the text itself."""
-    is_quoted = text[:1] in ("'", '"') and text[-1] == text[0] and not _exists(text)
-    return str(parse(f"key={text}").value()) if is_quoted else text
+    """What is inside the quotes of `quote`, or of somebody who knows Hydra's grammar; else the text itself."""
+    if text[:1] not in ("'", '"') or text[-1] != text[0] or _exists(text):
+        return text
+    return re.sub(r"(\\+)\$\{", lambda match: "\\" * (len(match[1]) // 2) + "${", str(parse(f"key={text}").value()))
 
 
 def _absolute(text: str) -> str:

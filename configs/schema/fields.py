@@ -2,20 +2,26 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, is_dataclass, replace
 from functools import cache
 from types import NoneType
-from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 from pydantic import ConfigDict, GetCoreSchemaHandler, ValidationError
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from impasto.configs.errors import UsageError
 
 T = TypeVar("T")
 REQUIRED = "???"  # OmegaConf's default of a key that must be given
-_WORDS = {int: "an integer", float: "a number", str: "text", bool: "true or false", NoneType: "null"}
 CONFIG = ConfigDict(extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False, defer_build=True)
+_WORDS = {int: "an integer", float: "a number", str: "text", bool: "true or false", NoneType: "null"}
+_PROBLEMS = {  # pydantic's types of errors that concern no value
+    "unexpected_keyword_argument": "is not known",
+    "missing": "is missing",
+    "dataclass_type": "is a group of keys; set one of them",
+}
 
 
 @dataclass(frozen=True)
@@ -35,11 +41,12 @@ class Key:
         return core_schema.no_info_wrap_validator_function(replace(self, hint=source)._validate, handler(source))
 
     def _validate(self, value: Any, parse: Callable[[Any], Any]) -> Any:
-        parsed = parse(value)
-        parts, given = (one if isinstance(one, list) else [one] for one in (parsed, value))
-        if not all(map(self._allows, parts, given)):
-            raise ValueError(self.expected)
-        return parsed
+        with suppress(ValidationError):
+            parsed = parse(value)
+            parts, given = (one if isinstance(one, list) else [one] for one in (parsed, value))
+            if all(map(self._allows, parts, given)):
+                return parsed
+        raise PydanticCustomError("key", "{expected}", {"expected": self.expected})
 
     def _allows(self, value: Any, given: Any) -> bool:
         if self.low is None or value is None:
@@ -61,9 +68,8 @@ class Key:
             return self.path or f"one of {', '.join(map(str, self.choices))}"
         if hint is NoneType or self.low is None:
             return _WORDS[hint]
-        limits = (
-            f"of at least {self.low:.10g}" if self.high == math.inf else f"from {self.low:.10g} to {self.high:.10g}"
-        )
+        bounded = f"from {self.low:.10g} to {self.high:.10g}"
+        limits = bounded if self.high < math.inf else f"of at least {self.low:.10g}"
         return f"{_WORDS[hint]} {limits}" + (f" and a multiple of {self.step}" if self.step > 1 else "")
 
 
@@ -71,16 +77,12 @@ class Key:
 def keys(schema: type, prefix: str = "") -> dict[str, Key]:
     """Every key of a schema by its dotted name, in the schema's order."""
     result: dict[str, Key] = {}
-    hints = get_type_hints(schema, include_extras=True)
-    for item in fields(schema):
-        hint, name = hints[item.name], f"{prefix}{item.name}"
-        if is_dataclass(hint):
-            result |= keys(cast(type, hint), f"{name}.")
+    for name, field in cast(Any, schema).__pydantic_fields__.items():
+        if is_dataclass(field.annotation):
+            result |= keys(cast(type, field.annotation), f"{prefix}{name}.")
         else:
-            default = item.default if item.default_factory is MISSING else item.default_factory()
-            result[name] = replace(
-                hint.__metadata__[0], hint=get_args(hint)[0], default=REQUIRED if default is MISSING else default
-            )
+            default = REQUIRED if field.is_required() else field.get_default(call_default_factory=True)
+            result[f"{prefix}{name}"] = replace(field.metadata[0], hint=field.annotation, default=default)
     return result
 
 
@@ -89,21 +91,10 @@ def validate(schema: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
     try:
         return schema(**values)
     except ValidationError as error:
-        problem, known = error.errors()[0], keys(cast(type, schema))
-    name = ".".join(map(str, problem["loc"]))
-    key = next((key for key in known if f"{name}.".startswith(f"{key}.")), None)  # the index in a list may follow
-    if key is None:
-        what = "not known" if problem["type"] == "unexpected_keyword_argument" else "a group of keys; set one of them"
-        raise UsageError(f"{prefix}{name} is {what}")
-    what = " is missing" if problem["type"] == "missing" else f"={shown(lookup(values, key))} is invalid"
-    raise UsageError(f"{prefix}{key}{what}; it must be {known[key].expected}")
-
-
-def lookup(tree: Any, name: str) -> Any:
-    """The value of a dotted name in nested dictionaries, None if there is none."""
-    for part in name.split("."):
-        tree = tree.get(part) if isinstance(tree, Mapping) else None
-    return tree
+        problem = error.errors()[0]
+    wrong = f"={shown(problem['input'])} is invalid; it must be {problem['msg']}"
+    about = _PROBLEMS.get(problem["type"])
+    raise UsageError(prefix + ".".join(map(str, problem["loc"])) + (f" {about}" if about else wrong))
 
 
 def shown(value: Any) -> str:

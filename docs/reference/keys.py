@@ -5,7 +5,7 @@ from pathlib import Path
 import hydra
 
 from impasto.configs.cli import app
-from impasto.configs.cli.vocabulary import Vocabulary, rows
+from impasto.configs.cli.vocabulary import Vocabulary
 from impasto.configs.schema.commands import COMMANDS
 
 
@@ -20,7 +20,7 @@ def page() -> str:
             lines += ["", "| key | default | type | description |", "| --- | --- | --- | --- |"][
                 not vocabulary.groups :
             ]
-            for row in rows(vocabulary, hydra.compose(command)):
+            for row in vocabulary.rows(hydra.compose(command)):
                 name, default, kind, description = (cell.replace("|", "\\|") for cell in row)
                 lines.append(f"| `{name}` | `{default}` | {kind} | {description} |")
     return "\n".join(lines) + "\n"

@@ -91,7 +91,7 @@ def check_target(output: Path) -> None:
 def _atomic_folder(output: Path) -> Iterator[Path]:
     """A hidden folder beside `output` to write to, which replaces it at the end, and is removed where that fails.
 
-    An OSError becomes a UsageError. (models.image.atomic_file does the same for files.)
+    An OSError becomes a UsageError. (configs.atomic_file does the same for files.)
     """
     created = [folder for folder in output.parents if not folder.exists()]
     staging = output.parent / f".impasto-{uuid.uuid4().hex}.part"

@@ -38,7 +38,7 @@ def main() -> None:
 
 def task(config: BenchConfig) -> None:
     """Measure, print a table, and write the figures to `config.output`."""
-    from impasto.models.image import atomic_file  # Pillow
+    from impasto.configs import atomic_file
 
     models = [_resolve(model) for model in (config.model, config.baseline) if model is not None]
     output = Path(config.output).expanduser() if config.output else None

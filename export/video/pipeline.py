@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from impasto.configs.atomic_file import atomic_write
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.stylize import StylizeConfig
 from impasto.export.inference import batch
@@ -18,7 +19,6 @@ from impasto.export.video.reader import AudioPacket, Camera, Frame, VideoReader
 from impasto.export.video.temporal_filter import TemporalFilter
 from impasto.export.video.writer import VideoWriter
 from impasto.models.image import color
-from impasto.models.image.atomic_file import atomic_write
 from impasto.models.image.picture import Picture
 from impasto.models.progress import ProgressBar, stderr_console
 

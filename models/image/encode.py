@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from impasto.configs.atomic_file import atomic_write
 from impasto.configs.errors import UsageError
 from impasto.models.image import exif
-from impasto.models.image.atomic_file import atomic_write
 from impasto.models.image.picture import STRIP_PIXELS, Picture
 
 _FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from impasto.configs.cli import app, run_dir
+from impasto.configs.cli import app, runs
 from tests.helpers.cli import Outcome, Start, Task
 
 
@@ -24,8 +24,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
             if task:
                 task(config)
             elif verb == "train":
-                run_dir.claim()
-                run_dir.save(config)
+                runs.save(runs.claim(), config)
 
         code = 0
         if verb == "train" and "-m" in arguments:

@@ -21,7 +21,8 @@ def task(config: CheckConfig) -> None:
         UsageError: The photos cannot be read, or the output cannot be written.
         CheckFailed: No photo can be decoded.
     """
-    from impasto.models.image import atomic_file, decode
+    from impasto.configs import atomic_file
+    from impasto.models.image import decode
     from impasto.train.commands import output_folder
     from impasto.train.data import audit, exclude_list
     from impasto.train.data.dataset import PhotoSet

@@ -33,8 +33,9 @@ def task(config: EvaluateConfig) -> None:
         UsageError: The network, a photo set, the style image or the weights cannot be read, or do not match.
         CheckFailed: A limit of `config.evaluate` is exceeded.
     """
+    from impasto.configs import atomic_file
     from impasto.models import checkpoint, zoo
-    from impasto.models.image import atomic_file, decode
+    from impasto.models.image import decode
     from impasto.models.losses.perceptual import PerceptualLoss
     from impasto.models.metrics import artifacts
     from impasto.models.vgg import weights

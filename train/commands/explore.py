@@ -37,7 +37,8 @@ def task(config: ExploreConfig) -> None:
         UsageError: An input cannot be read, or the output cannot be written.
         KeyboardInterrupt: Ctrl-C stopped the work; the results so far were written.
     """
-    from impasto.models.image import atomic_file, decode
+    from impasto.configs import atomic_file
+    from impasto.models.image import decode
     from impasto.models.image.picture import resize
     from impasto.models.vgg import weights as vgg_weights
     from impasto.train.commands import output_folder

@@ -40,7 +40,8 @@ def optimize(config: OptimizeConfig) -> None:
         CheckFailed: The loss of the initial image is not finite.
         KeyboardInterrupt: Ctrl-C stopped the work; the picture so far was written.
     """
-    from impasto.models.image import atomic_file, decode, encode
+    from impasto.configs import atomic_file
+    from impasto.models.image import decode, encode
     from impasto.models.losses import style_strength
     from impasto.models.vgg import weights as vgg_weights
     from impasto.train.image_optimization.inputs import OptimizationInputs

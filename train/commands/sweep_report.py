@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from impasto.configs.cli import overrides, sweep
-from impasto.configs.cli.sweep import JobStatus
+from impasto.configs import atomic_file
+from impasto.configs.cli import overrides, runs
+from impasto.configs.cli.runs import JobStatus
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.fields import shown
 from impasto.models import checkpoint
-from impasto.models.image import atomic_file
 from impasto.train.engine import run_logger
 from impasto.train.runtime import contact_sheet
 
@@ -50,7 +50,7 @@ class Outcome:
 
 def show(folder: Path) -> None:
     """Write TABLE and SHEET into the directory of a sweep and print the table; UsageError if it is not one."""
-    jobs = sweep.read(folder)
+    jobs = runs.statuses(folder)
     if not jobs:
         raise UsageError(f"sweep={folder} is not the directory of a sweep of impasto-train; give its hydra.sweep.dir")
     unlike = differences([status.overrides for status in jobs])
@@ -94,7 +94,7 @@ def _outcome(folder: Path, status: JobStatus, unlike: str) -> Outcome:
     failure = status.message
     if status.code is None:
         failure = "it has not ended: it waits, runs, or was killed"
-    elif newest is not None and newest.stat().st_mtime > sweep.status_path(folder, status.job).stat().st_mtime:
+    elif newest is not None and newest.stat().st_mtime > runs.status_path(folder, status.job).stat().st_mtime:
         failure = ""  # it was resumed
     sample = run_logger.last_sample(run)
     return Outcome(status, unlike, metrics if "step" in metrics else {}, newest, failure, sample)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from impasto.configs.cli import run_dir
+from impasto.configs.cli import runs
 from impasto.configs.cli.app import run
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.train import TrainConfig
@@ -76,7 +76,7 @@ def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Gro
     loss.to(hardware.device).to(memory_format=torch.channels_last)
     card = _card(config, style.sha256, photos, initial.origin)
     if group.is_main_process:
-        directory = run_dir.claim()
+        directory = runs.claim()
     trainer = Trainer(config, directory, hardware, initial.network, loss, (photos, val_photos), card, group)
     if config.resume is not None:
         trainer.resume()
@@ -85,7 +85,7 @@ def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Gro
     loss.to_precision(hardware.dtype)
     with train_state.report_full_disk(directory):
         if group.is_main_process:
-            run_dir.save(config)
+            runs.save(directory, config)
         return trainer.fit(console)
 
 

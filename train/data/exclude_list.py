@@ -8,8 +8,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from impasto.configs import atomic_file
 from impasto.configs.errors import UsageError
-from impasto.models.image import atomic_file
 
 
 def write(path: Path, reasons: Mapping[str, str]) -> None:

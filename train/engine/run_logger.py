@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from impasto.configs import atomic_file
 from impasto.models import checkpoint
 from impasto.models.card import Card
-from impasto.models.image import atomic_file
 from impasto.models.image.decode import read
 from impasto.models.image.encode import write
 from impasto.models.image.picture import Picture, UnreadablePicture

@@ -1,13 +1,16 @@
-"""What a user types and what reaches the configuration: paths of any letters, pictures as styles."""
+"""What a user types and what reaches the configuration: paths of any letters, images as styles, resumed runs."""
 
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
-from impasto.configs.cli import app
+from impasto.configs.cli import app, overrides
+from impasto.configs.cli.vocabulary import Vocabulary
+from impasto.configs.errors import UsageError
 from impasto.configs.schema.export import ExportConfig
 from impasto.configs.schema.stylize import StylizeConfig
-from tests.helpers.cli import Start
+from tests.helpers.cli import Start, fail, files
 
 ODD_NAMES = [
     "a b.jpg",
@@ -117,3 +120,76 @@ def test_run_config_dir_adds_presets(start: Start, tmp_path: Path) -> None:
     (tmp_path / "mine" / "model" / "small.yaml").write_text("name: mobile\nwidth: 0.25\nblocks: 1\n")
     [config] = start("--config-dir", "mine", "model=small", "data.root=x").configs
     assert config.model.width == 0.25
+
+
+@pytest.mark.slow
+def test_resume_replays_the_overrides_of_the_run(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a b.jpg").touch()
+    first = start("style=a b.jpg", "data.root=ph, otos", "trainer.steps=5", "seed=4", "hydra.run.dir=run")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    [second] = start("resume=../run", "trainer.steps=9", "model=johnson").configs
+    assert second.style == first.configs[0].style
+    assert second.data == first.configs[0].data
+    assert (second.seed, second.trainer.steps, second.model.name) == (4, 9, "johnson")
+    assert Path(second.resume).resolve() == tmp_path / "run"
+    monkeypatch.chdir("/")
+    [third] = start(f"resume={tmp_path / 'run'}", "style=swirls").configs
+    assert (third.seed, third.trainer.steps, third.model.name) == (4, 9, "johnson")
+    assert (third.style.name, third.style.image) == ("swirls", None)
+    assert files(tmp_path / "elsewhere") == []
+
+
+def test_resume_failing_task_changes_nothing(start: Start, tmp_path: Path) -> None:
+    start("data.root=x", "seed=4", "hydra.run.dir=run")
+    (tmp_path / "run" / "net").touch()
+    saved = (tmp_path / "run" / ".hydra" / "overrides.yaml").read_text()
+    assert start("resume=run", "seed=5", task=fail(UsageError("no"))).code == 2
+    assert (tmp_path / "run" / ".hydra" / "overrides.yaml").read_text() == saved
+    assert (tmp_path / "run" / "net").exists()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "+hydra.callbacks.evil={_target_:pathlib.Path.touch,self:{_target_:pathlib.Path,_args_:[evil]}}",
+        "hydra.job_logging.handlers.console.class=evil",
+        "hydra/launcher=ray",
+        "hydra.searchpath=[file://.]",
+        "+experiment@hydra=evil",
+        "++data.flip={_target_:pathlib.Path}",
+    ],
+)
+def test_resume_of_a_manipulated_run_instantiates_nothing(start: Start, tmp_path: Path, line: str) -> None:
+    start("data.root=x", "seed=4", "hydra.run.dir=run")
+    file = tmp_path / "run" / ".hydra" / "overrides.yaml"
+    file.write_text(OmegaConf.to_yaml(OmegaConf.create([*OmegaConf.load(file), line])))
+    [config] = start("resume=run", task=lambda config: None).configs
+    assert config.seed == 4 and config.data.flip is True
+    assert not (tmp_path / "evil").exists()
+
+
+def test_resume_of_a_run_with_an_unknown_key_is_one_sentence(start: Start, tmp_path: Path) -> None:
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text("- trainer.batch=3\n")
+    assert "did you mean trainer.batch_size?" in start("resume=.").sentence(2)
+    (tmp_path / ".hydra" / "overrides.yaml").write_text("- experiment=../../../../evil\n")
+    assert "choose one of demo" in start("resume=.").sentence(2)
+
+
+def test_resume_unreadable_overrides_are_one_sentence(start: Start, tmp_path: Path) -> None:
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text("{: [")
+    assert "cannot be read" in start("resume=.").sentence(2)
+
+
+def test_translate_sweep_over_paths_quotes_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c,d").touch()
+    lines = ["init=null,a b.onnx,'c,d'", "loss.weights=auto,vgg.onnx", "data.root=c,d", "data.val_root=choice(a,b)"]
+    assert overrides.translate(lines, Vocabulary("train"), sweep=True) == [
+        f"init=null,'{tmp_path}/a b.onnx','{tmp_path}/c,d'",
+        f"loss.weights=auto,'{tmp_path}/vgg.onnx'",
+        f"data.root='{tmp_path}/c,d'",
+        "data.val_root=choice(a,b)",
+    ]

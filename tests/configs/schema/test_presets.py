@@ -12,7 +12,7 @@ from impasto.configs.cli import app
 from impasto.configs.cli.vocabulary import Vocabulary, renames
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.commands import COMMANDS
-from impasto.configs.schema.fields import REQUIRED, keys, lookup
+from impasto.configs.schema.fields import REQUIRED, keys
 from impasto.configs.schema.model import ModelConfig
 
 FOLDER = Path(str(configs.__file__)).parent
@@ -21,7 +21,8 @@ GROUPED = [command for command in COMMANDS if (FOLDER / command).is_dir()]
 
 def roots(command: str) -> list[Path]:
     """The folders of a command's groups."""
-    shared = [name.removeprefix("pkg://impasto.configs.") for name in Vocabulary(command).search_path]
+    search_path = OmegaConf.load(FOLDER / command / f"{command}.yaml").hydra.searchpath
+    shared = [name.removeprefix("pkg://impasto.configs.") for name in search_path]
     return [FOLDER / command, *(FOLDER.joinpath(*name.split(".")) for name in shared)]
 
 
@@ -37,9 +38,8 @@ IDS = [f"{command}-{group}-{path.stem}" for command, group, path in PRESETS]
 def compose(command: str, *lines: str) -> Any:
     """The checked configuration, with a dummy for each mandatory value."""
     with app.session(Vocabulary(command)):
-        composed = OmegaConf.to_container(hydra.compose(command, [*lines]), resolve=False)
-    mandatory = [name for name in keys(COMMANDS[command]) if lookup(composed, name) == "???"]
-    return app.compose(command, [*lines, *(f"{key}=x" for key in mandatory)])
+        missing = OmegaConf.missing_keys(hydra.compose(command, [*lines]))
+    return app.compose(command, [*lines, *(f"{key}=x" for key in missing)])
 
 
 @pytest.mark.slow

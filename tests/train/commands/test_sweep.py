@@ -50,7 +50,7 @@ def check_sweep(sweep: Path, done: Run) -> None:
             last[f"val_{name}"] for name in sweep_report.LOSSES
         ]
         assert float(row["seconds"]) > 0
-    assert not (sweep / "1-mobile-broken").exists()
+    assert [*(sweep / "1-mobile-broken").iterdir()] == []
     sheet = np.asarray(Image.open(sweep / "sheet.png").convert("RGB"))
     for row in (rows[0], rows[2]):
         sample = run_logger.last_sample(sweep / row["folder"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from impasto.models.image import atomic_file
+from impasto.configs import atomic_file
 
 
 def test_write_json_on_error_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

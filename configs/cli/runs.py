@@ -1,0 +1,145 @@
+"""The directories of runs and sweeps. Hydra launches the jobs of a sweep, in any process; each leaves a status file."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import chain, count
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from hydra._internal.hydra import Hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from impasto.configs.atomic_file import atomic_write, write_json
+from impasto.configs.cli.overrides import RUN_DIR, SWEEP_DIR, key_of, quote
+from impasto.configs.cli.vocabulary import Vocabulary
+from impasto.configs.errors import CheckFailed, UsageError, ending
+
+log = logging.getLogger("impasto")
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """A job of a sweep, its run directory relative to the sweep's, and how it ended: exit code and a sentence.
+
+    `code` is None until the job ends; a job that was killed keeps it.
+    """
+
+    job: int
+    folder: str
+    overrides: list[str]
+    code: int | None = None
+    message: str = ""
+
+
+def select(config: DictConfig) -> None:
+    """Let a task see the composed configuration through HydraConfig, as the jobs of a sweep do."""
+    OmegaConf.update(config, "hydra.runtime.output_dir", str(Path(config.hydra.run.dir).absolute()), force_add=True)
+    HydraConfig.instance().set_config(config)
+
+
+def claim() -> Path:
+    """Create the directory of the current run; if its default name is taken, NAME-2, NAME-3 and so on."""
+    hydra = HydraConfig.get()
+    named = hydra.mode == RunMode.MULTIRUN or RUN_DIR in map(key_of, hydra.overrides.hydra)
+    return create(Path(hydra.runtime.output_dir), exist_ok=named)
+
+
+def create(path: Path, exist_ok: bool) -> Path:
+    """Create a directory, or the first free one of PATH-2, PATH-3 and so on if `exist_ok` is False."""
+    for candidate in chain([path], (path.with_name(f"{path.name}-{number}") for number in count(2))):
+        with suppress(FileExistsError):
+            candidate.mkdir(parents=True, exist_ok=exist_ok)
+            return candidate
+    raise AssertionError
+
+
+def save(directory: Path, settings: Any) -> None:
+    """Write settings and overrides of the current run into its directory, for resume=."""
+    (directory / ".hydra").mkdir(exist_ok=True)
+    for name, content in (("config", asdict(settings)), ("overrides", HydraConfig.get().overrides.task)):
+        with atomic_write(directory / ".hydra" / f"{name}.yaml") as part:
+            OmegaConf.save(OmegaConf.create(content), part)
+
+
+def status_path(sweep: Path, job: int) -> Path:
+    """The status file of a job."""
+    return sweep / ".jobs" / f"{job}.json"
+
+
+def statuses(sweep: Path) -> list[JobStatus]:
+    """The jobs of a sweep, by number; none if the directory is not a sweep's."""
+    jobs = []
+    for path in sweep.glob(".jobs/*.json"):
+        with suppress(OSError, ValueError, TypeError):
+            jobs.append(JobStatus(**json.loads(path.read_text(encoding="utf-8"))))
+    return sorted(jobs, key=lambda status: status.job)
+
+
+def launch(hydra: Hydra, command: str, task: Callable[[Any], None], lines: list[str], jobs: Sequence[Any]) -> None:
+    """Run every job of a sweep, then exit with the code of the first that failed, if any did."""
+    folder, named = Path(jobs[0].hydra.sweep.dir).absolute(), SWEEP_DIR in map(key_of, lines)
+    if named and any(status.code == 0 for status in statuses(folder)):
+        raise UsageError(f"{SWEEP_DIR}={folder} holds an earlier sweep; name another directory")
+    folder = create(folder, exist_ok=named)
+    (folder / ".jobs").mkdir(exist_ok=True)
+    for job in jobs:
+        _write_status(folder, job.hydra)
+    over = Event()
+    follower = Thread(target=_follow, args=(command, folder, over), daemon=True)
+    follower.start()
+    lines = [*lines, f"{SWEEP_DIR}={quote(str(folder))}", "hydra.mode=MULTIRUN"]
+    try:
+        hydra.multirun(command, partial(_run_job, command, task, os.getpid()), lines, with_log_configuration=False)
+    except Exception as error:
+        _, lost = ending(error)
+        raise CheckFailed(f"the launcher lost a job ({lost}); resume= continues what it left") from error
+    finally:
+        over.set()
+        follower.join()
+    if failed := [status for status in statuses(folder) if status.code]:
+        sys.exit(failed[0].code)
+
+
+def _run_job(command: str, task: Callable[[Any], None], launcher: int, config: DictConfig) -> None:
+    """Run a job in its process. An error becomes its status; Hydra would print it."""
+    hydra: Any = HydraConfig.get()
+    code, message = 0, ""
+    try:
+        task(Vocabulary(command).validated(config))
+    except BaseException as error:
+        code, message = ending(error)
+        if isinstance(error, KeyboardInterrupt) and os.getpid() == launcher:
+            raise KeyboardInterrupt from error  # ends the sweep
+    finally:
+        _write_status(Path(hydra.sweep.dir), hydra, code, message)
+
+
+def _write_status(sweep: Path, hydra: Any, code: int | None = None, message: str = "") -> None:
+    overrides: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+    status = JobStatus(hydra.job.num, hydra.sweep.subdir, overrides, code, message)
+    write_json(status_path(sweep, status.job), asdict(status))
+
+
+def _follow(command: str, sweep: Path, over: Event) -> None:
+    """Log how each job ended, as soon as it did."""
+    ended: set[int] = set()
+    last = False
+    while not last:
+        last = over.wait(timeout=0.5)
+        jobs = statuses(sweep)
+        for status in jobs:
+            if status.code is not None and status.job not in ended:
+                ended.add(status.job)
+                if status.code:
+                    log.error("impasto-%s: job %d: %s", command, status.job, status.message)
+                else:
+                    log.info("job %d has ended, %d of %d: %s", status.job, len(ended), len(jobs), status.folder)
