@@ -9,6 +9,7 @@ from operator import getitem
 from pathlib import Path
 from typing import Any, cast
 
+import yaml  # type: ignore[import-untyped]
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
@@ -81,7 +82,7 @@ class Vocabulary:
 @cache
 def renames() -> dict[str, list[str]]:
     """Keys of the first edition and common words, each with the keys that it may stand for."""
-    return cast(dict[str, list[str]], OmegaConf.to_object(OmegaConf.load(CONFIGS / "schema" / "renamed.yaml")))
+    return cast(dict[str, list[str]], yaml.safe_load((CONFIGS / "schema" / "renamed.yaml").read_text("utf-8")))
 
 
 def hint(name: str, known: Iterable[str], value: str = "") -> str:
