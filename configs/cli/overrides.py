@@ -67,6 +67,8 @@ def replay(lines: list[str], vocabulary: Vocabulary, sweep: bool) -> list[str]:
         raise UsageError(f"{resume} is not a run directory: it has no .hydra/overrides.yaml") from error
     except (OSError, ValueError, YAMLError) as error:
         raise UsageError(f"{resume}: its .hydra/overrides.yaml cannot be read: {error}") from error
+    if not old:
+        raise UsageError(f"{resume}: its .hydra/overrides.yaml is empty, so no step was taken; start the run again")
     # A newly chosen preset also replaces what had been set inside the old one.
     unwanted = ("hydra.", "hydra/", "+", "~", *(f"{key_of(line)}{end}" for line in lines for end in "=."))
     return [*(line for line in old if not line.startswith(unwanted)), *lines, f"{RUN_DIR}={quote(folder)}"]
