@@ -7,7 +7,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from impasto.models.image import atomic_file
+from impasto.configs import atomic_file
 
 
 class DamagedFileError(Exception):

@@ -18,7 +18,6 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from impasto.configs import atomic_file
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.train import TrainerConfig
 from impasto.models import checkpoint, safetensors_file

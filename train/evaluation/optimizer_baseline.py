@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from impasto.configs import atomic_file
 from impasto.configs.schema.evaluate import EvaluateConfig
 from impasto.configs.schema.optimize import OptimizerConfig
 from impasto.models import safetensors_file
