@@ -7,8 +7,11 @@ from pathlib import Path
 KOTLIN, SWIFT = "android/StyleTransfer.kt", "ios/StyleTransfer.swift"
 KOTLIN_LARGE, SWIFT_LARGE = "android/StyleTransferLarge.kt", "ios/StyleTransferLarge.swift"
 KOTLIN_CONTROLS, SWIFT_CONTROLS = "android/StyleTransferControls.kt", "ios/StyleTransferControls.swift"
-KOTLIN_MEASURE, SWIFT_MEASURE = "android/StyleTransferMeasure.kt", "ios/StyleTransferMeasure.swift"
-CLIENTS = KOTLIN, KOTLIN_CONTROLS, KOTLIN_LARGE, KOTLIN_MEASURE, SWIFT, SWIFT_CONTROLS, SWIFT_LARGE, SWIFT_MEASURE
+KOTLIN_STATISTICS, SWIFT_STATISTICS = "android/StyleTransferStatistics.kt", "ios/StyleTransferStatistics.swift"
+CLIENTS = (
+    *(KOTLIN, KOTLIN_CONTROLS, KOTLIN_LARGE, KOTLIN_STATISTICS),
+    *(SWIFT, SWIFT_CONTROLS, SWIFT_LARGE, SWIFT_STATISTICS),
+)
 
 _SOURCES = Path(__file__).with_name("clients")
 _LANGUAGES = {".kt": "kotlin", ".swift": "swift"}

@@ -139,7 +139,7 @@ def test_test_modules_are_imported_by_nobody() -> None:
 
 @pytest.mark.slow
 def test_wheel_holds_each_file_of_the_wings_and_nothing_else(tmp_path: Path) -> None:
-    """Templates, schemas, clients and pages too: whatever lies in a wing is shipped."""
+    """Templates, schemas, clients and pages are shipped, too."""
     ignored = shutil.ignore_patterns("__pycache__")
     for name in (*WINGS, "impasto"):
         shutil.copytree(ROOT / name, tmp_path / name, symlinks=True, ignore=ignored)

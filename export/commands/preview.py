@@ -17,11 +17,13 @@ from impasto.export.validation import ort_web
 
 HOST = "127.0.0.1"
 _TYPES = {
+    ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".jpg": "image/jpeg",
+    ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
     ".md": "text/plain; charset=utf-8",
-    ".mjs": "text/javascript",
+    ".mjs": "text/javascript; charset=utf-8",
     ".png": "image/png",
     ".wasm": "application/wasm",
 }

@@ -28,7 +28,7 @@ _UINT8_CLIENTS = {
     client_files.SWIFT_LARGE: (
         "runs `android/stats.onnx` and `android/tile.onnx` on a `CGImage` of any size, in ONNX Runtime"
     ),
-    client_files.SWIFT_MEASURE: "required by StyleTransferLarge.swift",
+    client_files.SWIFT_STATISTICS: "required by StyleTransferLarge.swift",
 }
 
 

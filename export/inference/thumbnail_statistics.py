@@ -2,7 +2,7 @@
 
 The thumbnail shows the whole picture, but at another scale; the patches have the right scale, but show only a part. So
 the thumbnail's statistics are corrected by the difference between the patches at full size and the same patches at the
-thumbnail's scale (a control variate). StyleTransferMeasure.kt and .swift do the same.
+thumbnail's scale (a control variate). StyleTransferStatistics.kt and .swift do the same.
 """
 
 import math

@@ -27,7 +27,7 @@ _UINT8_DESCRIPTIONS = {
     tiled_pair.STATS: "for large photos: measures the statistics of a photo; weights stored in 16 bits",
     tiled_pair.TILE: "stylizes a tile of that photo with these statistics",
     client_files.KOTLIN_LARGE: "runs these two files on a `Bitmap` of any size",
-    client_files.KOTLIN_MEASURE: "required by StyleTransferLarge.kt",
+    client_files.KOTLIN_STATISTICS: "required by StyleTransferLarge.kt",
 }
 
 

@@ -48,12 +48,12 @@ def main() -> None:
     features = session.run(list(outputs.values()), {session.get_inputs()[0].name: bgr.astype(np.float32)})
     golden = {}
     for layer, (values,) in zip(LAYERS, features, strict=True):
-        places = np.random.default_rng(0).integers(0, values.size, SAMPLES)
+        indices = np.random.default_rng(0).integers(0, values.size, SAMPLES)
         golden[layer] = {
             "shape": list(values.shape),
             "mean": float(values.mean(dtype=np.float64)),
-            "places": places.tolist(),
-            "values": [float(f"{value:.7g}") for value in values.reshape(-1)[places]],
+            "indices": indices.tolist(),
+            "values": [float(f"{value:.7g}") for value in values.reshape(-1)[indices]],
         }
     target = Path(__file__).with_name("vgg_features.json")
     target.write_text(json.dumps(golden, indent=1) + "\n")

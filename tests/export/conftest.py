@@ -124,8 +124,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory, saved: Path, impasto: Cal
     """A bundle that impasto-export wrote of the trained network, and the completed command."""
 
     def make(folder: Path) -> None:
-        line = "export", f"checkpoint={saved}", "output=made/swirls", *SETTINGS
+        line = "export", f"checkpoint={saved}", "output=exported/swirls", *SETTINGS
         (folder / "run.pickle").write_bytes(pickle.dumps(impasto(*line, cwd=folder, timeout=550)))
 
     folder = shared(tmp_path_factory, "bundles", make)
-    return folder / "made" / "swirls", pickle.loads((folder / "run.pickle").read_bytes())
+    return folder / "exported" / "swirls", pickle.loads((folder / "run.pickle").read_bytes())

@@ -17,7 +17,7 @@ from PIL import Image
 from tests.helpers.pictures import SRGB, cmyk_profile, encoded, png, png16
 
 Case = tuple[str, bytes]
-"""The name of a file, which says how it was made, and its bytes."""
+"""The name of a file, which describes how it was generated, and its bytes."""
 HUGE = 65_535
 SIDES = (0, 1, 30_000, HUGE, 0x7FFFFFFF, 0xFFFFFFFF)  # written into headers
 
@@ -88,12 +88,12 @@ def checkpoints(count: int, seed: int, original: bytes) -> Iterator[Case]:
     for part in ("model", "style", "loss", "data", "training", "validation"):
         for number, value in enumerate(kinds):
             yield f"card_{part}_{number}.safetensors", carded(part, value)
-    lies: dict[str, tuple[Any, ...]] = {
+    contradictions: dict[str, tuple[Any, ...]] = {
         "width": (1e308, -1, "x", None, float("nan"), 8),
         "blocks": (10**9, -1, 64, "2", 1.5, []),
         "name": ([], {}),
     }
-    for part, values in lies.items():
+    for part, values in contradictions.items():
         for number, value in enumerate(values):
             yield f"model_{part}_{number}.safetensors", carded("model", card["model"] | {part: value})
     yield "model_of_5_gb.safetensors", carded("model", {"name": "johnson", "width": 8, "blocks": 64})
@@ -157,7 +157,7 @@ def _splice(rng: random.Random, data: bytearray, second: bytes) -> bytes:
 
 
 def _wrong_side(rng: random.Random, data: bytearray, _: bytes) -> bytes:
-    """Overwrite a field that holds a side of the picture, or else any number."""
+    """Overwrite a field that contains a side of the picture, or else any number."""
     kinds = [order + size for order in "<>" for size in "HI"]
     fields = [
         (at, kind) for kind in kinds for side in (48, 32) if (at := data.find(struct.pack(kind, side), 0, 4000)) >= 0

@@ -1,4 +1,4 @@
-"""Tools of the tests marked heavy: a test without its tool is skipped, or fails where all of them are said to be."""
+"""Tools of the tests marked heavy: a test without its tool is skipped, or fails if IMPASTO_HEAVY=required."""
 
 import os
 import shutil
@@ -11,21 +11,21 @@ _TOOLS = Path(os.environ.get("IMPASTO_TOOLS", Path(__file__).parents[2] / "build
 
 
 def tool(name: str) -> Path:
-    """The folder of a node package that `make tools` installs, or else the program of that name on PATH.
+    """Return the folder of a node package that `make tools` installs, or else the program of that name on PATH.
 
-    Without it the test is skipped; with IMPASTO_HEAVY=required it fails. IMPASTO_TOOLS names another folder of tools.
+    IMPASTO_TOOLS names another folder of tools.
     """
     package = _TOOLS / "node_modules" / name
     if package.exists():
         return package
     program = shutil.which(name)
     if program is None:
-        missing(f"{name} is not here: run `make tools` for a node package, or install the program")
+        missing(f"{name} is not installed; run `make tools` for a node package, or install the program")
     return Path(program)
 
 
 def missing(sentence: str) -> NoReturn:
-    """Skip the test, saying what it lacks; with IMPASTO_HEAVY=required fail it."""
+    """Skip the test for this reason, or fail it if IMPASTO_HEAVY=required."""
     if os.environ.get("IMPASTO_HEAVY") == "required":
         pytest.fail(sentence, pytrace=False)
     pytest.skip(sentence)

@@ -1,4 +1,4 @@
-"""What the workers of pytest-xdist make once and share."""
+"""Folders that the workers of pytest-xdist create once and share."""
 
 import os
 from collections.abc import Callable
@@ -9,9 +9,9 @@ from filelock import FileLock
 
 
 def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """The folder `name` of this test session: the first worker to ask calls `make(folder)`, and the others wait.
+    """Return the folder `name` of this test session: the first caller fills it by `make(folder)`, the others wait.
 
-    What it holds must not be changed. A folder that `make` leaves by an exception is not shared.
+    Tests must not change its contents. A folder whose `make` raised an exception is not shared.
     """
     root = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:

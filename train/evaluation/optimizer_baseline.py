@@ -23,7 +23,7 @@ from impasto.train.runtime.contact_sheet import to_bytes
 BASELINE = OptimizerConfig(
     name="lbfgs", lr=1.0, first_step=None, history=50, restart=None, tolerance=0.0, patience=1_000_000
 )
-_FORMAT = "impasto-trajectory-1"  # whose tensors are totals, kept and pictures
+_FORMAT = "impasto-trajectory-2"  # part of the name of a cached file; its tensors are named in _read
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def baseline_trajectory(
     trajectory = optimize(loss, loss.content_target(photo), initial, BASELINE, iterations, callback)
     tensors = {
         "totals": torch.tensor(trajectory.totals, dtype=torch.float64),
-        "kept": torch.tensor(snapshot_iterations),
+        "iterations": torch.tensor(snapshot_iterations),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     safetensors_file.write(path, tensors | {"pictures": torch.stack(snapshots)}, {"format": _FORMAT})
@@ -127,7 +127,7 @@ def _read(path: Path) -> BaselineTrajectory | None:
         return None
     try:
         tensors, _ = safetensors_file.read(path)
-        totals, iterations, snapshots = (tensors[name] for name in ("totals", "kept", "pictures"))
+        totals, iterations, snapshots = (tensors[name] for name in ("totals", "iterations", "pictures"))
     except (safetensors_file.DamagedFileError, KeyError):  # damaged: the optimizer runs again
         return None
     return BaselineTrajectory(totals.tolist(), iterations.tolist(), snapshots.numpy())

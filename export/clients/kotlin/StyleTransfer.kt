@@ -13,8 +13,8 @@ import java.nio.ByteOrder
 
 internal fun defaultThreads(): Int = Runtime.getRuntime().availableProcessors().coerceIn(1, 4)
 
-/** ONNX Runtime with its telemetry off, which must happen before the first use of the library. */
-internal fun quietEnvironment(): OrtEnvironment {
+/** Returns ONNX Runtime's environment with telemetry disabled, which must happen before the library is loaded. */
+internal fun createEnvironment(): OrtEnvironment {
     Os.setenv("ORT_DISABLE_TELEMETRY", "1", true)
     return OrtEnvironment.getEnvironment().apply { setTelemetry(false) }
 }
@@ -23,52 +23,53 @@ internal fun quietEnvironment(): OrtEnvironment {
  * Stylizes photos in the style of this bundle. Requires StyleTransferControls.kt, ONNX Runtime 1.17 or newer and
  * Android 7 (API 24) or newer.
  *
- * Create one instance and reuse it: opening the model takes longer than a small photo. Every function may be called
- * from any thread, works on one photo at a time and blocks, so call it off the main thread. The memory for the largest
- * photo so far is reused for the next one; [close] releases it.
+ * Create one instance and reuse it, because loading the model takes longer than stylizing a small photo. The functions
+ * are thread-safe and blocking, and process one photo at a time, so call them off the main thread. The buffers are
+ * reused for the next photo of the same size; [close] releases them.
  *
- * @param threads the number of cores to use; the default leaves the small cores of a typical phone idle.
+ * @param threads the number of threads; the default, at most 4, leaves a typical phone's efficiency cores idle.
  */
 class StyleTransfer private constructor(
     threads: Int,
-    open: (OrtEnvironment, OrtSession.SessionOptions) -> OrtSession,
+    createSession: (OrtEnvironment, OrtSession.SessionOptions) -> OrtSession,
 ) : AutoCloseable {
-    private val environment = quietEnvironment()
+    private val environment = createEnvironment()
     private val session = OrtSession.SessionOptions().use { options ->
-        require(threads >= 1) { "threads is $threads; it must be 1 or more" }
+        require(threads >= 1) { "threads is $threads; it must be at least 1" }
         options.setIntraOpNumThreads(threads)
-        open(environment, options)
+        createSession(environment, options)
     }
-    private var frame: Frame? = null
+    private var buffers: Buffers? = null
     private var closed = false
 
-    /** Opens `src/main/assets/`[asset]: an .onnx or .ort file. */
+    /** Loads the .onnx or .ort file `src/main/assets/`[asset]. */
     constructor(context: Context, asset: String = "model.onnx", threads: Int = defaultThreads()) :
         this(context.assets.open(asset).use { it.readBytes() }, threads)
 
-    /** Opens a model from its bytes. */
+    /** Loads a model from its bytes. */
     constructor(model: ByteArray, threads: Int = defaultThreads()) :
         this(threads, { environment, options -> environment.createSession(model, options) })
 
-    /** Opens a model from the remaining bytes of a buffer, such as a file mapped into memory. */
+    /** Loads a model from the remaining bytes of a buffer, such as a memory-mapped file. */
     constructor(model: ByteBuffer, threads: Int = defaultThreads()) :
-        this(threads, { environment, options -> environment.createSession(direct(model), options) })
+        this(threads, { environment, options -> environment.createSession(directBuffer(model), options) })
 
-    /** Opens a model file, such as one that the app has downloaded. */
+    /** Loads a model file, such as one that the app has downloaded. */
     constructor(model: File, threads: Int = defaultThreads()) :
         this(threads, { environment, options -> environment.createSession(model.path, options) })
 
     /**
-     * Returns a stylized copy of [photo]: same size and transparency, ARGB_8888, mutable. [photo] is unchanged.
+     * Returns a stylized copy of [photo] with the same size and transparency: ARGB_8888, mutable.
      *
-     * @param photo any configuration, 16 pixels a side or more.
-     * @param strength from 0, the photo itself, to 1, the full style.
-     * @param keepColors the brush strokes of the style in the colors of the photo.
-     * @param mask a gray image with the photo's aspect ratio, of any size: white is stylized, black and
-     *   transparent parts stay, gray is mixed. In an ALPHA_8 mask, the alpha counts.
-     * @param invertMask stylizes the rest instead.
-     * @throws IllegalArgumentException for a smaller photo, another strength, or a mask of another aspect ratio.
-     * @throws IllegalStateException after [close].
+     * @param photo a bitmap of any configuration, at least 16 pixels wide and high. It is not modified.
+     * @param strength how strongly to stylize, from 0 (the photo) to 1 (the full style).
+     * @param keepColors whether to keep the photo's colors and transfer only the brush strokes.
+     * @param mask a grayscale image of any size with the photo's aspect ratio. White areas are stylized, black and
+     *   transparent areas keep the photo, and gray areas blend the two. An ALPHA_8 mask is read as its alpha.
+     * @param invertMask whether to stylize the black areas instead of the white ones.
+     * @throws IllegalArgumentException if the photo is too small, the strength is out of range, or the mask has another
+     *   aspect ratio.
+     * @throws IllegalStateException if this object is closed.
      */
     @Synchronized
     fun stylize(
@@ -78,20 +79,25 @@ class StyleTransfer private constructor(
         mask: Bitmap? = null,
         invertMask: Boolean = false,
     ): Bitmap {
-        check(!closed) { "This StyleTransfer is closed; make a new one" }
+        check(!closed) { "This StyleTransfer is closed; create a new one" }
         val width = photo.width
         val height = photo.height
         require(width >= MIN_SIDE && height >= MIN_SIDE) {
-            "The photo is ${width}x$height pixels; it must be $MIN_SIDE or more a side"
+            "The photo is ${width}x$height pixels; it must be at least ${MIN_SIDE}x$MIN_SIDE"
         }
         val controls = StyleTransferControls(strength, keepColors, mask, invertMask, width, height)
-        // A copy preserves color space, density and transparency, and converts any other configuration to bytes.
-        val result = checkNotNull(photo.copy(Bitmap.Config.ARGB_8888, true)) { "No memory for a copy of the photo" }
+        // copy() preserves the color space, density and transparency, and converts every other configuration to RGBA.
+        val result = checkNotNull(photo.copy(Bitmap.Config.ARGB_8888, true)) { "Not enough memory to copy the photo" }
         if (strength == 0f) return result
         val premultiplied = result.hasAlpha() && result.isPremultiplied
 
-        val (pixels, stylized) = frame(width, height).also { it.read(result, premultiplied) }.run(session)
-        if (!controls.isPlain || premultiplied) finish(pixels, stylized, width, controls, premultiplied)
+        val buffers = buffersFor(width, height)
+        buffers.read(result, premultiplied)
+        buffers.run(session)
+        val stylized = buffers.stylized
+        if (!controls.isIdentity || premultiplied) {
+            postprocess(buffers.photo, stylized, width, controls, premultiplied)
+        }
         stylized.rewind()
         result.copyPixelsFromBuffer(stylized)
         return result
@@ -102,23 +108,23 @@ class StyleTransfer private constructor(
     override fun close() {
         if (closed) return
         closed = true
-        frame.use { session.close() }
-        frame = null
+        buffers.use { session.close() }
+        buffers = null
     }
 
-    /** The buffers of the previous photo if it had the same size, otherwise new ones. */
-    private fun frame(width: Int, height: Int): Frame {
-        frame?.let { if (it.width == width && it.height == height) return it else it.close() }
-        frame = null
-        return Frame(environment, width, height).also { frame = it }
+    /** Returns the buffers of the previous photo if it had the same size, otherwise new ones. */
+    private fun buffersFor(width: Int, height: Int): Buffers {
+        buffers?.let { if (it.width == width && it.height == height) return it else it.close() }
+        buffers = null
+        return Buffers(environment, width, height).also { buffers = it }
     }
 
-    /** Memory for images of one size, outside the Java heap, that ONNX Runtime reads and writes in place. */
-    private class Frame(environment: OrtEnvironment, val width: Int, val height: Int) : AutoCloseable {
-        private val pixels = bytes(width * height * 4)
-        private val stylized = bytes(width * height * 4)
+    /** Input and output of one size, outside the Java heap, so ONNX Runtime accesses them without copying. */
+    private class Buffers(environment: OrtEnvironment, val width: Int, val height: Int) : AutoCloseable {
+        val photo = allocate(width * height * 4)
+        val stylized = allocate(width * height * 4)
         private val shape = longArrayOf(1, height.toLong(), width.toLong(), 4)
-        private val input = OnnxTensor.createTensor(environment, pixels, shape, OnnxJavaType.UINT8)
+        private val input = OnnxTensor.createTensor(environment, photo, shape, OnnxJavaType.UINT8)
         private val output = try {
             OnnxTensor.createTensor(environment, stylized, shape, OnnxJavaType.UINT8)
         } catch (error: Throwable) {
@@ -127,27 +133,24 @@ class StyleTransfer private constructor(
         }
 
         fun read(bitmap: Bitmap, premultiplied: Boolean) {
-            pixels.rewind()
-            bitmap.copyPixelsToBuffer(pixels)
-            if (premultiplied) divideByAlpha(pixels)
+            photo.rewind()
+            bitmap.copyPixelsToBuffer(photo)
+            if (premultiplied) divideByAlpha(photo)
         }
 
-        fun run(session: OrtSession): Pair<ByteBuffer, ByteBuffer> {
-            session.run(mapOf("image" to input), mapOf("stylized" to output)).close()
-            return Pair(pixels, stylized)
-        }
+        fun run(session: OrtSession) = session.run(mapOf("image" to input), mapOf("stylized" to output)).close()
 
         override fun close() = input.use { output.close() }
     }
 
     private companion object {
         const val MIN_SIDE = 16
-        const val BLOCK = 1 shl 14 // bytes that are worked on at a time: array access is far faster than a buffer's
+        const val BLOCK = 1 shl 14 // bytes processed at a time in an array, which is much faster than in a buffer
 
-        fun bytes(count: Int): ByteBuffer = ByteBuffer.allocateDirect(count).order(ByteOrder.nativeOrder())
+        fun allocate(size: Int): ByteBuffer = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder())
 
-        fun direct(model: ByteBuffer): ByteBuffer =
-            if (model.isDirect) model else bytes(model.remaining()).apply { put(model.duplicate()).rewind() }
+        fun directBuffer(model: ByteBuffer): ByteBuffer =
+            if (model.isDirect) model else allocate(model.remaining()).apply { put(model.duplicate()).rewind() }
 
         /** Converts premultiplied RGBA to straight RGBA, in place. */
         fun divideByAlpha(pixels: ByteBuffer) {
@@ -168,25 +171,26 @@ class StyleTransfer private constructor(
             }
         }
 
-        /** Mixes straight [stylized] and [photo] into [stylized], row by row; optionally premultiplies the result. */
-        fun finish(
+        /** Blends [photo] into [stylized] by the controls, row by row; optionally premultiplies the result. */
+        fun postprocess(
             photo: ByteBuffer,
             stylized: ByteBuffer,
             width: Int,
             controls: StyleTransferControls,
             premultiply: Boolean,
         ) {
-            val from = ByteArray(width * 4)
-            val to = ByteArray(width * 4)
-            for (y in 0 until photo.capacity() / from.size) {
-                photo.position(y * from.size)
-                photo.get(from)
-                stylized.position(y * to.size)
-                stylized.get(to)
-                controls.mix(from, to, y, 0, width)
-                if (premultiply) multiplyByAlpha(to)
-                stylized.position(y * to.size)
-                stylized.put(to)
+            val photoRow = ByteArray(width * 4)
+            val stylizedRow = ByteArray(width * 4)
+            for (y in 0 until photo.capacity() / photoRow.size) {
+                val start = y * photoRow.size
+                photo.position(start)
+                photo.get(photoRow)
+                stylized.position(start)
+                stylized.get(stylizedRow)
+                controls.blend(photoRow, stylizedRow, y, 0, width)
+                if (premultiply) multiplyByAlpha(stylizedRow)
+                stylized.position(start)
+                stylized.put(stylizedRow)
             }
         }
 

@@ -13,35 +13,35 @@ import java.nio.ByteOrder
 import java.nio.FloatBuffer
 
 /**
- * Stylizes photos of any size in tiles: beside the photo and its copy, the memory is the same for every size.
- * Requires StyleTransfer.kt, StyleTransferControls.kt and StyleTransferMeasure.kt beside it.
+ * Stylizes photos of any size in tiles. Apart from the photo and the result, memory use does not depend on their size.
+ * Requires StyleTransfer.kt, StyleTransferControls.kt and StyleTransferStatistics.kt.
  *
- * It measures a small copy and some pieces of the photo with `stats.onnx`, then runs `tile.onnx` on each tile,
- * with the statistics of the whole photo and with a margin, so that there are no seams.
+ * The photo's instance-norm statistics are estimated with `stats.onnx`, from a thumbnail and from patches of the photo.
+ * `tile.onnx` then stylizes each tile with these statistics. Tiles overlap, so there are no seams.
  *
- * A photo that is narrower than a tile is extended by reflection, which changes its edge slightly: use
- * [StyleTransfer.stylize] for small photos.
+ * A photo smaller than a tile is padded by reflection, which changes its edges slightly. Use [StyleTransfer.stylize]
+ * for small photos.
  *
- * Create one instance and reuse it. Every function may be called from any thread, works on one photo at a time and
- * blocks, so call it off the main thread.
+ * Create one instance and reuse it. The functions are thread-safe and blocking, and process one photo at a time, so
+ * call them off the main thread.
  *
- * @param threads the number of cores to use; the default leaves the small cores of a typical phone idle.
+ * @param threads the number of threads; the default, at most 4, leaves a typical phone's efficiency cores idle.
  */
 class StyleTransferLarge private constructor(
     private val threads: Int,
-    private val open: (OrtEnvironment, OrtSession.SessionOptions, String) -> OrtSession,
+    private val createSession: (OrtEnvironment, OrtSession.SessionOptions, String) -> OrtSession,
 ) : AutoCloseable {
-    private val environment = quietEnvironment()
-    private val tile = opened("tile.onnx")
+    private val environment = createEnvironment()
+    private val tile = openSession("tile.onnx")
     private val side = (tile.inputInfo.getValue("image").info as TensorInfo).shape[1].toInt()
     private val margin = tile.metadata.customMetadata.getValue("margin").toInt()
     private val multiple = tile.metadata.customMetadata.getValue("multiple").toInt()
-    private val line = IntArray(side)
-    private val bytes = ByteArray(side * 4)
-    private val own = ByteArray(side * 4)
+    private val colors = IntArray(side)
+    private val tileRow = ByteArray(side * 4)
+    private val photoRow = ByteArray(side * 4)
     private var closed = false
 
-    /** Opens `src/main/assets/`[stats] and [tile]. */
+    /** Loads the models `src/main/assets/`[stats] and `src/main/assets/`[tile]. */
     constructor(
         context: Context,
         stats: String = "stats.onnx",
@@ -52,25 +52,30 @@ class StyleTransferLarge private constructor(
         environment.createSession(context.assets.open(asset).use { it.readBytes() }, options)
     })
 
-    /** Opens the two models from their files, such as ones that the app has downloaded. */
-    constructor(stats: File, tile: File, threads: Int = defaultThreads()) : this(threads, { environment, options, name ->
+    /** Loads two model files, such as ones that the app has downloaded. */
+    constructor(
+        stats: File,
+        tile: File,
+        threads: Int = defaultThreads(),
+    ) : this(threads, { environment, options, name ->
         environment.createSession((if (name == "tile.onnx") tile else stats).path, options)
     })
 
     /**
-     * Returns a stylized copy of [photo]: same size and transparency, ARGB_8888, mutable. [photo] is unchanged.
+     * Returns a stylized copy of [photo] with the same size and transparency: ARGB_8888, mutable.
      *
-     * @param photo any configuration, 16 pixels a side or more.
-     * @param strength from 0, the photo itself, to 1, the full style.
-     * @param keepColors the brush strokes of the style in the colors of the photo.
-     * @param mask a gray image with the photo's aspect ratio, of any size: white is stylized, black and
-     *   transparent parts stay, gray is mixed. In an ALPHA_8 mask, the alpha counts.
-     * @param invertMask stylizes the rest instead.
-     * @param measured the approximate maximum number of pixels of the copy, and of the pieces: more of them come
-     *   closer to stylizing the photo whole, and take more memory.
-     * @param progress receives, after each tile, the completed fraction, from 0 to 1.
-     * @throws IllegalArgumentException for a smaller photo, another strength, or a mask of another aspect ratio.
-     * @throws IllegalStateException after [close].
+     * @param photo a bitmap of any configuration, at least 16 pixels wide and high. It is not modified.
+     * @param strength how strongly to stylize, from 0 (the photo) to 1 (the full style).
+     * @param keepColors whether to keep the photo's colors and transfer only the brush strokes.
+     * @param mask a grayscale image of any size with the photo's aspect ratio. White areas are stylized, black and
+     *   transparent areas keep the photo, and gray areas blend the two. An ALPHA_8 mask is read as its alpha.
+     * @param invertMask whether to stylize the black areas instead of the white ones.
+     * @param thumbnailPixels the approximate maximum number of pixels of the thumbnail, and of all patches together. A
+     *   larger value brings the result closer to that of [StyleTransfer.stylize], and uses more memory.
+     * @param onProgress is called after each tile with the completed fraction, from 0 to 1.
+     * @throws IllegalArgumentException if the photo is too small, the strength is out of range, or the mask has another
+     *   aspect ratio.
+     * @throws IllegalStateException if this object is closed.
      */
     @Synchronized
     fun stylizeLarge(
@@ -79,37 +84,38 @@ class StyleTransferLarge private constructor(
         keepColors: Boolean = false,
         mask: Bitmap? = null,
         invertMask: Boolean = false,
-        measured: Int = 1 shl 20,
-        progress: (Float) -> Unit = {},
+        thumbnailPixels: Int = 1 shl 20,
+        onProgress: (Float) -> Unit = {},
     ): Bitmap {
-        check(!closed) { "This StyleTransferLarge is closed; make a new one" }
+        check(!closed) { "This StyleTransferLarge is closed; create a new one" }
         require(photo.width >= MIN_SIDE && photo.height >= MIN_SIDE) {
-            "The photo is ${photo.width}x${photo.height} pixels; it must be $MIN_SIDE or more a side"
+            "The photo is ${photo.width}x${photo.height} pixels; it must be at least ${MIN_SIDE}x$MIN_SIDE"
         }
         val controls = StyleTransferControls(strength, keepColors, mask, invertMask, photo.width, photo.height)
-        require(measured >= 1) { "measured is $measured; it must be 1 or more" }
+        require(thumbnailPixels >= 1) { "thumbnailPixels is $thumbnailPixels; it must be at least 1" }
         val result = copy(photo, true)
         if (strength == 0f) return result
-        // A tile needs original surroundings, so it is read from the photo; graphics memory cannot be read.
+        // Tiles overlap, so read them from the photo, not from the result. A HARDWARE bitmap has no readable pixels.
         val source = if (photo.config == Bitmap.Config.HARDWARE) copy(photo, false) else photo
 
-        val statistics = measure(source, measured)
-        val pixels = buffer(side * side * 4)
-        val stylized = buffer(side * side * 4)
+        val statistics = estimateStatistics(source, thumbnailPixels)
+        val pixels = allocate(side * side * 4)
+        val stylized = allocate(side * side * 4)
         val shape = longArrayOf(1, side.toLong(), side.toLong(), 4)
         val rows = spans(source.height)
         val columns = spans(source.width)
-        val channels = longArrayOf(2, statistics.size / 2L)
-        OnnxTensor.createTensor(environment, FloatBuffer.wrap(statistics), channels).use { known ->
+        val statisticsShape = longArrayOf(2, statistics.size / 2L)
+        OnnxTensor.createTensor(environment, FloatBuffer.wrap(statistics), statisticsShape).use { meansAndVariances ->
             OnnxTensor.createTensor(environment, pixels, shape, OnnxJavaType.UINT8).use { input ->
                 OnnxTensor.createTensor(environment, stylized, shape, OnnxJavaType.UINT8).use { output ->
                     var done = 0
                     for (row in rows) {
                         for (column in columns) {
-                            read(source, row.start, column.start, pixels)
-                            tile.run(mapOf("image" to input, "statistics" to known), mapOf("stylized" to output)).close()
-                            write(stylized, source, result, row, column, controls)
-                            progress(++done / (rows.size * columns.size).toFloat())
+                            readTile(source, row.start, column.start, pixels)
+                            val inputs = mapOf("image" to input, "statistics" to meansAndVariances)
+                            tile.run(inputs, mapOf("stylized" to output)).close()
+                            writeTile(stylized, source, result, row, column, controls)
+                            onProgress(++done / (rows.size * columns.size).toFloat())
                         }
                     }
                 }
@@ -126,39 +132,42 @@ class StyleTransferLarge private constructor(
         tile.close()
     }
 
-    private fun opened(name: String): OrtSession = OrtSession.SessionOptions().use { options ->
-        require(threads >= 1) { "threads is $threads; it must be 1 or more" }
+    private fun openSession(name: String): OrtSession = OrtSession.SessionOptions().use { options ->
+        require(threads >= 1) { "threads is $threads; it must be at least 1" }
         options.setIntraOpNumThreads(threads)
-        open(environment, options, name)
+        createSession(environment, options, name)
     }
 
-    /** The statistics of the photo for the norms of the network; the model is closed afterwards to free its memory. */
-    private fun measure(photo: Bitmap, pixels: Int): FloatArray = opened("stats.onnx").use { stats ->
-        StyleTransferMeasure(photo, pixels) { bytes, width, height ->
+    /** Estimates the statistics of all instance norms. `stats.onnx` is closed afterwards to free its memory. */
+    private fun estimateStatistics(photo: Bitmap, pixels: Int): FloatArray = openSession("stats.onnx").use { stats ->
+        StyleTransferStatistics(photo, pixels) { bytes, width, height ->
             val shape = longArrayOf(1, height.toLong(), width.toLong(), 4)
             OnnxTensor.createTensor(environment, bytes, shape, OnnxJavaType.UINT8).use { image ->
                 stats.run(mapOf("image" to image)).use { result ->
-                    val found = (result.get(0) as OnnxTensor).floatBuffer
-                    FloatArray(found.remaining()).also { found.get(it) }
+                    val statistics = (result.get(0) as OnnxTensor).floatBuffer
+                    FloatArray(statistics.remaining()).also { statistics.get(it) }
                 }
             }
-        }.measure()
+        }.estimate()
     }
 
-    /** Fills [pixels] with the tile whose corner is at [top], [left]. */
-    private fun read(photo: Bitmap, top: Int, left: Int, pixels: ByteBuffer) {
-        val taken = minOf(side, photo.width - left)
+    /** Fills [pixels] with the tile at row [top] and column [left] of the padded photo. */
+    private fun readTile(photo: Bitmap, top: Int, left: Int, pixels: ByteBuffer) {
+        val available = minOf(side, photo.width - left)
         pixels.rewind()
         for (y in 0 until side) {
-            photo.getPixels(line, 0, side, left, place(top + y, photo.height), taken, 1)
-            for (x in 0 until side) unpack(line[if (x < taken) x else place(left + x, photo.width) - left], bytes, 4 * x)
-            pixels.put(bytes)
+            photo.getPixels(colors, 0, side, left, sourceIndex(top + y, photo.height), available, 1)
+            for (x in 0 until side) {
+                val index = if (x < available) x else sourceIndex(left + x, photo.width) - left
+                unpack(colors[index], tileRow, 4 * x)
+            }
+            pixels.put(tileRow)
         }
         pixels.rewind()
     }
 
-    /** Writes the used part of a stylized tile, mixed with the photo. */
-    private fun write(
+    /** Crops a stylized tile by its margins, blends it with the photo and writes it to [result]. */
+    private fun writeTile(
         stylized: ByteBuffer,
         photo: Bitmap,
         result: Bitmap,
@@ -169,63 +178,63 @@ class StyleTransferLarge private constructor(
         val count = column.end - column.first
         for (y in row.first until row.end) {
             stylized.position(((y - row.start) * side + column.first - column.start) * 4)
-            stylized.get(bytes, 0, count * 4)
-            photo.getPixels(line, 0, side, column.first, y, count, 1)
-            for (x in 0 until count) unpack(line[x], own, 4 * x)
-            controls.mix(own, bytes, y, column.first, count)
-            for (x in 0 until count) line[x] = packed(bytes, 4 * x, line[x])
-            result.setPixels(line, 0, side, column.first, y, count, 1)
+            stylized.get(tileRow, 0, count * 4)
+            photo.getPixels(colors, 0, side, column.first, y, count, 1)
+            for (x in 0 until count) unpack(colors[x], photoRow, 4 * x)
+            controls.blend(photoRow, tileRow, y, column.first, count)
+            for (x in 0 until count) colors[x] = pack(tileRow, 4 * x, alphaOf = colors[x])
+            result.setPixels(colors, 0, side, column.first, y, count, 1)
         }
     }
 
-    /** Along one side of a photo: the start of a tile, and the start and exclusive end of its used part. */
+    /** A tile along one axis: its [start], and the [first] pixel and exclusive [end] of its part of the result. */
     private class Span(val start: Int, val first: Int, val end: Int)
 
     private fun spans(length: Int): List<Span> {
-        val last = maxOf(0, padded(length) - side)
-        val found = mutableListOf<Span>()
+        val last = maxOf(0, paddedLength(length) - side)
+        val spans = mutableListOf<Span>()
         var start = 0
         var used = 0
         while (used < length) {
             val end = if (start == last) length else start + side - margin
-            found += Span(start, used, end)
+            spans += Span(start, used, end)
             used = end
             start = minOf(start + side - 2 * margin, last)
         }
-        return found
+        return spans
     }
 
-    /** The row or column of the photo for one of a tile: beyond the photo, its edge repeats, then it is mirrored. */
-    private fun place(at: Int, length: Int): Int {
-        val padded = padded(length)
-        val turn = at % (2 * padded - 2)
-        return minOf(if (turn < padded) turn else 2 * padded - 2 - turn, length - 1)
+    /** Maps an index of the padded photo to the photo: edge padding to a multiple of [multiple], then reflection. */
+    private fun sourceIndex(index: Int, length: Int): Int {
+        val padded = paddedLength(length)
+        val phase = index % (2 * padded - 2)
+        return minOf(if (phase < padded) phase else 2 * padded - 2 - phase, length - 1)
     }
 
-    private fun padded(length: Int): Int = (length + multiple - 1) / multiple * multiple
+    private fun paddedLength(length: Int): Int = (length + multiple - 1) / multiple * multiple
 
     private companion object {
         const val MIN_SIDE = 16
 
-        /** An ARGB color as four bytes. */
-        fun unpack(color: Int, rgba: ByteArray, at: Int) {
-            rgba[at] = (color shr 16).toByte()
-            rgba[at + 1] = (color shr 8).toByte()
-            rgba[at + 2] = color.toByte()
-            rgba[at + 3] = (color ushr 24).toByte()
+        /** Writes an ARGB color as four bytes from index [i]. */
+        fun unpack(color: Int, rgba: ByteArray, i: Int) {
+            rgba[i] = (color shr 16).toByte()
+            rgba[i + 1] = (color shr 8).toByte()
+            rgba[i + 2] = color.toByte()
+            rgba[i + 3] = (color ushr 24).toByte()
         }
 
-        /** The ARGB color of bytes, with the transparency of [own]. */
-        fun packed(rgba: ByteArray, at: Int, own: Int): Int {
-            val red = rgba[at].toInt() and 255
-            val green = rgba[at + 1].toInt() and 255
-            val blue = rgba[at + 2].toInt() and 255
-            return (own and (255 shl 24)) or (red shl 16) or (green shl 8) or blue
+        /** Returns the ARGB color of the bytes from index [i], with the alpha of another color. */
+        fun pack(rgba: ByteArray, i: Int, alphaOf: Int): Int {
+            val red = rgba[i].toInt() and 255
+            val green = rgba[i + 1].toInt() and 255
+            val blue = rgba[i + 2].toInt() and 255
+            return (alphaOf and (255 shl 24)) or (red shl 16) or (green shl 8) or blue
         }
 
-        fun buffer(count: Int): ByteBuffer = ByteBuffer.allocateDirect(count).order(ByteOrder.nativeOrder())
+        fun allocate(size: Int): ByteBuffer = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder())
 
         fun copy(photo: Bitmap, mutable: Boolean): Bitmap =
-            checkNotNull(photo.copy(Bitmap.Config.ARGB_8888, mutable)) { "No memory for a copy of the photo" }
+            checkNotNull(photo.copy(Bitmap.Config.ARGB_8888, mutable)) { "Not enough memory to copy the photo" }
     }
 }

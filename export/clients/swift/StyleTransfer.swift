@@ -4,35 +4,36 @@ import CoreVideo
 import Foundation
 import ImageIO
 
-/// Stylizes photos in the style of this bundle. Requires StyleTransferControls.swift beside it, and iOS 16 or newer.
+/// Stylizes photos in the style of this bundle. Requires StyleTransferControls.swift and iOS 16 or newer.
 ///
-/// Create one instance and reuse it: loading the model takes time, and so does the first photo. It works on one photo
-/// at a time, from any thread, and blocks, so call it off the main thread.
+/// Create one instance and reuse it, because loading the model and the first prediction are slow. The functions are
+/// thread-safe and blocking, and process one photo at a time, so call them off the main thread.
 ///
-/// The model has a fixed size. The whole photo is scaled to it, stylized, and scaled back to its own size: choose the
-/// model whose aspect ratio is closest to that of your photos, since the strokes are stretched as the photo was.
+/// The model has a fixed size. The photo is resized to it, stylized, and resized back, which distorts the strokes if
+/// the aspect ratios differ. Choose the model whose aspect ratio is closest to that of your photos.
 @available(iOS 16.0, macOS 13.0, *)
 public final class StyleTransfer: @unchecked Sendable {
     /// The errors, each with a one-sentence description.
     public enum Failure: LocalizedError {
-        case noModel(String)
-        case otherModel(String)
-        case noMemory
+        case modelNotFound(String)
+        case unsupportedModel(String)
+        case outOfMemory
 
         public var errorDescription: String? {
             switch self {
-            case .noModel(let name):
-                return "The app holds no \(name).mlmodelc; add \(name).mlpackage to the target in Xcode."
-            case .otherModel(let what):
-                return "This is not a model exported by impasto: it has no \(what)."
-            case .noMemory:
-                return "There is not enough memory for a picture of this size."
+            case .modelNotFound(let name):
+                return "The app contains no \(name).mlmodelc; add \(name).mlpackage to the target in Xcode."
+            case .unsupportedModel(let feature):
+                return "This model was not exported by impasto: it has no \(feature)."
+            case .outOfMemory:
+                return "There is not enough memory for an image of this size."
             }
         }
     }
 
-    /// The size that the model works at, in pixels.
+    /// The width of the model's input and output, in pixels.
     public let width: Int
+    /// The height of the model's input and output, in pixels.
     public let height: Int
 
     private let model: MLModel
@@ -49,7 +50,9 @@ public final class StyleTransfer: @unchecked Sendable {
         in bundle: Bundle = .main,
         configuration: MLModelConfiguration = MLModelConfiguration()
     ) throws {
-        guard let url = bundle.url(forResource: name, withExtension: "mlmodelc") else { throw Failure.noModel(name) }
+        guard let url = bundle.url(forResource: name, withExtension: "mlmodelc") else {
+            throw Failure.modelNotFound(name)
+        }
         try self.init(compiledModelAt: url, configuration: configuration)
     }
 
@@ -66,12 +69,12 @@ public final class StyleTransfer: @unchecked Sendable {
     public init(compiledModelAt url: URL, configuration: MLModelConfiguration = MLModelConfiguration()) throws {
         model = try MLModel(contentsOf: url, configuration: configuration)
         guard let constraint = model.modelDescription.inputDescriptionsByName["image"]?.imageConstraint else {
-            throw Failure.otherModel("input image")
+            throw Failure.unsupportedModel("input image")
         }
         width = constraint.pixelsWide
         height = constraint.pixelsHigh
         pixelFormat = constraint.pixelFormatType
-        // Scaling happens on the stored values, not on linear light, as in the other clients.
+        // Resize gamma-encoded values rather than linear light, as the other clients do.
         context = CIContext(options: [.workingColorSpace: colors])
     }
 
@@ -79,11 +82,11 @@ public final class StyleTransfer: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - orientation: the orientation of the photo. The result is upright.
-    ///   - strength: from 0, the photo itself, to 1, the full style.
-    ///   - keepColors: the brush strokes of the style in the colors of the photo.
-    ///   - mask: a gray image with the upright photo's aspect ratio, of any size: white is stylized, black and
-    ///     transparent parts stay, gray is mixed.
-    ///   - invertMask: stylizes the rest instead.
+    ///   - strength: how strongly to stylize, from 0 (the photo) to 1 (the full style).
+    ///   - keepColors: whether to keep the photo's colors and transfer only the brush strokes.
+    ///   - mask: a grayscale image of any size with the upright photo's aspect ratio. White areas are stylized, black
+    ///     and transparent areas keep the photo, and gray areas blend the two.
+    ///   - invertMask: whether to stylize the black areas instead of the white ones.
     public func stylize(
         _ photo: CGImage,
         orientation: CGImagePropertyOrientation = .up,
@@ -96,20 +99,21 @@ public final class StyleTransfer: @unchecked Sendable {
         let controls = try StyleTransferControls(
             strength: strength, keepColors: keepColors, mask: mask, invertMask: invertMask,
             width: Int(upright.extent.width), height: Int(upright.extent.height))
-        let result = try painted(upright, controls)
+        let result = try stylized(upright, controls)
         guard let image = context.createCGImage(result, from: result.extent, format: .RGBA8, colorSpace: colors) else {
-            throw Failure.noMemory
+            throw Failure.outOfMemory
         }
         return image
     }
 
-    /// Returns a stylized copy of `photo` with the same size and transparency, as 32BGRA. It accepts camera frames.
+    /// Returns a stylized copy of `photo`, such as a camera frame, with the same size and transparency, as 32BGRA.
     ///
     /// - Parameters:
-    ///   - strength: from 0, the photo itself, to 1, the full style.
-    ///   - keepColors: the brush strokes of the style in the colors of the photo.
-    ///   - mask: a gray image with the photo's aspect ratio, of any size, as above.
-    ///   - invertMask: stylizes the rest instead.
+    ///   - strength: how strongly to stylize, from 0 (the photo) to 1 (the full style).
+    ///   - keepColors: whether to keep the photo's colors and transfer only the brush strokes.
+    ///   - mask: a grayscale image of any size with the photo's aspect ratio. White areas are stylized, black and
+    ///     transparent areas keep the photo, and gray areas blend the two.
+    ///   - invertMask: whether to stylize the black areas instead of the white ones.
     public func stylize(
         _ photo: CVPixelBuffer,
         strength: Double = 1,
@@ -119,48 +123,50 @@ public final class StyleTransfer: @unchecked Sendable {
     ) throws -> CVPixelBuffer {
         let (width, height) = (CVPixelBufferGetWidth(photo), CVPixelBufferGetHeight(photo))
         let controls = try StyleTransferControls(
-            strength: strength, keepColors: keepColors, mask: mask, invertMask: invertMask, width: width, height: height)
-        let result = try painted(CIImage(cvPixelBuffer: photo), controls)
+            strength: strength, keepColors: keepColors, mask: mask, invertMask: invertMask,
+            width: width, height: height)
+        let result = try stylized(CIImage(cvPixelBuffer: photo), controls)
         return try rendered(result, width: width, height: height, format: kCVPixelFormatType_32BGRA)
     }
 
-    private func painted(_ source: CIImage, _ controls: StyleTransferControls) throws -> CIImage {
+    private func stylized(_ source: CIImage, _ controls: StyleTransferControls) throws -> CIImage {
         let extent = source.extent
         let photo = source.transformed(by: CGAffineTransform(translationX: -extent.minX, y: -extent.minY))
-        if controls.weight == 0 { return photo }
+        if controls.strength == 0 { return photo }
 
-        // The network takes straight colors without transparency.
+        // The network's input is straight RGB without alpha.
         let opaque = photo.unpremultiplyingAlpha().settingAlphaOne(in: photo.extent)
         let size = CGSize(width: width, height: height)
-        let input = try rendered(scaled(opaque, to: size), width: width, height: height, format: pixelFormat)
-        let stylized = scaled(
-            CIImage(cvPixelBuffer: try predicted(input), options: [.colorSpace: colors]), to: photo.extent.size)
-        let mixed = controls.isPlain ? stylized : self.mixed(stylized, with: opaque, controls)
-        let transparent = mixed.applyingFilter("CISourceInCompositing", parameters: [kCIInputBackgroundImageKey: photo])
+        let input = try rendered(resized(opaque, to: size), width: width, height: height, format: pixelFormat)
+        let output = CIImage(cvPixelBuffer: try prediction(from: input), options: [.colorSpace: colors])
+        let stylized = resized(output, to: photo.extent.size)
+        let blended = controls.isIdentity ? stylized : self.blended(stylized, with: opaque, controls)
+        let transparent = blended.applyingFilter(
+            "CISourceInCompositing", parameters: [kCIInputBackgroundImageKey: photo])
         return transparent.cropped(to: photo.extent)
     }
 
-    /// Mixes two opaque images of the same size at the origin, strip by strip, to limit what is rendered at a time.
-    private func mixed(_ painted: CIImage, with photo: CIImage, _ controls: StyleTransferControls) -> CIImage {
+    /// Blends two opaque images of the same size at the origin, strip by strip to limit the memory of rendering.
+    private func blended(_ stylized: CIImage, with photo: CIImage, _ controls: StyleTransferControls) -> CIImage {
         let (width, height, strip) = (Int(photo.extent.width), Int(photo.extent.height), 256)
         var result = Data(count: width * height * 4)
-        var own = [UInt8](repeating: 0, count: width * min(strip, height) * 4)
+        var photoStrip = [UInt8](repeating: 0, count: width * min(strip, height) * 4)
         result.withUnsafeMutableBytes { result in
-            own.withUnsafeMutableBytes { own in
-                let from = own.bindMemory(to: UInt8.self).baseAddress!
-                let to = result.bindMemory(to: UInt8.self).baseAddress!
+            photoStrip.withUnsafeMutableBytes { photoStrip in
+                let source = photoStrip.bindMemory(to: UInt8.self).baseAddress!
+                let target = result.bindMemory(to: UInt8.self).baseAddress!
                 for top in stride(from: 0, to: height, by: strip) {
                     let rows = min(strip, height - top)
-                    // Core Image counts rows from the bottom, memory from the top.
+                    // In Core Image the origin is at the bottom left.
                     let bounds = CGRect(x: 0, y: height - top - rows, width: width, height: rows)
-                    for (image, target) in [(photo, from), (painted, to + top * width * 4)] {
+                    for (image, bitmap) in [(photo, source), (stylized, target + top * width * 4)] {
                         context.render(
-                            image, toBitmap: target, rowBytes: width * 4, bounds: bounds, format: .RGBA8,
+                            image, toBitmap: bitmap, rowBytes: width * 4, bounds: bounds, format: .RGBA8,
                             colorSpace: colors)
                     }
                     for y in 0..<rows {
-                        let row = to + (top + y) * width * 4
-                        controls.mix(from + y * width * 4, into: row, y: top + y, left: 0, count: width)
+                        let row = target + (top + y) * width * 4
+                        controls.blend(source + y * width * 4, into: row, y: top + y, left: 0, count: width)
                     }
                 }
             }
@@ -169,32 +175,32 @@ public final class StyleTransfer: @unchecked Sendable {
             bitmapData: result, bytesPerRow: width * 4, size: photo.extent.size, format: .RGBA8, colorSpace: colors)
     }
 
-    /// Scales an image at the origin.
-    private func scaled(_ image: CIImage, to size: CGSize) -> CIImage {
-        let (across, down) = (size.width / image.extent.width, size.height / image.extent.height)
-        let scale: [String: Any] = [kCIInputScaleKey: down, kCIInputAspectRatioKey: across / down]
-        // Clamped first, since the border would otherwise be mixed with transparent pixels around it.
+    /// Resizes an image at the origin.
+    private func resized(_ image: CIImage, to size: CGSize) -> CIImage {
+        let (scaleX, scaleY) = (size.width / image.extent.width, size.height / image.extent.height)
+        let scale: [String: Any] = [kCIInputScaleKey: scaleY, kCIInputAspectRatioKey: scaleX / scaleY]
+        // Extend the edges, because the filter would otherwise blend them with the transparent surroundings.
         return image.clampedToExtent()
             .applyingFilter("CILanczosScaleTransform", parameters: scale)
             .cropped(to: CGRect(origin: .zero, size: size))
     }
 
     private func rendered(_ image: CIImage, width: Int, height: Int, format: OSType) throws -> CVPixelBuffer {
-        var made: CVPixelBuffer?
+        var created: CVPixelBuffer?
         let attributes = [kCVPixelBufferIOSurfacePropertiesKey: [String: Any]()] as CFDictionary
-        CVPixelBufferCreate(kCFAllocatorDefault, width, height, format, attributes, &made)
-        guard let buffer = made else { throw Failure.noMemory }
+        CVPixelBufferCreate(kCFAllocatorDefault, width, height, format, attributes, &created)
+        guard let buffer = created else { throw Failure.outOfMemory }
         CVBufferSetAttachment(buffer, kCVImageBufferCGColorSpaceKey, colors, .shouldPropagate)
         context.render(image, to: buffer, bounds: CGRect(x: 0, y: 0, width: width, height: height), colorSpace: colors)
         return buffer
     }
 
-    private func predicted(_ image: CVPixelBuffer) throws -> CVPixelBuffer {
+    private func prediction(from image: CVPixelBuffer) throws -> CVPixelBuffer {
         let input = try MLDictionaryFeatureProvider(dictionary: ["image": MLFeatureValue(pixelBuffer: image)])
-        // A Core ML model may be used from one thread at a time.
+        // MLModel is not thread-safe.
         let output = try lock.withLock { try model.prediction(from: input) }
         guard let stylized = output.featureValue(for: "stylized")?.imageBufferValue else {
-            throw Failure.otherModel("output stylized")
+            throw Failure.unsupportedModel("output stylized")
         }
         return stylized
     }

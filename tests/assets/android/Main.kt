@@ -9,57 +9,67 @@ import java.nio.ByteBuffer
 import kotlin.concurrent.thread
 
 /**
- * One photo: `name width height config alpha premultiplied strength measured`, its bytes in `name.rgba`; then, if any,
- * `keepColors`, and the mask: `width height config invert`, its bytes in `name.mask`.
+ * A photo and its settings. The fields of the line are the name, width, height, config, alpha, premultiplied, strength
+ * and thumbnailPixels (0: not in tiles), optionally followed by keepColors and by the mask's width, height, config and
+ * invert. The bytes of the photo are in `name.rgba`, those of the mask in `name.mask`.
  */
 private class Case(line: String, val folder: File) {
-    private val words = line.split(" ")
-    private val width = words[1].toInt()
-    private val height = words[2].toInt()
-    private val name = words[0]
-    val isLarge = words[7] != "0"
-    private val strength = words[6].toFloat()
-    private val measured = words[7].toInt()
-    private val keepColors = words.getOrNull(8) == "true"
-    private val invert = words.getOrNull(12) == "true"
-    private val mask = if (words.size < 10) null else Bitmap(
-        File(folder, "$name.mask").readBytes(), words[9].toInt(), words[10].toInt(), Bitmap.Config.valueOf(words[11]),
-        true, false, false,
+    private val fields = line.split(" ")
+    private val name = fields[0]
+    private val width = fields[1].toInt()
+    private val height = fields[2].toInt()
+    private val strength = fields[6].toFloat()
+    private val thumbnailPixels = fields[7].toInt()
+    private val keepColors = fields.getOrNull(8) == "true"
+    private val invert = fields.getOrNull(12) == "true"
+    private val mask = if (fields.size < 10) null else Bitmap(
+        File(folder, "$name.mask").readBytes(),
+        fields[9].toInt(),
+        fields[10].toInt(),
+        Bitmap.Config.valueOf(fields[11]),
+        true,
+        false,
+        false,
     )
+    val isLarge = thumbnailPixels > 0
 
-    fun stylize(painter: StyleTransfer): Bitmap = paint { painter.stylize(it, strength, keepColors, mask, invert) }
+    fun run(style: StyleTransfer): Bitmap = checked { style.stylize(it, strength, keepColors, mask, invert) }
 
-    fun stylize(painter: StyleTransferLarge): Bitmap {
-        val told = mutableListOf<Float>()
-        val result = paint { painter.stylizeLarge(it, strength, keepColors, mask, invert, measured, told::add) }
-        check(told == told.sorted() && (strength == 0f || told.last() == 1f)) { "$name: progress $told" }
+    fun run(style: StyleTransferLarge): Bitmap {
+        val fractions = mutableListOf<Float>()
+        val result = checked {
+            style.stylizeLarge(it, strength, keepColors, mask, invert, thumbnailPixels, fractions::add)
+        }
+        check(fractions == fractions.sorted() && (strength == 0f || fractions.last() == 1f)) {
+            "$name: the progress was $fractions"
+        }
         return result
     }
 
-    private fun paint(painted: (Bitmap) -> Bitmap): Bitmap {
+    private fun checked(stylize: (Bitmap) -> Bitmap): Bitmap {
         val pixels = File(folder, "$name.rgba").readBytes()
-        val config = Bitmap.Config.valueOf(words[3])
-        val photo = Bitmap(pixels.clone(), width, height, config, words[4] == "true", words[5] == "true", false)
-        val result = painted(photo)
-        check(photo.stored().contentEquals(pixels)) { "$name: the photo was changed" }
+        val config = Bitmap.Config.valueOf(fields[3])
+        val photo = Bitmap(pixels.clone(), width, height, config, fields[4] == "true", fields[5] == "true", false)
+        val result = stylize(photo)
+        check(photo.bytes().contentEquals(pixels)) { "$name: the photo was modified" }
         check(result.config == Bitmap.Config.ARGB_8888 && result.isMutable) { "$name: ${result.config}" }
         return result
     }
 
-    fun write(result: Bitmap) = File(folder, "$name.out").writeBytes(result.stored())
+    fun write(result: Bitmap) = File(folder, "$name.out").writeBytes(result.bytes())
 }
 
-/** The sentence of the error that an action ends with. */
-private fun refusal(action: () -> Any): String = try {
+/** Returns the class and message of the exception that an action throws. */
+private fun errorOf(action: () -> Any): String = try {
     "none: ${action()}"
 } catch (error: Exception) {
     "${error.javaClass.simpleName}: ${error.message}"
 }
 
-private fun picture(width: Int, height: Int) =
+private fun blank(width: Int, height: Int) =
     Bitmap(ByteArray(width * height * 4), width, height, Bitmap.Config.ARGB_8888, false, true, false)
 
-/** Runs StyleTransfer.kt on the cases of a folder that holds model.onnx too; prints what was refused and set. */
+/** Runs the clients on the cases and models of a folder, and prints errors and environment variables. */
 fun main(arguments: Array<String>) {
     val folder = File(arguments[0])
     val (largeCases, cases) = File(folder, "cases.txt").readLines().map { Case(it, folder) }.partition { it.isLarge }
@@ -68,53 +78,53 @@ fun main(arguments: Array<String>) {
     }
     val bytes = File(folder, "model.onnx").readBytes()
     val buffer = ByteBuffer.allocateDirect(bytes.size + 8).apply { position(8); put(bytes); position(8) }
-    val painters = listOf(
+    val styles = listOf(
         StyleTransfer(context),
         StyleTransfer(bytes, threads = 1),
         StyleTransfer(ByteBuffer.wrap(bytes)),
         StyleTransfer(buffer),
         StyleTransfer(File(folder, "model.onnx")),
     )
-    val results = cases.map { it.stylize(painters[0]) }
+    val results = cases.map { it.run(styles[0]) }
     cases.zip(results) { case, result -> case.write(result) }
-    for (painter in painters.drop(1)) {
-        check(cases[0].stylize(painter).stored().contentEquals(results[0].stored())) { "the constructors differ" }
+    for (style in styles.drop(1)) {
+        check(cases[0].run(style).bytes().contentEquals(results[0].bytes())) { "the constructors differ" }
     }
 
-    var right = 0
+    var equal = 0
     val threads = cases.indices.map { i ->
         thread {
-            val same = cases[i].stylize(painters[0]).stored().contentEquals(results[i].stored())
-            synchronized(painters) { if (same) right++ }
+            val isEqual = cases[i].run(styles[0]).bytes().contentEquals(results[i].bytes())
+            synchronized(styles) { if (isEqual) equal++ }
         }
     }
     threads.forEach { it.join() }
-    println("threads right: $right of ${cases.size} right")
+    println("threads equal: $equal of ${cases.size}")
 
     val large = StyleTransferLarge(context, threads = 1)
     val files = StyleTransferLarge(File(folder, "stats.onnx"), File(folder, "tile.onnx"))
     for (case in largeCases) {
-        val result = case.stylize(large)
+        val result = case.run(large)
         case.write(result)
-        check(case.stylize(files).stored().contentEquals(result.stored())) { "the constructors differ" }
+        check(case.run(files).bytes().contentEquals(result.bytes())) { "the constructors differ" }
     }
     files.close()
-    println("large small: " + refusal { large.stylizeLarge(picture(20, 15)) })
-    println("large strength: " + refusal { large.stylizeLarge(picture(20, 20), 1.5f) })
-    println("large mask: " + refusal { large.stylizeLarge(picture(20, 20), mask = picture(9, 12)) })
-    println("large measured: " + refusal { large.stylizeLarge(picture(20, 20), measured = 0) })
-    println("large threads: " + refusal { StyleTransferLarge(context, threads = 0) })
+    println("large small: " + errorOf { large.stylizeLarge(blank(20, 15)) })
+    println("large strength: " + errorOf { large.stylizeLarge(blank(20, 20), 1.5f) })
+    println("large mask: " + errorOf { large.stylizeLarge(blank(20, 20), mask = blank(9, 12)) })
+    println("large pixels: " + errorOf { large.stylizeLarge(blank(20, 20), thumbnailPixels = 0) })
+    println("large threads: " + errorOf { StyleTransferLarge(context, threads = 0) })
     large.close()
     large.close()
-    println("large closed: " + refusal { large.stylizeLarge(picture(20, 20)) })
+    println("large closed: " + errorOf { large.stylizeLarge(blank(20, 20)) })
 
-    println("small: " + refusal { painters[0].stylize(picture(15, 20)) })
-    println("strength: " + refusal { painters[0].stylize(picture(20, 20), Float.NaN) })
-    println("mask: " + refusal { painters[0].stylize(picture(20, 20), mask = picture(20, 18)) })
-    println("model: " + refusal { StyleTransfer(ByteArray(9)) }.substringBefore(":"))
-    println("threads: " + refusal { StyleTransfer(bytes, threads = 0) })
-    painters.forEach { it.close() }
-    painters[0].close()
-    println("closed: " + refusal { painters[0].stylize(picture(20, 20)) })
+    println("small: " + errorOf { styles[0].stylize(blank(15, 20)) })
+    println("strength: " + errorOf { styles[0].stylize(blank(20, 20), Float.NaN) })
+    println("mask: " + errorOf { styles[0].stylize(blank(20, 20), mask = blank(20, 18)) })
+    println("model: " + errorOf { StyleTransfer(ByteArray(9)) }.substringBefore(":"))
+    println("threads: " + errorOf { StyleTransfer(bytes, threads = 0) })
+    styles.forEach { it.close() }
+    styles[0].close()
+    println("closed: " + errorOf { styles[0].stylize(blank(20, 20)) })
     println("set: " + Os.CALLS.first())
 }

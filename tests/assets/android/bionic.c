@@ -1,5 +1,5 @@
-/* What the Java bindings of ONNX Runtime, built for Android, ask of its C library, given by the one of a Linux machine.
-   With it the bindings run on a plain JVM, beside ONNX Runtime built for Linux. */
+/* The symbols of Android's C library that ONNX Runtime's Java bindings need, implemented with glibc. With them the
+   bindings for Android run on a desktop JVM, together with ONNX Runtime for Linux. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -60,7 +60,7 @@ def export(
 def test_export_command_prints_files_parity_and_operators(exported: tuple[Path, Run]) -> None:
     folder, done = exported
     assert (done.returncode, done.stderr) == (0, "")
-    for words in (*ANDROID, "96x64", "of 255", "dB", "Conv", "NNAPI", "made/swirls is complete"):
+    for words in (*ANDROID, "96x64", "of 255", "dB", "Conv", "NNAPI", "exported/swirls is complete"):
         assert words in done.stdout
     assert [path.name for path in folder.parent.iterdir()] == ["swirls"]
 
@@ -124,7 +124,7 @@ def test_write_that_fails_leaves_the_folder_as_it_was(
     before = bytes_in(tmp_path)
 
     def fail(network: object, path: Path, *arguments: object) -> None:
-        (path / "half").write_text("half")
+        (path / "partial").write_text("partial")
         raise error
 
     monkeypatch.setattr(artifacts, "fill", fail)
@@ -231,9 +231,9 @@ def test_write_of_a_wrong_checkpoint_raises_one_sentence(
         data = {"pickle.pth": b"\x80\x04K\x01.", "garbage": b"hello", "cut": saved.read_bytes()[:2000]}
         source.write_bytes(data[kind])
     with pytest.raises(UsageError) as error:
-        export(tmp_path / "made" / "swirls", source)
+        export(tmp_path / "exported" / "swirls", source)
     assert source.name in str(error.value) and "\n" not in str(error.value)
-    assert not (tmp_path / "made").exists()
+    assert not (tmp_path / "exported").exists()
 
 
 @pytest.mark.slow
@@ -261,10 +261,10 @@ def test_calibration_photos_are_resized_and_skip_unreadable_files(
     (folder / "text.jpg").write_text("no photo")
     photos = calibration_photos(str(folder))
     assert len(photos) == 8 and all(photo.shape == (256, 340, 3) for photo in photos)
-    line = [f"checkpoint={saved}", f"output={tmp_path / 'made'}", f"coreml.photos={tmp_path / 'empty'}"]
+    line = [f"checkpoint={saved}", f"output={tmp_path / 'exported'}", f"coreml.photos={tmp_path / 'empty'}"]
     with pytest.raises(UsageError, match=r"coreml\.photos=.*empty contains no pictures; name a folder of photos"):
         writer.write(compose("export", line), lambda line: None)
-    assert not (tmp_path / "made").exists()
+    assert not (tmp_path / "exported").exists()
 
 
 def test_reference_of_a_network_with_nan_raises(build: Build) -> None:

@@ -28,15 +28,15 @@ from tests.helpers.stylize import run_stylize, save
 
 CLIENTS = files("impasto.export") / "clients"
 ANDROID = Path(__file__).parents[2] / "assets" / "android"
-# of the network that is run; its contract does not matter here
+# Of the network that runs here; its contract is not used.
 TILING = Tiling(tiled_pair.STATS, onnx_contract("uint8_rgba"), side=96, margin=24, multiple=4)
 BINDINGS = "libonnxruntime4j_jni.so"
-# Case: width, height, config, has alpha, premultiplied, strength, pixels to measure (0: not in tiles); then, if any,
-# keep_colors, and the mask: width, height, config, and whether it is inverted.
+# A case: width, height, config, has alpha, premultiplied, strength, thumbnail pixels (0: not in tiles); optionally
+# followed by keep_colors, and by the mask's width, height, config and invert_mask.
 CASES: dict[str, tuple[Any, ...]] = {
     "opaque": (61, 40, "ARGB_8888", False, True, 1.0, 0),
     "larger": (130, 75, "ARGB_8888", False, True, 1.0, 0),
-    "weaker": (61, 40, "ARGB_8888", False, True, 0.4, 0),  # not 0.5, where ties are rounded up
+    "weaker": (61, 40, "ARGB_8888", False, True, 0.4, 0),  # not 0.5: rounding half up would bias the mean
     "none": (61, 40, "ARGB_8888", False, True, 0.0, 0),
     "premultiplied": (61, 40, "ARGB_8888", True, True, 1.0, 0),
     "premultiplied_third": (40, 61, "ARGB_8888", True, True, 1 / 3, 0),
@@ -49,14 +49,14 @@ CASES: dict[str, tuple[Any, ...]] = {
     "mask_larger": (40, 61, "ARGB_8888", False, True, 1.0, 0, True, 101, 154, "RGB_565", False),
     "mask_of_alpha": (61, 40, "ARGB_8888", True, True, 1.0, 0, False, 122, 80, "ALPHA_8", False),
     "large": (250, 150, "ARGB_8888", False, True, 1.0, 10**6),
-    "large_measured_small": (250, 150, "ARGB_8888", False, True, 1.0, 10**4),
-    "large_measured_in_pieces": (1003, 804, "ARGB_8888", False, True, 1.0, 4 * 10**5),
-    "large_measured_in_large_pieces": (1701, 1600, "ARGB_8888", True, True, 1.0, 4 * 10**5),
+    "large_small_thumbnail": (250, 150, "ARGB_8888", False, True, 1.0, 10**4),
+    "large_patches": (1003, 804, "ARGB_8888", False, True, 1.0, 4 * 10**5),
+    "large_large_patches": (1701, 1600, "ARGB_8888", True, True, 1.0, 4 * 10**5),
     "large_weaker": (97, 203, "RGB_565", False, True, 0.4, 10**6),
     "large_none": (61, 40, "ARGB_8888", False, True, 0.0, 10**6),
     "large_premultiplied": (170, 141, "ARGB_8888", True, True, 1.0, 10**6),
     "large_straight": (170, 30, "ARGB_8888", True, False, 1.0, 10**6),
-    "large_in_graphics_memory": (99, 101, "HARDWARE", False, True, 1.0, 10**6),
+    "large_hardware": (99, 101, "HARDWARE", False, True, 1.0, 10**6),
     "large_colors": (250, 150, "ARGB_8888", False, True, 0.4, 10**6, True),
     "large_mask": (150, 250, "ARGB_8888", True, True, 1.0, 10**6, True, 45, 75, "ARGB_8888", True),
     "large_mask_larger": (150, 250, "RGB_565", False, True, 1.0, 10**6, False, 331, 551, "RGB_565", False),
@@ -65,14 +65,14 @@ CASES: dict[str, tuple[Any, ...]] = {
 
 
 def _run(*command: str | Path, **environment: str) -> str:
-    """What a command prints; the test fails with what it complained of."""
+    """Return the standard output of a command; fail the test with all its output if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, **environment})
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def _stored(name: str) -> np.ndarray:
-    """A photo [H,W,4] as Android keeps it."""
+def _photo(name: str) -> np.ndarray:
+    """Return the photo of a case, RGBA [H, W, 4], as Android stores it."""
     width, height, _, alpha, premultiplied, *_ = CASES[name]
     return _pixels(name, width, height, alpha, premultiplied)
 
@@ -89,7 +89,7 @@ def _pixels(name: str, width: int, height: int, alpha: bool, premultiplied: bool
 
 
 def _mask(name: str) -> np.ndarray | None:
-    """The mask [h,w,4] of a case as Android keeps it."""
+    """Return the mask of a case, RGBA [h, w, 4], as Android stores it, or None."""
     if len(CASES[name]) < 9:
         return None
     width, height, config, _ = CASES[name][8:]
@@ -97,25 +97,24 @@ def _mask(name: str) -> np.ndarray | None:
 
 
 def _expected(name: str, folder: Path) -> np.ndarray:
-    """What a caller must make of that photo, in floats: by ONNX Runtime in Python, with controls by impasto-stylize."""
-    alpha, premultiplied, strength, measured, *_ = CASES[name][3:]
-    stored = _stored(name)
-    multiplied = alpha and premultiplied
-    opacity = stored[..., 3:] / 255 if multiplied else np.ones((1, 1, 1))
-    colors = stored[..., :3] / np.where(opacity == 0, 1, opacity)
-    straight = np.concatenate([np.floor(colors + 0.5), stored[..., 3:]], axis=2).astype(np.uint8)
+    """Return the expected result in floats: of ONNX Runtime or, for a case with controls, of impasto-stylize."""
+    alpha, premultiplied, strength, pixels, *_ = CASES[name][3:]
+    photo = _photo(name)
+    opacity = photo[..., 3:] / 255 if alpha and premultiplied else np.ones((1, 1, 1))
+    colors = photo[..., :3] / np.where(opacity == 0, 1, opacity)
+    straight = np.concatenate([np.floor(colors + 0.5), photo[..., 3:]], axis=2).astype(np.uint8)
     if len(CASES[name]) > 7:
-        mixed = _commanded(name, straight, folder).astype(float)
+        blended = _run_command(name, straight, folder).astype(float)
     else:
-        stylized = _in_tiles(straight, measured, folder) if measured else _whole(straight, folder)
-        mixed = (stylized * strength + straight * (1 - strength))[..., :3]
-    return np.concatenate([mixed * opacity, stored[..., 3:]], axis=2)
+        stylized = _in_tiles(straight, pixels, folder) if pixels else _whole(straight, folder)
+        blended = (stylized * strength + straight * (1 - strength))[..., :3]
+    return np.concatenate([blended * opacity, photo[..., 3:]], axis=2)
 
 
-def _commanded(name: str, photo: np.ndarray, folder: Path) -> np.ndarray:
-    """What impasto-stylize itself makes of a photo [H,W,4] with the controls of a case."""
-    strength, measured, keep_colors = CASES[name][5:8]
-    settings = [f"strength={strength}", f"keep_colors={keep_colors}", f"tiles.threshold_mp={0 if measured else 99}"]
+def _run_command(name: str, photo: np.ndarray, folder: Path) -> np.ndarray:
+    """Return the result of impasto-stylize for a photo [H, W, 4] with the controls of a case."""
+    strength, pixels, keep_colors = CASES[name][5:8]
+    settings = [f"strength={strength}", f"keep_colors={keep_colors}", f"tiles.threshold_mp={0 if pixels else 99}"]
     if (mask := _mask(name)) is not None:
         if CASES[name][10] == "ALPHA_8":
             mask[..., :3] = 255
@@ -133,25 +132,25 @@ def _whole(photo: np.ndarray, folder: Path) -> np.ndarray:
     return np.asarray(_session(folder, "model.onnx").run(None, {"image": photo[None]})[0][0])
 
 
-def _in_tiles(photo: np.ndarray, measured: int, folder: Path) -> np.ndarray:
+def _in_tiles(photo: np.ndarray, pixels: int, folder: Path) -> np.ndarray:
     model, stats = onnx.load(folder / "model.onnx"), _session(folder, "stats.onnx")
-    known = thumbnail_statistics.statistics(
+    statistics = thumbnail_statistics.statistics(
         photo[..., :3],
-        measured,
+        pixels,
         lambda rgb: instance_norm.unpack(model, tiling.measure(stats, test_images.opaque(rgb))),
     )
-    flat = [np.concatenate(values) for values in zip(*known, strict=True)]
+    flat = [np.concatenate(values) for values in zip(*statistics, strict=True)]
     return tiling.stylize(_session(folder, "tile.onnx"), photo, np.stack(flat), TILING)
 
 
 @pytest.fixture(scope="module")
-def printed(tmp_path_factory: pytest.TempPathFactory, written: Written) -> tuple[Path, dict[str, str]]:
-    """StyleTransfer.kt on every case: the folder of the results, and what was printed.
+def kotlin(tmp_path_factory: pytest.TempPathFactory, written: Written) -> tuple[Path, dict[str, str]]:
+    """Run the Kotlin clients on every case; return the folder of the results, and the printed lines by name.
 
-    The Java bindings are those of the Android library, with the ONNX Runtime for Linux of the same version below them.
+    The Java bindings are those of the Android library, with ONNX Runtime for Linux of the same version.
     """
     if platform.machine() not in {"x86_64", "AMD64"}:
-        missing("the Java bindings are run on x86-64 alone")
+        missing("the Java bindings run on x86-64 only")
     compiler = tool("kotlin-compiler") / "bin" / "kotlinc"
     library = tool("com.github.asus4.onnxruntime") / "Plugins"
     java, javac, gcc = tool("java"), tool("javac"), tool("gcc")
@@ -183,7 +182,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory, written: Written) -> tuple
     assert pair is not None and replace(pair, stats_contract=TILING.stats_contract) == TILING
     lines = []
     for name, values in CASES.items():
-        (folder / f"{name}.rgba").write_bytes(_stored(name).tobytes())
+        (folder / f"{name}.rgba").write_bytes(_photo(name).tobytes())
         if (mask := _mask(name)) is not None:
             (folder / f"{name}.mask").write_bytes(mask.tobytes())
         lines.append(" ".join(str(value).lower() if isinstance(value, bool) else str(value) for value in values))
@@ -195,49 +194,63 @@ def printed(tmp_path_factory: pytest.TempPathFactory, written: Written) -> tuple
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", CASES)
-def test_kotlin_client_matches_the_file(name: str, printed: tuple[Path, dict[str, str]]) -> None:
-    expected = _expected(name, printed[0])
-    result = np.frombuffer((printed[0] / f"{name}.out").read_bytes(), np.uint8).reshape(expected.shape)
+def test_kotlin_client_matches_python(name: str, kotlin: tuple[Path, dict[str, str]]) -> None:
+    expected = _expected(name, kotlin[0])
+    result = np.frombuffer((kotlin[0] / f"{name}.out").read_bytes(), np.uint8).reshape(expected.shape)
     alpha, premultiplied, strength, _, *controls = CASES[name][3:]
-    rounded = 0.5 if (alpha and premultiplied) or 0 < strength < 1 else 0  # by the caller, once more
-    rounded += 1 if controls else 0  # what is one off before, and by how luminance is
-    assert np.abs(result - expected).max() <= (0 if strength == 0 else 1 + rounded)
-    assert abs((result - expected).mean()) < 0.05  # rounded, not cut off
+    rounding = 0.5 if (alpha and premultiplied) or 0 < strength < 1 else 0  # the client rounds twice
+    rounding += 1 if controls else 0  # the luminance rounds, too
+    assert np.abs(result - expected).max() <= (0 if strength == 0 else 1 + rounding)
+    assert abs((result - expected).mean()) < 0.05  # rounded, not truncated
     assert np.array_equal(result[..., 3], expected[..., 3])
 
 
 @pytest.mark.heavy
+def test_kotlin_client_called_by_several_threads_gives_equal_results(kotlin: tuple[Path, dict[str, str]]) -> None:
+    assert sum(case[6] == 0 for case in CASES.values()) == 14
+    assert kotlin[1]["threads equal"] == "14 of 14"
+
+
+@pytest.mark.heavy
+def test_kotlin_client_disables_telemetry_before_loading_onnx_runtime(kotlin: tuple[Path, dict[str, str]]) -> None:
+    assert kotlin[1]["set"] == "ORT_DISABLE_TELEMETRY=1 before loading"
+
+
+@pytest.mark.heavy
 @pytest.mark.parametrize(
-    ("what", "sentence"),
+    ("name", "sentence"),
     [
-        ("threads right", f"{sum(case[6] == 0 for case in CASES.values())} of 14 right"),
-        ("small", "IllegalArgumentException: The photo is 15x20 pixels; it must be 16 or more a side"),
+        ("small", "IllegalArgumentException: The photo is 15x20 pixels; it must be at least 16x16"),
         ("strength", "IllegalArgumentException: strength is NaN; it must be from 0 to 1"),
-        ("mask", "IllegalArgumentException: The mask is 20x18 pixels, which is another shape than the photo's 20x20"),
-        ("threads", "IllegalArgumentException: threads is 0; it must be 1 or more"),
+        (
+            "mask",
+            "IllegalArgumentException: The mask is 20x18 pixels, but the photo is 20x20; "
+            "their aspect ratios must be equal",
+        ),
+        ("threads", "IllegalArgumentException: threads is 0; it must be at least 1"),
         ("model", "OrtException"),
-        ("large small", "IllegalArgumentException: The photo is 20x15 pixels; it must be 16 or more a side"),
+        ("large small", "IllegalArgumentException: The photo is 20x15 pixels; it must be at least 16x16"),
         ("large strength", "IllegalArgumentException: strength is 1.5; it must be from 0 to 1"),
         (
             "large mask",
-            "IllegalArgumentException: The mask is 9x12 pixels, which is another shape than the photo's 20x20",
+            "IllegalArgumentException: The mask is 9x12 pixels, but the photo is 20x20; "
+            "their aspect ratios must be equal",
         ),
-        ("large measured", "IllegalArgumentException: measured is 0; it must be 1 or more"),
-        ("large threads", "IllegalArgumentException: threads is 0; it must be 1 or more"),
-        ("large closed", "IllegalStateException: This StyleTransferLarge is closed; make a new one"),
-        ("closed", "IllegalStateException: This StyleTransfer is closed; make a new one"),
-        ("set", "ORT_DISABLE_TELEMETRY=1 in time"),
+        ("large pixels", "IllegalArgumentException: thumbnailPixels is 0; it must be at least 1"),
+        ("large threads", "IllegalArgumentException: threads is 0; it must be at least 1"),
+        ("large closed", "IllegalStateException: This StyleTransferLarge is closed; create a new one"),
+        ("closed", "IllegalStateException: This StyleTransfer is closed; create a new one"),
     ],
 )
-def test_kotlin_client_with_wrong_arguments_throws_a_sentence(
-    what: str, sentence: str, printed: tuple[Path, dict[str, str]]
+def test_kotlin_client_wrong_argument_throws_one_sentence(
+    name: str, sentence: str, kotlin: tuple[Path, dict[str, str]]
 ) -> None:
-    assert printed[1][what] == sentence
+    assert kotlin[1][name] == sentence
 
 
-def _faults(node: tree_sitter.Node) -> list[str]:
+def _syntax_errors(node: tree_sitter.Node) -> list[str]:
     here = [f"line {node.start_point.row + 1}: {node.type}"] if node.is_error or node.is_missing else []
-    return here + [fault for child in node.children for fault in _faults(child)]
+    return here + [error for child in node.children for error in _syntax_errors(child)]
 
 
 @pytest.mark.parametrize("name", [Path(name).name for name in client_files.CLIENTS if name.endswith(".swift")])
@@ -245,4 +258,4 @@ def test_swift_client_parses_without_syntax_error(name: str) -> None:
     """Of Swift only the syntax is checked: no Swift compiler, and no Core ML, runs outside Apple's systems here."""
     parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_swift.language()))
     tree = parser.parse((CLIENTS / "swift" / name).read_bytes())
-    assert _faults(tree.root_node) == []
+    assert _syntax_errors(tree.root_node) == []

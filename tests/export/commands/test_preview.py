@@ -69,43 +69,45 @@ def serving(bundle: Path, tools: Path) -> Iterator[int]:
             thread.join()
 
 
-def ask(port: int, path: str, method: str = "GET") -> tuple[HTTPResponse, bytes]:
+def request(port: int, path: str, method: str = "GET") -> tuple[HTTPResponse, bytes]:
     connection = HTTPConnection(preview.HOST, port, timeout=10)
     connection.request(method, path)
-    answer = connection.getresponse()
-    return answer, answer.read()
+    response = connection.getresponse()
+    return response, response.read()
 
 
 def test_server_serves_the_bundle_and_the_files_of_its_page(bundle: Path, tools: Path) -> None:
     with serving(bundle, tools) as port:
         for path, kind, content in (
             ("/preview/", "text/html; charset=utf-8", ort_web.PAGE[0].read_bytes()),
-            ("/preview/worker.mjs?1", "text/javascript", ort_web.PAGE[1].read_bytes()),
+            ("/preview/style.css", "text/css; charset=utf-8", ort_web.PAGE[1].read_bytes()),
+            ("/preview/page.js", "text/javascript; charset=utf-8", ort_web.PAGE[2].read_bytes()),
+            ("/preview/worker.mjs?1", "text/javascript; charset=utf-8", ort_web.PAGE[3].read_bytes()),
             ("/preview/ort-wasm-simd-threaded.wasm", "application/wasm", b"runtime"),
             ("/manifest.json", "application/json", (bundle / "manifest.json").read_bytes()),
             ("/android/model.onnx", "application/octet-stream", (bundle / "android/model.onnx").read_bytes()),
         ):
-            answer, body = ask(port, path)
-            assert (answer.status, answer.getheader("Content-Type"), body) == (200, kind, content), path
-            assert answer.getheader("Cross-Origin-Opener-Policy") == "same-origin"
-            assert answer.getheader("Cross-Origin-Embedder-Policy") == "require-corp"
-            head, nothing = ask(port, path, "HEAD")
-            assert (head.getheader("Content-Length"), nothing) == (str(len(content)), b"")
+            response, body = request(port, path)
+            assert (response.status, response.getheader("Content-Type"), body) == (200, kind, content), path
+            assert response.getheader("Cross-Origin-Opener-Policy") == "same-origin"
+            assert response.getheader("Cross-Origin-Embedder-Policy") == "require-corp"
+            head, body = request(port, path, "HEAD")
+            assert (head.getheader("Content-Length"), body) == (str(len(content)), b"")
         for path in ("/", "/preview"):
-            assert ask(port, path)[0].getheader("Location") == "/preview/"
-        assert ask(port, "/", "POST")[0].status == 501
+            assert request(port, path)[0].getheader("Location") == "/preview/"
+        assert request(port, "/", "POST")[0].status == 501
 
 
 def test_server_of_a_bundle_with_a_page_needs_no_tools(bundle: Path, tools: Path) -> None:
     ort_web.copy_page(bundle, tools)
     assert sorted(path.name for path in (bundle / "preview").iterdir()) == [
         *("index.html", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"),
-        *("ort.wasm.min.mjs", "worker.mjs"),
+        *("ort.wasm.min.mjs", "page.js", "style.css", "worker.mjs"),
     ]
     (bundle / "preview/index.html").write_text("of the bundle")
-    with serving(bundle, tools / "gone") as port:
-        assert ask(port, "/preview/")[1] == b"of the bundle"
-        assert ask(port, "/preview/ort.wasm.min.mjs")[1] == b"runtime"
+    with serving(bundle, tools / "absent") as port:
+        assert request(port, "/preview/")[1] == b"of the bundle"
+        assert request(port, "/preview/ort.wasm.min.mjs")[1] == b"runtime"
 
 
 @pytest.mark.parametrize(
@@ -120,15 +122,15 @@ def test_server_refuses_files_outside_the_bundle(bundle: Path, tools: Path, path
     secret.write_text("secret")
     (bundle / "link").symlink_to(secret)
     with serving(bundle, tools) as port:
-        answer, body = ask(port, path.format(secret=secret))
-        assert answer.status == 404 and b"secret" not in body.partition(b"<p>")[0]
+        response, body = request(port, path.format(secret=secret))
+        assert response.status == 404 and b"secret" not in body.partition(b"<p>")[0]
 
 
 def test_server_with_wrong_arguments_raises_one_sentence(bundle: Path, tools: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"bundle=.*gone contains no manifest.json; name a folder"):
-        preview.server(tmp_path / "gone", tools)
-    with pytest.raises(UsageError, match=r"tools_dir=.*gone contains ONNX Runtime Web; run `make tools`"):
-        preview.server(bundle, tmp_path / "gone")
+    with pytest.raises(UsageError, match=r"bundle=.*absent contains no manifest.json; name a folder"):
+        preview.server(tmp_path / "absent", tools)
+    with pytest.raises(UsageError, match=r"tools_dir=.*absent contains ONNX Runtime Web; run `make tools`"):
+        preview.server(bundle, tmp_path / "absent")
     with serving(bundle, tools) as port, pytest.raises(UsageError, match=f"port={port} cannot be used: .*; name"):
         preview.server(bundle, tools, port)
 
@@ -147,7 +149,7 @@ def test_preview_stops_on_ctrl_c_with_exit_code_0(bundle: Path, tools: Path) -> 
         try:
             line = process.stdout.readline()
             port = int(line.rpartition(f"http://{preview.HOST}:")[2].partition("/")[0])
-            assert ask(port, "/preview/")[0].status == 200
+            assert request(port, "/preview/")[0].status == 200
             process.send_signal(signal.SIGINT)
             assert (*process.communicate(timeout=20), process.returncode) == ("ended\n", "", 0)
         finally:
@@ -156,13 +158,13 @@ def test_preview_stops_on_ctrl_c_with_exit_code_0(bundle: Path, tools: Path) -> 
 
 @pytest.mark.heavy
 def test_page_in_a_browser_stylizes_like_onnx_runtime(bundle: Path, written: Written, tmp_path: Path) -> None:
-    folder, rgb = tmp_path / "pictures", noise(66, 91)
+    folder, rgb = tmp_path / "images", noise(66, 91)
     folder.mkdir()
     for name, pixels in ("photo.png", rgb), ("large.png", noise(400, 700)), ("small.png", rgb[:9, :9]):
         Image.fromarray(pixels).save(folder / name)
     mask = noise(66, 91)[..., 0]
     Image.fromarray(mask).save(folder / "mask.png")
-    (folder / "text.jpg").write_text("no picture")
+    (folder / "text.jpg").write_text("not an image")
     script = Path(__file__).with_name("drive_page.mjs")
     programs = [tool(name) for name in ("node", "playwright-core", "chromium-headless-shell")]
     with serving(bundle, tool("onnxruntime-web").parents[1]) as port:
@@ -170,35 +172,44 @@ def test_page_in_a_browser_stylizes_like_onnx_runtime(bundle: Path, written: Wri
         command = [programs[0], script, *programs[1:], url, folder]
         done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    seen = json.loads((folder / "seen.json").read_text())
-    assert seen["console"] == [] and seen["elsewhere"] == [] and seen["isolated"]
-    assert all(word in seen["credit"] for word in STYLE.values())
-    assert [model.partition(",")[0] for model in seen["models"]] == ["fp32", "int8"]
+    report = json.loads((folder / "report.json").read_text())
+    assert report["console"] == [] and report["external"] == [] and report["isolated"]
+    assert all(value in report["credit"] for value in STYLE.values())
+    assert [model.partition(",")[0] for model in report["models"]] == ["fp32", "int8"]
     assert (
-        re.match(r"91 . 66 in \d+\.\d\d s, \d threads?$", seen["status"]) and seen["name"] == "photo-Swirls-waves.png"
+        re.match(r"91 . 66 in \d+\.\d\d s, \d threads?$", report["status"])
+        and report["name"] == "photo-Swirls-waves.png"
     )
-    assert (seen["dragged"], seen["pressed"], seen["size"]) == ("25%", "24%", [512, 293])
-    assert re.match("The photo has 9 . 9 pixels; choose", seen["errors"]["small.png"])
-    assert re.match("The mask has 700 . 400 pixels, but the photo has 91 . 66; choose", seen["errors"]["mask"])
-    assert seen["errors"]["text.jpg"].startswith("text.jpg is not an image")
+    assert (report["dragged"], report["pressed"], report["size"]) == ("25%", "24%", [512, 293])
+    assert re.match("The photo has 9 . 9 pixels; choose", report["errors"]["small.png"])
+    assert re.match("The mask has 700 . 400 pixels, but the photo has 91 . 66; choose", report["errors"]["mask"])
+    assert report["errors"]["text.jpg"].startswith("text.jpg is not an image")
 
-    painted = stylize(load(written("mobile", "uint8_rgba")), Picture(rgb)).rgb
+    stylized = stylize(load(written("mobile", "uint8_rgba")), Picture(rgb)).rgb
     session = onnxruntime.InferenceSession(written("johnson", "float32_rgb"))
     (other,) = session.run(None, {"image": rgb.transpose(2, 0, 1)[None].astype(np.float32)})
     other = other[0].transpose(1, 2, 0).round().clip(0, 255)
-    for name, expected in ("painted.png", painted), ("other.png", other):
-        assert differs(folder / name, expected).max() <= 1 and differs(folder / name, expected).mean() < 0.01
-    assert differs(folder / "half.png", (painted.astype(float) + rgb) / 2).max() <= 1
-    assert differs(folder / "colors.png", color.keep_colors(painted, rgb)).max() <= 1
-    assert differs(folder / "subject.png", color.blend(painted, rgb, mask)).max() <= 1
-    assert differs(folder / "background.png", color.blend(painted, rgb, 255 - mask)).max() <= 1
-    assert not differs(folder / "hasty.png", read(folder / "calm.png").rgb).any()
-    assert np.abs(other - painted).max() > 9
+    for name, expected in ("stylized.png", stylized), ("other.png", other):
+        assert difference(folder / name, expected).max() <= 1 and difference(folder / name, expected).mean() < 0.01
+    assert difference(folder / "half.png", (stylized.astype(float) + rgb) / 2).max() <= 1
+    assert difference(folder / "colors.png", color.keep_colors(stylized, rgb)).max() <= 1
+    assert difference(folder / "subject.png", color.blend(stylized, rgb, mask)).max() <= 1
+    assert difference(folder / "background.png", color.blend(stylized, rgb, 255 - mask)).max() <= 1
+    assert not difference(folder / "after_changes.png", read(folder / "expected.png").rgb).any()
+    assert np.abs(other - stylized).max() > 9
+
+
+@pytest.mark.heavy
+def test_page_opened_as_a_file_names_the_command() -> None:
+    flags = "--no-sandbox", "--disable-gpu", "--dump-dom"
+    command = [str(tool("chromium-headless-shell")), *flags, ort_web.PAGE[0].as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert re.search(r'id="error"[^>]*>A page opened as a file .* use impasto-preview bundle=DIR\.<', done.stdout)
 
 
 def noise(height: int, width: int) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def differs(path: Path, expected: NDArray[np.generic]) -> NDArray[np.float64]:
+def difference(path: Path, expected: NDArray[np.generic]) -> NDArray[np.float64]:
     return np.abs(read(path).rgb.astype(float) - expected.astype(float))

@@ -37,7 +37,7 @@ def test_features_equal_onnx_runtimes(original: Weights) -> None:
         assert list(values.shape) == golden["shape"]
         torch.testing.assert_close(values.mean().item(), golden["mean"], rtol=1e-4, atol=0)
         expected = torch.tensor(golden["values"])
-        torch.testing.assert_close(values.flatten()[golden["places"]], expected, rtol=1e-4, atol=1e-3)
+        torch.testing.assert_close(values.flatten()[golden["indices"]], expected, rtol=1e-4, atol=1e-3)
 
 
 def test_features_build_and_run_only_the_needed_layers(monkeypatch: pytest.MonkeyPatch) -> None:

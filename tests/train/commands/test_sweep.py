@@ -1,4 +1,4 @@
-"""Sweeps of impasto-train: its table, its sheet, and what a failed job does to them."""
+"""The table and the sheet of a sweep of impasto-train, also after a failed job."""
 
 import csv
 import subprocess
@@ -23,17 +23,17 @@ def table(sweep: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def sweep_pictures(folder: Path, photos: Path, impasto: Impasto, *arguments: str) -> Run:
-    """Train on two pictures and one that is broken; the sweep is in folder/sweep."""
+def sweep_styles(folder: Path, photos: Path, impasto: Impasto, *arguments: str) -> Run:
+    """Sweep two valid style images and a broken one; the sweep directory is folder/sweep."""
     for name, color in (("a b.png", "red"), ("c.png", "blue")):
         Image.new("RGB", (64, 64), color).save(folder / name)
-    (folder / "broken.png").write_bytes(b"no picture")
+    (folder / "broken.png").write_bytes(b"not an image")
     line = [word for word in TINY if not word.startswith("style=")]
     line += ["style=a b.png,broken.png,c.png", f"data.root={photos}", "hydra.sweep.dir=sweep"]
     return impasto("train", "-m", *line, *arguments, cwd=folder)
 
 
-def check_sweep(sweep: Path, done: Run) -> None:
+def assert_complete(sweep: Path, done: Run) -> None:
     assert done.returncode == 2, done.stderr
     (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("impasto-train: ")]
     assert sentence.startswith("impasto-train: job 1: ") and "broken.png" in sentence
@@ -54,27 +54,29 @@ def check_sweep(sweep: Path, done: Run) -> None:
     sheet = np.asarray(Image.open(sweep / "sheet.png").convert("RGB"))
     for row in (rows[0], rows[2]):
         sample = run_logger.last_sample(sweep / row["folder"])
-        assert sample is not None and holds(sheet, sample[0][0]) and holds(sheet, sample[1][0])
+        assert sample is not None and contains(sheet, sample[0][0]) and contains(sheet, sample[1][0])
 
 
-def holds(sheet: np.ndarray, picture: np.ndarray) -> bool:
-    """Whether a picture stands somewhere on a sheet, pixel by pixel."""
+def contains(sheet: np.ndarray, picture: np.ndarray) -> bool:
+    """Return whether a sheet contains a picture, pixel by pixel."""
     windows = np.lib.stride_tricks.sliding_window_view(sheet[..., 0], picture.shape[:2])
     return bool((windows == picture[..., 0]).all(axis=(2, 3)).any())
 
 
-def test_sweep_writes_one_table_and_one_sheet(tmp_path: Path, photo_folder: Path, impasto: Impasto) -> None:
-    done = sweep_pictures(tmp_path, photo_folder, impasto)
+def test_sweep_with_a_failed_job_writes_table_and_sheet_of_the_others(
+    tmp_path: Path, photo_folder: Path, impasto: Impasto
+) -> None:
+    done = sweep_styles(tmp_path, photo_folder, impasto)
     sweep = tmp_path / "sweep"
-    check_sweep(sweep, done)
+    assert_complete(sweep, done)
     assert "3 jobs" in done.stdout and "style=broken" in done.stdout
-    # A run that goes on later shows when the table is made anew.
-    again = impasto("train", f"resume={sweep / '2-mobile-c'}", "trainer.steps=9", cwd=tmp_path)
-    assert again.returncode == 0, again.stderr
+    # impasto-sweep writes the table again, for example after one of its runs was resumed.
+    resumed = impasto("train", f"resume={sweep / '2-mobile-c'}", "trainer.steps=9", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
     main = "import sys; from impasto.train.commands.sweep import main; sys.argv[0] = 'impasto-sweep'; main()"
     line = [sys.executable, "-c", main, f"sweep={sweep}"]
-    anew = subprocess.run(line, capture_output=True, text=True, check=False)
-    assert anew.returncode == 0 and anew.stderr == ""
+    rewritten = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert rewritten.returncode == 0 and rewritten.stderr == ""
     assert [row["steps"] for row in table(sweep)] == ["6", "", "9"]
     line[-1] = f"sweep={photo_folder}"
     other = subprocess.run(line, capture_output=True, text=True, check=False)
@@ -82,16 +84,16 @@ def test_sweep_writes_one_table_and_one_sheet(tmp_path: Path, photo_folder: Path
 
 
 @pytest.mark.heavy
-def test_sweep_on_ray_writes_the_same(
+def test_sweep_on_ray_writes_the_same_table_and_sheet(
     tmp_path: Path, photo_folder: Path, impasto: Impasto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RAY_worker_niceness", "0")  # else Ray's own 15 makes jobs wait for everything else
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # Ray's default of 15 delays the jobs on a busy machine
     try:
         import ray  # noqa: F401
     except ImportError:
-        missing("ray is not here: pip install 'impasto[ray]'")
+        missing("ray is not installed; run pip install 'impasto[ray]'")
     ray_line = ("hydra/launcher=ray", "hydra.launcher.ray.init.num_cpus=2")
-    check_sweep(tmp_path / "sweep", sweep_pictures(tmp_path, photo_folder, impasto, *ray_line))
+    assert_complete(tmp_path / "sweep", sweep_styles(tmp_path, photo_folder, impasto, *ray_line))
 
 
 def test_differences_are_the_overrides_that_jobs_do_not_share() -> None:

@@ -40,7 +40,7 @@ def disk_bytes(folder: Path) -> int:
     return sum(path.stat().st_blocks * 512 for path in folder.glob(f"*{decoded_cache.SUFFIX}"))
 
 
-def test_cache_written_photos_are_read_by_any_process(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_cache_written_photo_is_read_by_other_processes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     first = open_cache(tmp_path)
     assert first.read(3) is None
@@ -71,52 +71,52 @@ def test_write_elongated_photo_is_not_cached(tmp_path: Path) -> None:
     assert cache.read(2) is None
 
 
-@pytest.mark.parametrize("damage", ["a bit", "zeros", "a size", "cut"])
+@pytest.mark.parametrize("damage", ["flipped bit", "zeroed page", "wrong size", "truncated"])
 def test_read_damaged_photo_returns_none(tmp_path: Path, damage: str) -> None:
     cache = open_cache(tmp_path)
     for number in range(10):
         cache.write(number, photo(number))
-    at, path = 4096 + 5 * cache.slot_bytes, cache.path
+    offset, path = 4096 + 5 * cache.slot_bytes, cache.path
     del cache
     data = bytearray(path.read_bytes())
-    if damage == "a bit":
-        data[at + 3000] ^= 4
-    elif damage == "zeros":  # what a power cut can leave of a page
-        data[at + 1000 : at + 4096] = bytes(3096)
-    elif damage == "a size":
-        data[at + 4 : at + 12] = (2**31).to_bytes(4, "little") * 2
+    if damage == "flipped bit":
+        data[offset + 3000] ^= 4
+    elif damage == "zeroed page":  # as after a power failure
+        data[offset + 1000 : offset + 4096] = bytes(3096)
+    elif damage == "wrong size":
+        data[offset + 4 : offset + 12] = (2**31).to_bytes(4, "little") * 2
     else:
-        del data[at:]
+        del data[offset:]
     path.write_bytes(data)
-    again = open_cache(tmp_path)
-    assert again.read(5) is None
-    if damage == "cut":
-        assert all(again.read(number) is None for number in range(10))  # the file was created anew
+    reopened = open_cache(tmp_path)
+    assert reopened.read(5) is None
+    if damage == "truncated":
+        assert all(reopened.read(number) is None for number in range(10))  # the file was replaced
     else:
-        np.testing.assert_array_equal(again.read(4), photo(4))
-    again.write(5, photo(5))
-    np.testing.assert_array_equal(again.read(5), photo(5))
+        np.testing.assert_array_equal(reopened.read(4), photo(4))
+    reopened.write(5, photo(5))
+    np.testing.assert_array_equal(reopened.read(5), photo(5))
 
 
-def test_cache_foreign_file_of_its_name_is_replaced(tmp_path: Path) -> None:
+def test_cache_foreign_file_at_its_path_is_replaced(tmp_path: Path) -> None:
     path = open_cache(tmp_path).path
     path.write_text("something else")
-    again = open_cache(tmp_path)
-    again.write(0, photo(0))
-    np.testing.assert_array_equal(again.read(0), photo(0))
+    reopened = open_cache(tmp_path)
+    reopened.write(0, photo(0))
+    np.testing.assert_array_equal(reopened.read(0), photo(0))
 
 
-def read_ten(cache: DecodedPhotoCache) -> None:
+def exit_with_readable_count(cache: DecodedPhotoCache) -> None:
     sys.exit(sum(cache.read(number) is not None for number in range(10)))
 
 
 def test_read_failing_disk_returns_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a child process, which a mapping would get killed: the file is truncated while it is open."""
+    """A child process reads a file that was truncated while open; reading a mapping would kill it by SIGBUS."""
     cache = open_cache(tmp_path)
     for number in range(10):
         cache.write(number, photo(number))
     os.truncate(cache.path, 4096 + 3 * cache.slot_bytes + 1000)
-    reader = multiprocessing.get_context("fork").Process(target=read_ten, args=(cache,))
+    reader = multiprocessing.get_context("fork").Process(target=exit_with_readable_count, args=(cache,))
     reader.start()
     reader.join()
     assert reader.exitcode == 3
@@ -128,34 +128,34 @@ def test_read_failing_disk_returns_none(tmp_path: Path, monkeypatch: pytest.Monk
     assert cache.read(0) is None
 
 
-def write_forever(folder: Path, large: NDArray[np.uint8], began: Event) -> None:
+def write_forever(folder: Path, large: NDArray[np.uint8], started: Event) -> None:
     cache = DecodedPhotoCache(folder, 1, "set", 50, 256)
-    began.set()
+    started.set()
     while True:
         for number in range(50):
             cache.write(number, large)
 
 
 @pytest.mark.slow
-def test_read_after_killed_writers_returns_whole_photos_or_none(tmp_path: Path) -> None:
-    """Two writers of the same photos are killed at random moments."""
+def test_read_after_killed_writers_returns_intact_photos_or_none(tmp_path: Path) -> None:
+    """Two processes that write the same photos are killed after various times."""
     large = np.random.default_rng(0).integers(0, 255, (256, 384, 3), np.uint8)
     reader = DecodedPhotoCache(tmp_path, 1, "set", 50, 256)
     context = multiprocessing.get_context("fork")
     for seconds in (0.0, 0.001, 0.003, 0.01, 0.03):
-        began = context.Event()
-        writers = [context.Process(target=write_forever, args=(tmp_path, large, began)) for _ in range(2)]
+        started = context.Event()
+        writers = [context.Process(target=write_forever, args=(tmp_path, large, started)) for _ in range(2)]
         for writer in writers:
             writer.start()
-        began.wait()
+        started.wait()
         time.sleep(seconds)
         for writer in writers:
             writer.kill()
         photos = [reader.read(number) for number in range(50)]
         for writer in writers:
             writer.join()
-        assert all(one is None or np.array_equal(one, large) for one in photos)
-    assert any(one is not None for one in photos)
+        assert all(cached is None or np.array_equal(cached, large) for cached in photos)
+    assert any(cached is not None for cached in photos)
 
 
 def test_cache_at_its_limit_removes_the_least_recently_used_file(
@@ -177,7 +177,7 @@ def test_cache_at_its_limit_removes_the_least_recently_used_file(
     for number in range(8, 100):
         last.write(number, photo(number))
     assert not paths["newer"].exists()
-    assert paths["in use"].exists()  # `cache` has it open, though it is older than both
+    assert paths["in use"].exists()  # the oldest, but `cache` has it open
     assert disk_bytes(tmp_path) <= limit_gb * 1e9
     assert last.read(99) is None
     for _ in range(2):
@@ -186,23 +186,23 @@ def test_cache_at_its_limit_removes_the_least_recently_used_file(
     assert f"data.cache={tmp_path} is full" in message and "data.cache_gb=" in message
 
 
-def test_cache_lower_limit_shrinks_files_when_opened(tmp_path: Path) -> None:
+def test_cache_opened_with_a_lower_limit_shrinks_its_file(tmp_path: Path) -> None:
     for fingerprint in ("other", "set"):
         cache = open_cache(tmp_path, fingerprint, count=100)
         for number in range(0, 100, 2):  # the file has holes
             cache.write(number, photo(number))
         del cache
-    whole = disk_bytes(tmp_path)
-    lower = open_cache(tmp_path, "set", whole / 4e9, 100)
-    assert 0 < disk_bytes(tmp_path) <= whole / 4
+    full = disk_bytes(tmp_path)
+    lower = open_cache(tmp_path, "set", full / 4e9, 100)
+    assert 0 < disk_bytes(tmp_path) <= full / 4
     assert [*tmp_path.glob("*.photos")] == [lower.path]
     assert np.array_equal(lower.read(0), photo(0))  # type: ignore[arg-type]
     assert lower.read(98) is None
     lower.write(98, photo(98))
-    assert disk_bytes(tmp_path) <= whole / 4
+    assert disk_bytes(tmp_path) <= full / 4
 
 
-def test_cache_unwritable_folder_is_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_cache_unwritable_folder_logs_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("")
     cache = open_cache(tmp_path / "file" / "below")
     cache.write(0, photo(0))
@@ -212,17 +212,17 @@ def test_cache_unwritable_folder_is_one_warning(tmp_path: Path, caplog: pytest.L
     assert message.startswith(f"data.cache={tmp_path / 'file' / 'below'} cannot be written (not a directory)")
 
 
-def test_write_full_disk_is_one_warning(
+def test_write_full_disk_logs_one_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache = open_cache(tmp_path)
     cache.write(0, photo(0))
 
-    def full(*_: object) -> int:
+    def fail(*_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "pwrite", full)
+        patch.setattr(os, "pwrite", fail)
         cache.write(1, photo(1))
     cache.write(2, photo(2))
     assert cache.read(0) is not None
@@ -239,8 +239,8 @@ def test_write_full_disk_is_one_warning(
     assert any("no space left" in message for message in log_messages(caplog))
 
 
-def test_cache_file_size_limit_is_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    resource = pytest.importorskip("resource", reason="needs the limits of Unix")
+def test_cache_file_size_limit_logs_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    resource = pytest.importorskip("resource", reason="this system has no resource limits")
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
     try:
@@ -252,7 +252,7 @@ def test_cache_file_size_limit_is_one_warning(tmp_path: Path, caplog: pytest.Log
     assert not [*tmp_path.glob("*.photos")]
 
 
-def test_cache_two_runs_at_once_share_it_and_train_the_same_weights(
+def test_cache_shared_by_concurrent_runs_does_not_change_their_weights(
     tmp_path: Path, photo_folder: Path, tiny_run: Path
 ) -> None:
     """The weights also equal those of a run without a cache."""

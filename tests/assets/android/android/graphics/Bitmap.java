@@ -3,7 +3,7 @@ package android.graphics;
 import java.nio.Buffer;
 import java.nio.ByteBuffer;
 
-/** Android's Bitmap, as far as StyleTransfer.kt uses it: signatures as in the API, bytes in a plain array. */
+/** The part of Android's Bitmap that the clients use, with the API's signatures, over an array of bytes. */
 public final class Bitmap {
     public enum Config { ALPHA_8, RGB_565, ARGB_4444, ARGB_8888, RGBA_F16, HARDWARE, RGBA_1010102 }
 
@@ -15,7 +15,7 @@ public final class Bitmap {
     private final boolean premultiplied;
     private final boolean mutable;
 
-    /** Not in the API: tests make pictures of given bytes; those of another config are kept as RGBA all the same. */
+    /** Not in the API: creates a bitmap of RGBA bytes, which are the storage of every config here. */
     public Bitmap(
             byte[] pixels, int width, int height, Config config, boolean alpha, boolean premultiplied, boolean mutable) {
         if (pixels.length != width * height * 4) throw new AssertionError("wrong number of bytes");
@@ -28,8 +28,8 @@ public final class Bitmap {
         this.mutable = mutable;
     }
 
-    /** Not in the API: the bytes. */
-    public byte[] stored() {
+    /** Not in the API: returns the RGBA bytes. */
+    public byte[] bytes() {
         return pixels;
     }
 
@@ -62,13 +62,13 @@ public final class Bitmap {
     }
 
     public void copyPixelsToBuffer(Buffer dst) {
-        if (dst.remaining() < bytes()) throw new RuntimeException("Buffer not large enough for pixels");
+        if (dst.remaining() < size()) throw new RuntimeException("Buffer not large enough for pixels");
         ((ByteBuffer) dst).put(pixels);
     }
 
     public void copyPixelsFromBuffer(Buffer src) {
-        if (!mutable) throw new IllegalStateException("an immutable bitmap is written to");
-        if (src.remaining() < bytes()) throw new RuntimeException("Buffer not large enough for pixels");
+        if (!mutable) throw new IllegalStateException("cannot write to an immutable bitmap");
+        if (src.remaining() < size()) throw new RuntimeException("Buffer not large enough for pixels");
         ((ByteBuffer) src).get(pixels);
     }
 
@@ -76,38 +76,38 @@ public final class Bitmap {
         check(pixels, offset, stride, x, y, width, height);
         for (int row = 0; row < height; row++) {
             for (int column = 0; column < width; column++) {
-                int at = ((y + row) * this.width + x + column) * 4;
-                int opacity = this.pixels[at + 3] & 255;
-                int colour = opacity << 24;
+                int i = ((y + row) * this.width + x + column) * 4;
+                int opacity = this.pixels[i + 3] & 255;
+                int color = opacity << 24;
                 for (int c = 0; c < 3; c++) {
-                    int value = this.pixels[at + c] & 255;
+                    int value = this.pixels[i + c] & 255;
                     if (isPremultiplied() && opacity > 0) value = Math.min(255, (value * 255 + opacity / 2) / opacity);
-                    colour |= value << (16 - 8 * c);
+                    color |= value << (16 - 8 * c);
                 }
-                pixels[offset + row * stride + column] = colour;
+                pixels[offset + row * stride + column] = color;
             }
         }
     }
 
     public void setPixels(int[] pixels, int offset, int stride, int x, int y, int width, int height) {
         check(pixels, offset, stride, x, y, width, height);
-        if (!mutable) throw new IllegalStateException("an immutable bitmap is written to");
+        if (!mutable) throw new IllegalStateException("cannot write to an immutable bitmap");
         for (int row = 0; row < height; row++) {
             for (int column = 0; column < width; column++) {
-                int at = ((y + row) * this.width + x + column) * 4;
-                int colour = pixels[offset + row * stride + column];
-                int opacity = colour >>> 24;
+                int i = ((y + row) * this.width + x + column) * 4;
+                int color = pixels[offset + row * stride + column];
+                int opacity = color >>> 24;
                 for (int c = 0; c < 3; c++) {
-                    int value = (colour >> (16 - 8 * c)) & 255;
-                    this.pixels[at + c] = (byte) (isPremultiplied() ? (value * opacity + 127) / 255 : value);
+                    int value = (color >> (16 - 8 * c)) & 255;
+                    this.pixels[i + c] = (byte) (isPremultiplied() ? (value * opacity + 127) / 255 : value);
                 }
-                this.pixels[at + 3] = (byte) opacity;
+                this.pixels[i + 3] = (byte) opacity;
             }
         }
     }
 
     private void check(int[] pixels, int offset, int stride, int x, int y, int width, int height) {
-        if (config == Config.HARDWARE) throw new IllegalStateException("graphics memory cannot be read");
+        if (config == Config.HARDWARE) throw new IllegalStateException("cannot read a HARDWARE bitmap");
         if (x < 0 || y < 0 || x + width > this.width || y + height > this.height) {
             throw new IllegalArgumentException("outside the bitmap");
         }
@@ -117,8 +117,8 @@ public final class Bitmap {
         }
     }
 
-    private int bytes() {
-        if (config != Config.ARGB_8888) throw new AssertionError("the bytes of " + config + " are not RGBA");
+    private int size() {
+        if (config != Config.ARGB_8888) throw new AssertionError(config + " is not RGBA");
         return pixels.length;
     }
 }

@@ -5,7 +5,7 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Android's AssetManager over a plain folder. */
+/** Android's AssetManager, over a folder. */
 public final class AssetManager {
     private final Path folder;
 

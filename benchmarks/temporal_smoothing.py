@@ -1,11 +1,11 @@
-"""The effect of temporal_smoothing= in numbers and as a sheet: a still camera, a pan, a moving object.
+"""The effect of temporal_smoothing= in numbers and as a sheet: a static camera, a pan, a moving object.
 
 The clips are made from redistributable photos (scikit-image) with new noise in each frame, as cameras have it. Flicker
 is measured along the known motion of the clips, not along the motion that TemporalFilter estimates: the mean absolute
 change of a point of the scene from frame to frame, in levels of 255. `sharpness` is the remaining part of the mean
 gradient; ghosts would blur edges.
 
-Run: python -m benchmarks.steady [MODEL] [--amount 0.7] [--sheet docs/steady.jpg]
+Run: python -m benchmarks.temporal_smoothing [MODEL] [--amount 0.7] [--sheet docs/temporal_smoothing.jpg]
 """
 
 import argparse

@@ -3,7 +3,7 @@
 Columns are sizes of the short side in px, to which the photo is resized. The first two rows show whole results at one
 size, the others a crop of each at full resolution.
 
-Run: python -m benchmarks.texture MODEL SHEET.jpg [--photo FILE] [--sizes 512 1024 2048 4096]
+Run: python -m benchmarks.stroke_resolution MODEL SHEET.jpg [--photo FILE] [--sizes 512 1024 2048 4096]
      [--stroke-resolution 512]
 """
 
