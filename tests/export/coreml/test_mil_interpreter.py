@@ -25,7 +25,7 @@ def psnr(one: np.ndarray, other: np.ndarray) -> float:
     return float(20 * np.log10(255) - 10 * np.log10(np.square(one.astype(float) - other).mean() + 1e-12))
 
 
-def test_program_matches_pytorch(packages: Packages, trained: transform_net.TransformNet) -> None:
+def test_program_of_each_package_matches_pytorch(packages: Packages, trained: transform_net.TransformNet) -> None:
     folder, by_name = packages
     for name, package in by_name.items():
         for function, shape in package.functions.items():

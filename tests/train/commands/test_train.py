@@ -9,18 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from impasto.configs.cli import app
 from impasto.models import checkpoint
 from impasto.models.card import SCHEMA, ModelCard
 from impasto.train.commands import train
-from impasto.train.data import procedural_style, style_image
-from impasto.train.runtime import device
 from tests.helpers.commands import TINY, Run
 
 Impasto = Callable[..., Run]
@@ -276,33 +272,3 @@ def test_train_wrong_request_exits_with_one_sentence_before_any_work(
     for word in words:
         assert word in printed.err
     assert sorted(tmp_path.rglob("*")) == before
-
-
-@pytest.mark.slow
-def test_style_image_painters_of_schema_generate_pictures(tmp_path: Path) -> None:
-    for name in procedural_style.PAINTERS:
-        config = app.compose("train", [f"style={name}", "style.size=64", f"data.root={tmp_path}"])
-        style = style_image.load(config.style)
-        assert style.pixels.shape == (1, 3, 64, 64)
-    shown = app.compose("train", ["data.root=."]).style
-    assert shown.painter in procedural_style.PAINTERS
-
-
-def test_style_image_file_is_resized_by_short_side(tmp_path: Path) -> None:
-    Image.fromarray(np.full((50, 100, 3), 9, np.uint8)).save(tmp_path / "My Painting (1).png")
-    config = app.compose("train", [f"style={tmp_path / 'My Painting (1).png'}", "style.size=32", "data.root=."])
-    assert config.style.name == "my-painting-1"
-    assert style_image.load(config.style).pixels.shape == (1, 3, 32, 64)
-
-
-def test_choose_auto_precision_depends_on_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
-    for amx, avx, dtype in (
-        (True, False, torch.bfloat16),
-        (False, True, torch.bfloat16),
-        (False, False, torch.float32),
-    ):
-        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda amx=amx: amx)
-        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda avx=avx: avx)
-        assert device.choose("cpu", "auto").dtype == dtype
-        assert device.choose("cpu", "fp32").dtype == torch.float32
-        assert device.choose("cpu", "bf16").dtype == torch.bfloat16

@@ -44,7 +44,7 @@ def compose(command: str, *lines: str) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
-def test_command_composes(command: str) -> None:
+def test_compose_command_without_overrides_is_valid(command: str) -> None:
     assert isinstance(compose(command), COMMANDS[command])
 
 
