@@ -12,14 +12,14 @@ import pytest
 from PIL import Image
 
 from tests.helpers import fork_server
-from tests.helpers.commands import TINY, Run
+from tests.helpers.commands import TINY, Process, Run, Start
 from tests.helpers.shared import shared
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has one core, and so have the processes that it starts
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Fixtures that start a command or export a network: whoever uses one of them is slow, even if it is not marked.
-SLOW_FIXTURES = {"impasto", "package", "packages"}
+SLOW_FIXTURES = {"impasto", "start_impasto", "package", "packages"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,20 +53,32 @@ def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def impasto() -> Iterator[Callable[..., Run]]:
-    """Run a console script: impasto("train", "seed=1")."""
+def start_impasto() -> Iterator[Start]:
+    """Start a console script: start_impasto("train", "seed=1") returns a running process."""
     server = fork_server.ForkServer()
 
-    def call(verb: str, *arguments: object, cwd: Path | None = None, timeout: float = 300) -> Run:
-        script = Path(sys.executable).with_name(f"impasto-{verb}")
-        words = [*map(str, arguments)]
+    def start(verb: str, *arguments: object, cwd: Path | None = None, new_session: bool = False) -> Process:
+        script, words = Path(sys.executable).with_name(f"impasto-{verb}"), [*map(str, arguments)]
         if fork_server.AVAILABLE:
-            return subprocess.CompletedProcess([str(script), *words], *server.run(script, words, cwd, timeout))
+            return server.start(script, words, cwd, new_session)
         line = [str(script), *words]
-        return subprocess.run(line, capture_output=True, text=True, cwd=cwd, timeout=timeout, check=False)
+        return subprocess.Popen(line, stdout=-1, stderr=-1, text=True, cwd=cwd, start_new_session=new_session)
 
-    yield call
+    yield start
     server.close()
+
+
+@pytest.fixture(scope="session")
+def impasto(start_impasto: Start) -> Callable[..., Run]:
+    """Run a console script: impasto("train", "seed=1")."""
+
+    def call(verb: str, *arguments: object, cwd: Path | None = None, timeout: float = 300) -> Run:
+        process = start_impasto(verb, *arguments, cwd=cwd)
+        streams = process.communicate(timeout=timeout)
+        assert process.returncode is not None
+        return subprocess.CompletedProcess([f"impasto-{verb}", *map(str, arguments)], process.returncode, *streams)
+
+    return call
 
 
 @pytest.fixture(scope="session")

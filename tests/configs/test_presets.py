@@ -1,5 +1,6 @@
 """Every preset composes, passes the checks and names only keys of the schema; every default has one place."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,23 @@ from impasto.configs.cli import app
 from impasto.configs.cli.vocabulary import Vocabulary, renames
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.commands import COMMANDS
-from impasto.configs.schema.fields import REQUIRED, keys
+from impasto.configs.schema.fields import REQUIRED, Key, keys
 from impasto.configs.schema.model import ModelConfig
 
 FOLDER = Path(str(configs.__file__)).parent
+
+
+@cache
+def vocabulary(command: str) -> Vocabulary:
+    return Vocabulary(command)
+
+
+@cache
+def keys_of(command: str) -> dict[str, Key]:
+    """The keys of a command by name."""
+    return keys(COMMANDS[command])
+
+
 GROUPED = [command for command in COMMANDS if (FOLDER / command).is_dir()]
 
 
@@ -37,7 +51,7 @@ IDS = [f"{command}-{group}-{path.stem}" for command, group, path in PRESETS]
 
 def compose(command: str, *lines: str) -> Any:
     """The checked configuration, with a dummy for each mandatory value."""
-    with app.session(Vocabulary(command)):
+    with app.session(vocabulary(command)):
         missing = OmegaConf.missing_keys(hydra.compose(command, [*lines]))
     return app.compose(command, [*lines, *(f"{key}=x" for key in missing)])
 
@@ -51,7 +65,7 @@ def test_compose_command_without_overrides_is_valid(command: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("command", "group", "path"), PRESETS, ids=IDS)
 def test_preset_composes_in_each_of_its_commands(command: str, group: str, path: Path) -> None:
-    assert group in Vocabulary(command).groups
+    assert group in vocabulary(command).groups
     assert isinstance(compose(command, f"{group}={path.stem}"), COMMANDS[command])
 
 
@@ -59,8 +73,8 @@ def test_preset_composes_in_each_of_its_commands(command: str, group: str, path:
 def test_preset_sets_every_key_that_has_no_default(command: str, group: str, path: Path) -> None:
     if group == "experiment":
         return
-    below = {name.split(".")[1]: key for name, key in keys(COMMANDS[command]).items() if name.startswith(f"{group}.")}
-    sections = {name.split(".")[1] for name in keys(COMMANDS[command]) if name.startswith(f"{group}.")}
+    below = {name.split(".")[1]: key for name, key in keys_of(command).items() if name.startswith(f"{group}.")}
+    sections = {name.split(".")[1] for name in keys_of(command) if name.startswith(f"{group}.")}
     mandatory = {name for name, key in below.items() if key.default == REQUIRED}
     assert mandatory <= {str(key) for key in OmegaConf.load(path)} <= sections
 
@@ -72,15 +86,13 @@ def test_default_has_one_place(command: str) -> None:
         content = OmegaConf.load(FOLDER / command / f"{command}.yaml")
         own = {str(key) for key in content} - {"defaults", "hydra"}
         assert [
-            name
-            for name, key in keys(COMMANDS[command]).items()
-            if name.split(".")[0] in own and key.default != REQUIRED
+            name for name, key in keys_of(command).items() if name.split(".")[0] in own and key.default != REQUIRED
         ] == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_key_has_a_description(command: str) -> None:
-    for name, key in keys(COMMANDS[command]).items():
+    for name, key in keys_of(command).items():
         assert key.description.endswith((".", "?")) and key.description[0].isupper(), name
         assert key.expected, name
 
@@ -95,24 +107,22 @@ def test_command_has_a_description_and_two_examples(command: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_example_names_only_known_keys(command: str) -> None:
-    vocabulary, schema = Vocabulary(command), COMMANDS[command]
-    for example in schema.examples:  # type: ignore[attr-defined]
+    for example in COMMANDS[command].examples:  # type: ignore[attr-defined]
         for word in example.split()[1:]:
             if word != "-m":
-                vocabulary.find(word.split("=")[0])
+                vocabulary(command).find(word.split("=")[0])
 
 
 @pytest.mark.parametrize("old", renames())
 def test_vocabulary_renamed_key_names_the_new_one(old: str) -> None:
     unknown = 0
     for command in COMMANDS:
-        vocabulary = Vocabulary(command)
-        known = vocabulary.known
+        known = vocabulary(command).known
         new = [name for name in renames()[old] if name in known or name.startswith("hydra.")]
         if new and old not in known:
             unknown += 1
             with pytest.raises(UsageError) as error:
-                vocabulary.find(old)
+                vocabulary(command).find(old)
             assert f"(did you mean {new[0]}?)" in str(error.value) or "is a single value" in str(error.value)
     assert unknown, "no command has the new key"
 

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import torch
 from PIL import Image
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
@@ -25,6 +26,7 @@ from impasto.models import zoo
 from tests.fuzz import corpus, targets
 from tests.fuzz.corpus import Case
 from tests.fuzz.targets import Target
+from tests.helpers import fork_server
 
 MEMORY = 2 << 30  # bytes that one file may add to a process
 SECONDS = 60  # of processor time, after which a file counts as a hang
@@ -76,7 +78,9 @@ def run_targets(kind: Targets, cases: Iterator[Case], folder: Path, done_one: Ca
 
 def _start(kind: Targets, folder: Path) -> tuple[BaseProcess, Connection]:
     pipe, other = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(kind, folder, other))
+    context = multiprocessing.get_context("forkserver" if fork_server.AVAILABLE else "spawn")
+    context.set_forkserver_preload([*fork_server.PRELOADED])  # importing torch is most of a start
+    process = context.Process(target=_serve, args=(kind, folder, other))
     process.start()
     other.close()
     return process, pipe
@@ -110,7 +114,7 @@ def _death(process: BaseProcess) -> str:
 
 
 def _serve(kind: Targets, folder: Path, pipe: Connection) -> None:
-    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
     targets = kind(folder)
     resting = _peak_memory()
     while (request := pipe.recv()) is not None:

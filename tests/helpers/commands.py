@@ -1,8 +1,13 @@
-"""Running the commands: the result of one, and the overrides of a tiny run of impasto-train."""
+"""Running the commands: the result of one, one that runs, and the overrides of a tiny run of impasto-train."""
 
 import subprocess
+from collections.abc import Callable
+
+from tests.helpers.fork_server import Command
 
 Run = subprocess.CompletedProcess[str]
+Process = Command | subprocess.Popen[str]
+Start = Callable[..., Process]
 
 
 TINY = (

@@ -18,9 +18,50 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-# Not onnxruntime: it starts a thread, which a fork lacks, and the fork would crash at its end.
-PRELOADED = "numpy", "PIL.Image", "hydra", "rich", "onnx", "torch", "torch.utils.tensorboard"
+STREAMS = "out", "err"
+# What the commands import lazily is half of a short run. Not onnxruntime: it starts a thread, which a fork lacks, and
+# the fork would crash at its end.
+PRELOADED = (
+    *("numpy", "PIL.Image", "hydra", "rich", "onnx", "pydantic.dataclasses", "safetensors.torch", "scipy.ndimage"),
+    *("torch", "torch._dynamo", "torch.utils.tensorboard", "matplotlib.figure", "matplotlib.backends.backend_agg"),
+)
 AVAILABLE = sys.platform != "darwin" and hasattr(os, "fork")  # macOS: a fork with Objective-C loaded may crash
+
+
+class Command:
+    """A console script that runs; as much of subprocess.Popen as the tests need."""
+
+    def __init__(self, server: "ForkServer", pid: int, folder: tempfile.TemporaryDirectory[str]) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._server = server
+        self._folder = folder
+
+    def poll(self) -> int | None:
+        """Return the exit code (negative for a signal), or None while the script runs."""
+        return self._wait(0)
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless the script has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def communicate(self, timeout: float = 300) -> tuple[str, str]:
+        """Wait for the end; return standard output and standard error. After the timeout, the script is killed."""
+        if self._wait(timeout) is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self._wait(timeout)
+            raise subprocess.TimeoutExpired(str(self.pid), timeout, *self._streams())
+        return self._streams()
+
+    def _wait(self, timeout: float) -> int | None:
+        if self.returncode is None:
+            self.returncode = self._server.ask(pid=self.pid, timeout=timeout)
+        return self.returncode
+
+    def _streams(self) -> tuple[str, str]:
+        out, err = (Path(self._folder.name, name).read_text() for name in STREAMS)
+        return out, err
 
 
 class ForkServer:
@@ -29,25 +70,30 @@ class ForkServer:
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
 
-    def run(self, script: Path, arguments: list[str], cwd: Path | None, timeout: float) -> tuple[int, str, str]:
-        """Run a console script: its exit code (negative for a signal), standard output and standard error."""
+    def start(self, script: Path, arguments: list[str], cwd: Path | None, new_session: bool = False) -> Command:
+        """Start a console script."""
+        folder = tempfile.TemporaryDirectory()
+        pid = self.ask(
+            argv=[str(script), *arguments],
+            cwd=str(cwd or Path.cwd()),
+            env=dict(os.environ),
+            streams=[str(Path(folder.name, name)) for name in STREAMS],
+            new_session=new_session,
+        )
+        assert pid is not None
+        return Command(self, pid, folder)
+
+    def ask(self, **request: Any) -> int | None:
+        """Return the server's answer: the id of a new process, or its exit code, or None if it still runs."""
         if self._process is None:
             line = [sys.executable, "-m", "tests.helpers.fork_server"]
             root = Path(__file__).parents[2]
             self._process = subprocess.Popen(line, cwd=root, stdin=-1, stdout=-1, text=True)
         assert self._process.stdin is not None and self._process.stdout is not None
-        with tempfile.TemporaryDirectory() as name:
-            streams = [Path(name) / "out", Path(name) / "err"]
-            request = {
-                **{"argv": [str(script), *arguments], "cwd": str(cwd or Path.cwd()), "env": dict(os.environ)},
-                **{"streams": [str(stream) for stream in streams], "timeout": timeout},
-            }
-            print(json.dumps(request), file=self._process.stdin, flush=True)
-            answer = self._process.stdout.readline()
-            code = int(answer) if answer.strip() else None
-            if code is None:
-                raise subprocess.TimeoutExpired([str(script), *arguments], timeout, *(s.read_bytes() for s in streams))
-            return code, *(stream.read_text() for stream in streams)  # type: ignore[return-value]
+        print(json.dumps(request), file=self._process.stdin, flush=True)
+        answer = json.loads(self._process.stdout.readline())
+        assert answer is None or isinstance(answer, int)
+        return answer
 
     def close(self) -> None:
         """End the process."""
@@ -56,18 +102,31 @@ class ForkServer:
 
 
 def serve() -> None:
-    """Answer each request with the exit code of its command, or with an empty line after a timeout."""
+    """Start a script for each request with arguments; wait for a process for each request with its id."""
     for module in PRELOADED:
         importlib.import_module(module)
+    _load_fonts()
     answers = os.fdopen(os.dup(1), "w")
     for line in iter(sys.stdin.readline, ""):
         request = json.loads(line)
-        pid = os.fork()
-        if pid == 0:
+        if "pid" in request:
+            answer = _wait(request["pid"], request["timeout"])
+        elif (answer := os.fork()) == 0:
             answers.close()
             _become(request)
-        code = _wait(pid, request["timeout"])
-        print("" if code is None else code, file=answers, flush=True)
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def _load_fonts() -> None:
+    """Draw a figure, so that no run has to read the fonts."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(layout="constrained")
+    figure.subplots().plot([1, 1000], label="label")
+    figure.axes[0].set_yscale("log")
+    figure.axes[0].legend()
+    FigureCanvasAgg(figure).draw()
 
 
 def _wait(pid: int, timeout: float) -> int | None:
@@ -76,15 +135,15 @@ def _wait(pid: int, timeout: float) -> int | None:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
             return os.waitstatus_to_exitcode(status)
-        if time.monotonic() > end:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+        if time.monotonic() >= end:
             return None
         time.sleep(0.02)
 
 
 def _become(request: dict[str, Any]) -> NoReturn:
     """Be the console script, and leave by sys.exit so that the interpreter ends as it does."""
+    if request["new_session"]:
+        os.setsid()
     inputs = os.open(os.devnull, os.O_RDONLY)
     outputs = [os.open(stream, os.O_CREAT | os.O_WRONLY | os.O_APPEND) for stream in request["streams"]]
     for number, descriptor in enumerate([inputs, *outputs]):

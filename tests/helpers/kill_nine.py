@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from impasto.models import checkpoint
 from impasto.train.commands import train
 from impasto.train.engine import train_state
+from tests.helpers import fork_server
 from tests.helpers.commands import TINY
 
 SCRIPT = Path(sys.executable).with_name("impasto-train")
@@ -33,7 +34,7 @@ def start(run: Path, line: Sequence[str]) -> BaseProcess:
     resumes = (run / ".hydra" / "overrides.yaml").is_file()
     words = [f"resume={run}"] if resumes else [*line, f"hydra.run.dir={run}"]
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["impasto.train.engine.trainer", "torch.utils.tensorboard", "matplotlib.pyplot"])
+    context.set_forkserver_preload(["impasto.train.engine.trainer", *fork_server.PRELOADED])
     process = context.Process(target=_train, args=(words, log_file(run)))
     process.start()
     return process

@@ -12,6 +12,7 @@ from impasto.export.commands import bench
 from impasto.export.validation import latency
 from tests.helpers.bundles import Written
 from tests.helpers.commands import Run
+from tests.helpers.in_process import assert_one_sentence, call_main
 
 SMALL = "benchmark.sizes=[64x48]", "benchmark.threads=[1]", "benchmark.repeats=1", "benchmark.rounds=2"
 
@@ -43,14 +44,16 @@ def test_compare_takes_medians_over_rounds_of_ratios_within_them(
     assert rows[0].speedup == 4.0  # the median of 10, 4 and 1
 
 
-def test_bench_of_an_unusable_file_or_output_raises_one_sentence(tmp_path: Path, impasto: Callable[..., Run]) -> None:
-    (tmp_path / "model.onnx").write_bytes(b"no model")
+def test_bench_of_an_unusable_file_or_output_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("model.onnx").write_bytes(b"not a model")
     for line, words in (
         (["model=model.onnx"], "cannot be loaded by ONNX Runtime as a model"),
         (["model=zoo/nobody"], "is not in the zoo"),
         (["model=zoo/starry_night", "output=nowhere/out.json"], "nowhere does not exist"),
         (["model=zoo/starry_night", "benchmark.sizes=[]"], "benchmark.sizes=[] is empty"),
     ):
-        done = impasto("bench", *line, cwd=tmp_path)
-        assert done.returncode == 2, done.stderr
-        assert words in done.stderr and len(done.stderr.splitlines()) == 1
+        assert call_main(monkeypatch, "impasto-bench", bench.main, *line) == 2
+        assert_one_sentence(capsys, "impasto-bench", [words])

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from PIL import Image
 
 from impasto.configs.cli.app import compose
 from impasto.configs.errors import CheckFailed, UsageError
+from impasto.configs.schema.verify import VerifyConfig
 from impasto.export.bundle import checksummed_json
 from impasto.export.bundle.manifest import FileEntry, Manifest
 from impasto.export.commands import verify
@@ -37,8 +39,15 @@ def bundle(exported: tuple[Path, Run], tmp_path: Path) -> Path:
     return shutil.copytree(exported[0], tmp_path / "swirls")
 
 
-def check(bundle: Path, runtimes: str = "[onnxruntime]") -> None:
-    verify.task(compose("verify", [f"bundle={bundle}", f"runtimes={runtimes}"]))
+@cache
+def settings(bundle: Path) -> VerifyConfig:
+    config = compose("verify", [f"bundle={bundle}", "runtimes=[onnxruntime]"])
+    assert isinstance(config, VerifyConfig)
+    return config
+
+
+def check(bundle: Path) -> None:
+    verify.task(settings(bundle))
 
 
 def rewrite(bundle: Path, name: str, data: bytes) -> None:

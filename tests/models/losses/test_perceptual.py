@@ -1,4 +1,5 @@
 import dataclasses
+from functools import cache
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from impasto.configs.cli import app
 from impasto.configs.schema.loss import LossConfig
 from impasto.models.losses.perceptual import ContentLoss, PerceptualLoss, StyleLoss, TVLoss, gram_matrix
 from impasto.models.vgg import weights as vgg_weights
+from impasto.models.vgg.constants import Weights
 from impasto.models.vgg.features import VGGFeatures
 
 Array = NDArray[np.float64]
@@ -99,6 +101,11 @@ def test_tv_loss_and_gradient_equal_numpy() -> None:
     np.testing.assert_allclose(gradient, expected, rtol=1e-8, atol=1e-12)
 
 
+@cache
+def vgg_random() -> Weights:
+    return vgg_weights.load("random")
+
+
 CONFIG = LossConfig(
     content_layer="relu2_1",
     content_weight=2.0,
@@ -120,7 +127,7 @@ CONFIG = LossConfig(
 def test_perceptual_loss_equals_the_weighted_sum() -> None:
     generator = torch.Generator().manual_seed(0)
     style, photos, pixels = (torch.rand(n, 3, 32, 40, generator=generator) * 255 for n in (1, 2, 2))
-    loss = PerceptualLoss(CONFIG, vgg_weights.load("random"), style)
+    loss = PerceptualLoss(CONFIG, vgg_random(), style)
     losses = loss(pixels, loss.content_target(photos))
     features, photo_features, style_features = (loss.vgg(x) | {} for x in (pixels, photos, style))
     content = (features["relu2_1"] - photo_features["relu2_1"]).square().mean()
@@ -136,7 +143,7 @@ def test_perceptual_loss_equals_the_weighted_sum() -> None:
 
 def test_perceptual_loss_of_the_style_image_itself_is_zero() -> None:
     style = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 255
-    loss = PerceptualLoss(CONFIG, vgg_weights.load("random"), style)
+    loss = PerceptualLoss(CONFIG, vgg_random(), style)
     losses = loss(style, loss.content_target(style))
     assert losses.style == 0
     assert losses.content == 0
@@ -145,7 +152,7 @@ def test_perceptual_loss_of_the_style_image_itself_is_zero() -> None:
 def test_perceptual_loss_term_with_weight_zero_is_not_computed() -> None:
     """Not even where it would be infinite: infinity times zero is NaN."""
     style, pixels = (torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(i)) * 255 for i in (0, 1))
-    weights = vgg_weights.load("random")
+    weights = vgg_random()
     only_style = PerceptualLoss(dataclasses.replace(CONFIG, content_weight=0.0, tv_weight=0.0), weights, style)
     losses = only_style(pixels, torch.full_like(only_style.content_target(pixels), torch.inf))
     assert losses.total == losses.style > 0 and losses.content == 0
@@ -159,7 +166,7 @@ def test_perceptual_loss_term_with_weight_zero_is_not_computed() -> None:
 def test_perceptual_loss_in_bf16_is_close_to_float32() -> None:
     generator = torch.Generator().manual_seed(0)
     style, photos, pixels = (torch.rand(1, 3, 64, 64, generator=generator) * 255 for _ in range(3))
-    loss = PerceptualLoss(CONFIG, vgg_weights.load("random"), style)
+    loss = PerceptualLoss(CONFIG, vgg_random(), style)
     exact = loss(pixels, loss.content_target(photos))
     rounded = loss.to_precision(torch.bfloat16)(pixels, loss.content_target(photos))
     for name in ("total", "content", "style"):
@@ -178,7 +185,7 @@ def test_tv_loss_with_power_equals_numpy() -> None:
 def test_perceptual_loss_with_blend_weighs_style_images() -> None:
     generator = torch.Generator().manual_seed(0)
     first, second, photo = (torch.rand(1, 3, 32, 40, generator=generator) * 255 for _ in range(3))
-    weights = vgg_weights.load("random")
+    weights = vgg_random()
     one, other = (PerceptualLoss(CONFIG, weights, style_image) for style_image in (first, second))
     blend = PerceptualLoss(CONFIG, weights, [first, second], [1, 3])
     target = one.content_target(photo)
@@ -194,7 +201,7 @@ def test_perceptual_loss_with_masks_restricts_style_images_to_regions() -> None:
     left = torch.zeros(1, 1, 64, 128)
     left[..., :48] = 1  # away from the seam
     right = left.flip(3)
-    weights = vgg_weights.load("random")
+    weights = vgg_random()
     shallow = dataclasses.replace(CONFIG, style_layers=["conv1_1"], style_layer_weights=None)
     losses = [
         PerceptualLoss(shallow, weights, [first, second], None, torch.cat(masks))(picture, torch.zeros(1)).style.item()
@@ -217,9 +224,9 @@ def test_gram_matrix_with_guide_equals_that_of_the_region() -> None:
 
 def test_gatys_preset_uses_average_pooling() -> None:
     assert app.compose("optimize", ["content=x", "loss=gatys2016"]).loss.pooling == "average"
-    vgg = VGGFeatures(["pool1"], vgg_weights.load("random"), pooling="average")
+    vgg = VGGFeatures(["pool1"], vgg_random(), pooling="average")
     x = torch.rand(1, 3, 8, 8) * 255
-    relu = VGGFeatures(["relu1_2"], vgg_weights.load("random"))(x)["relu1_2"]
+    relu = VGGFeatures(["relu1_2"], vgg_random())(x)["relu1_2"]
     torch.testing.assert_close(vgg(x)["pool1"], torch.nn.functional.avg_pool2d(relu, 2))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from impasto.configs.schema.loss import LossConfig
 from impasto.models.losses import style_strength
 from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.models.vgg import weights
+from impasto.models.vgg.constants import Weights
 
 FORMS = ["johnson", "gatys2016", "keras-notebook"]
 Measure = Callable[..., float]
@@ -27,17 +29,27 @@ def picture(seed: int, height: int = 48, width: int = 48) -> Tensor:
 PAINTING, PHOTO = picture(0), picture(1)
 
 
-def config(form: str, **changes: object) -> LossConfig:
+@cache
+def preset(form: str) -> LossConfig:
     lines = ["content=x", f"loss={form}", "loss.weights=random", "loss.style_strength=1"]
     composed = app.compose("optimize", lines).loss
     assert isinstance(composed, LossConfig)
-    return replace(composed, **changes)  # type: ignore[arg-type]
+    return composed
+
+
+def config(form: str, **changes: object) -> LossConfig:
+    return replace(preset(form), **changes)  # type: ignore[arg-type]
+
+
+@cache
+def vgg() -> Weights:
+    return weights.load("random")
 
 
 def measured(
     settings: LossConfig, painting: Tensor = PAINTING, photos: tuple[Tensor, ...] = (PHOTO,), side: int = 1024
 ) -> float:
-    loss = PerceptualLoss(settings, weights.load("random"), painting)
+    loss = PerceptualLoss(settings, vgg(), painting)
     weight = style_strength.style_weight(loss, photos, side)
     assert loss.config == settings  # unchanged
     return weight
@@ -59,7 +71,7 @@ def test_style_weight_scales_with_strength_and_content_weight(form: str) -> None
 @pytest.mark.parametrize("form", FORMS)
 def test_style_weight_relates_style_loss_to_content_energy(form: str) -> None:
     settings = config(form, style_strength=0.5)
-    loss = PerceptualLoss(settings, weights.load("random"), PAINTING)
+    loss = PerceptualLoss(settings, vgg(), PAINTING)
     loss.config = replace(settings, style_weight=measured(settings))
     target = loss.content_target(PHOTO)
     energy = style_strength.energy(loss, target)

@@ -35,7 +35,7 @@ def test_evaluate_writes_figures_and_pictures_and_caches_trajectories(
             "weights=random",
             f"output={tmp_path / 'out'}",
         ),
-        *("evaluate.sizes=[32,48]", "evaluate.iterations=25", "evaluate.count=2", f"cache={tmp_path / 'cache'}"),
+        *("evaluate.sizes=[32,48]", "evaluate.iterations=15", "evaluate.count=2", f"cache={tmp_path / 'cache'}"),
     ]
     done = impasto(*line)
     assert done.returncode == 0, done.stderr
@@ -48,7 +48,7 @@ def test_evaluate_writes_figures_and_pictures_and_caches_trajectories(
         assert row["losses"]["total"] == pytest.approx(row["losses"]["content"] + row["losses"]["style"], rel=1e-4)
         assert row["ratio"]["noise"] == pytest.approx(row["losses"]["total"] / row["best"]["noise"])
         assert row["flicker"]["pan"] > 0 and row["flicker"]["noise"] > 0
-        assert 1 <= row["equivalent_iterations"]["noise"] <= 25
+        assert 1 <= row["equivalent_iterations"]["noise"] <= 15
     for row in report["medians"]:
         for name in ("checkerboard", "blobs", "border"):
             of_size = [photo["artifacts"] for photo in report["photos"] if photo["size"] == row["size"]]
@@ -67,10 +67,10 @@ def test_evaluate_writes_figures_and_pictures_and_caches_trajectories(
     assert len(trajectories) == 8
     written = {path: path.stat().st_mtime_ns for path in trajectories}
     trajectories[0].write_bytes(b"damaged")
-    strict = impasto(*line, "evaluate.min_equivalent_iterations=26", f"output={tmp_path / 'again'}")
+    strict = impasto(*line, "evaluate.min_equivalent_iterations=16", f"output={tmp_path / 'again'}")
     assert strict.returncode == 1
     assert len([text for text in strict.stderr.splitlines() if text.startswith("impasto-evaluate: ")]) == 1
-    assert "fewer than evaluate.min_equivalent_iterations=26" in strict.stderr
+    assert "fewer than evaluate.min_equivalent_iterations=16" in strict.stderr
     again = json.loads((tmp_path / "again/evaluation.json").read_text())
     assert again["photos"] == report["photos"]  # the damaged trajectory was computed again
     assert {path: path.stat().st_mtime_ns for path in trajectories[1:]} == {

@@ -1,9 +1,6 @@
 """impasto-optimize: its files, and the effect of each key."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from impasto.configs.cli import app
 from impasto.models.image.color import LUMA
 from impasto.models.image.decode import read
 from impasto.train.image_optimization.inputs import OptimizationInputs
+from tests.helpers.commands import Start
 from tests.helpers.in_process import Call
 from tests.helpers.optimize import FAST, files, pixels, trace
 
@@ -161,8 +159,10 @@ def test_tolerance_stops_as_converged(call_optimize: Call) -> None:
     assert len(scale["losses"]) < 40
 
 
-@pytest.mark.slow
-def test_optimize_interrupted_writes_the_picture_so_far(call_optimize: Call, tmp_path: Path) -> None:
+def test_optimize_interrupted_writes_the_picture_so_far(
+    call_optimize: Call, tmp_path: Path, start_impasto: Start
+) -> None:
+    """call_optimize writes the pictures."""
     line = [
         "content=photo.jpg",
         "style=painting.png",
@@ -171,14 +171,7 @@ def test_optimize_interrupted_writes_the_picture_so_far(call_optimize: Call, tmp
         "optimizer.tolerance=0",
         "save_every=1",
     ]
-    code = "import sys; sys.argv[0] = 'impasto-optimize'\nfrom impasto.train.commands.optimize import main; main()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *line, "output=out.png"],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start_impasto("optimize", *line, "output=out.png", cwd=tmp_path)
     deadline = time.monotonic() + 60
     while not Path("out.frames/000003.png").exists():
         assert time.monotonic() < deadline

@@ -2,7 +2,6 @@ import csv
 import json
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from safetensors.torch import load_file
 from impasto.models import checkpoint
 from impasto.models.card import SCHEMA, ModelCard
 from impasto.train.commands import train
-from tests.helpers.commands import TINY, Run
+from tests.helpers.commands import TINY, Run, Start
 
 Impasto = Callable[..., Run]
 
@@ -124,14 +123,13 @@ def test_train_same_seed_gives_same_weights(
 
 
 def test_train_interrupted_and_resumed_ends_with_same_weights(
-    tiny_run: Path, photo_folder: Path, tmp_path: Path, impasto: Impasto
+    photo_folder: Path, tmp_path: Path, impasto: Impasto, start_impasto: Start
 ) -> None:
     """Ctrl-C saves the run and prints the command to resume it."""
     run, steps = tmp_path / "a run", 150
     line = [*TINY, f"data.root={photo_folder}", f"trainer.steps={steps}", "loss.style_strength=1"]
     line += ["trainer.checkpoint_every=1000", "trainer.validate_every=1000", "trainer.sample_every=1000"]
-    script = Path(sys.executable).with_name("impasto-train")
-    process = subprocess.Popen([script, *line, f"hydra.run.dir={run}"], stderr=subprocess.PIPE, text=True)
+    process = start_impasto("train", *line, f"hydra.run.dir={run}")
     deadline = time.monotonic() + 120
     while not (run / "metrics.csv").exists() or len((run / "metrics.csv").read_text().splitlines()) < 5:
         assert time.monotonic() < deadline

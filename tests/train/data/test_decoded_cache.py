@@ -3,7 +3,6 @@ import logging
 import multiprocessing
 import os
 import pickle
-import subprocess
 import sys
 import time
 from multiprocessing.synchronize import Event
@@ -16,7 +15,7 @@ from safetensors.torch import load_file
 
 from impasto.train.data import decoded_cache
 from impasto.train.data.decoded_cache import DecodedPhotoCache
-from tests.helpers.commands import TINY
+from tests.helpers.commands import TINY, Start
 
 SIDE = 32  # px
 
@@ -253,15 +252,11 @@ def test_cache_file_size_limit_logs_one_warning(tmp_path: Path, caplog: pytest.L
 
 
 def test_cache_shared_by_concurrent_runs_does_not_change_their_weights(
-    tmp_path: Path, photo_folder: Path, tiny_run: Path
+    tmp_path: Path, photo_folder: Path, tiny_run: Path, start_impasto: Start
 ) -> None:
     """The weights also equal those of a run without a cache."""
     line = [*TINY, f"data.root={photo_folder}", "data.workers=1", f"data.cache={tmp_path / 'cache'}"]
-    script = str(Path(sys.executable).with_name("impasto-train"))
-    runs = [
-        subprocess.Popen([script, *line, f"hydra.run.dir={tmp_path / name}"], stderr=subprocess.PIPE, text=True)
-        for name in ("one", "two")
-    ]
+    runs = [start_impasto("train", *line, f"hydra.run.dir={tmp_path / name}") for name in ("one", "two")]
     errors = [run.communicate()[1] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], errors
     assert sum("caching decoded photos in" in error for error in errors) == 1

@@ -2,7 +2,6 @@ import csv
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,9 +15,8 @@ from impasto.configs.schema.train import DivergenceConfig
 from impasto.models import checkpoint
 from impasto.train.engine import divergence, train_state
 from impasto.train.engine.divergence import DivergenceError
-from tests.helpers import kill_nine
 from tests.helpers.checkpoints import same_weights
-from tests.helpers.commands import TINY, Run
+from tests.helpers.commands import TINY, Run, Start
 
 Impasto = Callable[..., Run]
 
@@ -133,13 +131,13 @@ def test_check_weights_infinite_weight_raises() -> None:
         divergence.check_weights(network)
 
 
-def test_train_sigterm_during_validation_saves_and_resumes(tiny_run: Path, tmp_path: Path, photo_folder: Path) -> None:
+def test_train_sigterm_during_validation_saves_and_resumes(
+    tiny_run: Path, tmp_path: Path, photo_folder: Path, impasto: Impasto, start_impasto: Start
+) -> None:
     """The resumed run validates what was skipped, and ends with the weights of a run that was never stopped."""
     run = tmp_path / "run"
     line = [*TINY, f"data.root={photo_folder}", f"hydra.run.dir={run}", f"data.val_root={photo_folder}"]
-    process = subprocess.Popen(
-        [kill_nine.SCRIPT, *line, "data.val_size=768", "data.val_photos=8"], stderr=subprocess.PIPE, text=True
-    )
+    process = start_impasto("train", *line, "data.val_size=768", "data.val_photos=8")
     while not (run / "metrics.csv").exists() and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(signal.SIGTERM)
@@ -148,20 +146,19 @@ def test_train_sigterm_during_validation_saves_and_resumes(tiny_run: Path, tmp_p
     assert "saved at step 0; resume with: impasto-train" in stderr
     assert len((run / "metrics.csv").read_text().splitlines()) == 1
     assert [state.name for state in train_state.states(run)] == ["step_00000000.state"]
-    resumed = subprocess.run([kill_nine.SCRIPT, f"resume={run}", "data.val_size=32", "data.val_root=null"], check=False)
-    assert resumed.returncode == 0
+    resumed = impasto("train", f"resume={run}", "data.val_size=32", "data.val_root=null")
+    assert resumed.returncode == 0, resumed.stderr
     assert same_weights(run, tiny_run)
     card = checkpoint.load(max(run.glob("*.safetensors")))[1]
     assert [row["step"] for row in card.validation] == [0, 3, 6]
 
 
-@pytest.mark.slow
-def test_train_sigterm_to_process_group_saves(tmp_path: Path, photo_folder: Path) -> None:
+def test_train_sigterm_to_process_group_saves(tmp_path: Path, photo_folder: Path, start_impasto: Start) -> None:
     """Batch systems signal all processes: the loader workers must not die before the trainer has saved."""
     run = tmp_path / "run"
     line = [*TINY, f"data.root={photo_folder}", f"hydra.run.dir={run}", "data.workers=2", "trainer.steps=100000"]
     line += ["trainer.validate_every=100000", "trainer.sample_every=100000", "trainer.checkpoint_every=100000"]
-    process = subprocess.Popen([kill_nine.SCRIPT, *line], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = start_impasto("train", *line, new_session=True)
     while process.poll() is None and (
         not (run / "metrics.csv").exists() or len((run / "metrics.csv").read_text().splitlines()) < 4
     ):
