@@ -30,6 +30,7 @@ def keys_of(command: str) -> dict[str, Key]:
     return keys(COMMANDS[command])
 
 
+RENAMES = renames()
 GROUPED = [command for command in COMMANDS if (FOLDER / command).is_dir()]
 
 
@@ -113,12 +114,12 @@ def test_example_names_only_known_keys(command: str) -> None:
                 vocabulary(command).find(word.split("=")[0])
 
 
-@pytest.mark.parametrize("old", renames())
+@pytest.mark.parametrize("old", RENAMES)
 def test_vocabulary_renamed_key_names_the_new_one(old: str) -> None:
     unknown = 0
     for command in COMMANDS:
         known = vocabulary(command).known
-        new = [name for name in renames()[old] if name in known or name.startswith("hydra.")]
+        new = [name for name in RENAMES[old] if name in known or name.startswith("hydra.")]
         if new and old not in known:
             unknown += 1
             with pytest.raises(UsageError) as error:

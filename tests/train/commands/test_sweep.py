@@ -1,8 +1,6 @@
 """The table and the sheet of a sweep of impasto-train, also after a failed job."""
 
 import csv
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,13 +71,10 @@ def test_sweep_with_a_failed_job_writes_table_and_sheet_of_the_others(
     # impasto-sweep writes the table again, for example after one of its runs was resumed.
     resumed = impasto("train", f"resume={sweep / '2-mobile-c'}", "trainer.steps=9", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
-    main = "import sys; from impasto.train.commands.sweep import main; sys.argv[0] = 'impasto-sweep'; main()"
-    line = [sys.executable, "-c", main, f"sweep={sweep}"]
-    rewritten = subprocess.run(line, capture_output=True, text=True, check=False)
+    rewritten = impasto("sweep", f"sweep={sweep}")
     assert rewritten.returncode == 0 and rewritten.stderr == ""
     assert [row["steps"] for row in table(sweep)] == ["6", "", "9"]
-    line[-1] = f"sweep={photo_folder}"
-    other = subprocess.run(line, capture_output=True, text=True, check=False)
+    other = impasto("sweep", f"sweep={photo_folder}")
     assert other.returncode == 2 and "is not the directory of a sweep" in other.stderr
 
 

@@ -126,7 +126,7 @@ def test_train_interrupted_and_resumed_ends_with_same_weights(
     photo_folder: Path, tmp_path: Path, impasto: Impasto, start_impasto: Start
 ) -> None:
     """Ctrl-C saves the run and prints the command to resume it."""
-    run, steps = tmp_path / "a run", 150
+    run, steps = tmp_path / "a run", 100
     line = [*TINY, f"data.root={photo_folder}", f"trainer.steps={steps}", "loss.style_strength=1"]
     line += ["trainer.checkpoint_every=1000", "trainer.validate_every=1000", "trainer.sample_every=1000"]
     process = start_impasto("train", *line, f"hydra.run.dir={run}")
