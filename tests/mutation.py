@@ -2,7 +2,7 @@
 
     python -m tests.mutation --mutants 30 --seed 0 --output build/mutants.json [--groups losses engine] [--table FILE]
 
-Mutants are drawn by seed from all that the operators below allow. A mutant is killed where a test fails or where the
+Mutants are drawn by seed from all that the operators below allow. A mutant is killed if a test fails or if the
 tests use more than --seconds of processor time. Each runs in a process forked off one that has loaded torch, in a copy
 of the tree. Results are written after each mutant, and a run with the same --output resumes.
 """
@@ -28,7 +28,7 @@ from typing import Any
 
 import pytest
 
-# Per group: sources, and the tests that ought to notice. -k leaves out what takes long or starts many processes.
+# Per group: sources, and pytest's arguments for the tests that should detect their mutants, such as -m 'not slow'.
 TABLE: dict[str, dict[str, list[str]]] = {
     "losses": {
         "sources": ["models/losses/*.py"],
@@ -40,7 +40,11 @@ TABLE: dict[str, dict[str, list[str]]] = {
     },
     "contract": {
         "sources": ["export/contract.py", "export/onnx_graph/contracts.py", "export/coreml/contracts.py"],
-        "tests": ["tests/export/test_contract.py", "tests/export/bundle/test_readme.py", "tests/export/inference"],
+        "tests": [
+            "tests/export/validation/test_parity.py",
+            "tests/export/bundle/test_readme.py",
+            "tests/export/inference",
+        ],
     },
     "bundle": {
         "sources": ["export/bundle/*.py"],
@@ -205,10 +209,10 @@ def survives(tree: Path, paths: Sequence[str], tests: Sequence[str], seconds: in
         process.join()
         if not result.exists():
             return "timeout", ""
-        found = json.loads(result.read_text())
-        if found["code"] not in (0, 1, 2):
-            raise SystemExit(f"pytest ended with {found['code']}: are these tests there? {' '.join(tests)}")
-        return ("survived", "") if found["code"] == 0 else ("killed", found["test"])
+        outcome = json.loads(result.read_text())
+        if outcome["code"] not in (0, 1, 2):
+            raise SystemExit(f"pytest exited with {outcome['code']}; check the paths {' '.join(tests)}")
+        return ("survived", "") if outcome["code"] == 0 else ("killed", outcome["test"])
 
 
 def check(mutant: Mutant, tree: Path, paths: Sequence[str], tests: Sequence[str], seconds: int) -> dict[str, Any]:
@@ -219,7 +223,7 @@ def check(mutant: Mutant, tree: Path, paths: Sequence[str], tests: Sequence[str]
     start = time.monotonic()
     try:
         file.write_bytes(source[: mutant.start] + mutant.after.encode() + source[mutant.end :])
-        cached.unlink(missing_ok=True)  # its time is in whole seconds, so that Python may take it for the mutant's
+        cached.unlink(missing_ok=True)  # Python compares it by whole seconds, and could take it for the mutant's
         result, test = survives(tree, paths, tests, seconds)
     finally:
         file.write_bytes(source)
@@ -232,44 +236,46 @@ def draw(group: str, sources: Sequence[str], root: Path, count: int, seed: int) 
     files = sorted({file for pattern in sources for file in root.glob(pattern)})
     if not files:
         raise SystemExit(f"no file is named {', '.join(sources)} in {root}")
-    every = [mutant for file in files for mutant in mutants(group, file, root)]
-    return random.Random(f"{seed} {group}").sample(every, min(count, len(every)))
+    candidates = [mutant for file in files for mutant in mutants(group, file, root)]
+    return random.Random(f"{seed} {group}").sample(candidates, min(count, len(candidates)))
 
 
 def main() -> None:
     """Run the mutants of each group, and print how many were killed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=Path(__file__).parents[1])
-    parser.add_argument("--table", type=Path, help="JSON in place of the table of this file")
+    parser.add_argument("--table", type=Path, help="a JSON file that replaces TABLE")
     parser.add_argument("--path", nargs="+", default=["."], help="PYTHONPATH, below the root")
     parser.add_argument("--groups", nargs="+")
     parser.add_argument("--mutants", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=int, default=120, help="of processor time for the tests of one mutant")
     parser.add_argument("--output", type=Path, required=True)
-    wanted = parser.parse_args()
-    table = json.loads(wanted.table.read_text()) if wanted.table else TABLE
-    done = json.loads(wanted.output.read_text()) if wanted.output.exists() else []
+    options = parser.parse_args()
+    table = json.loads(options.table.read_text()) if options.table else TABLE
+    done = json.loads(options.output.read_text()) if options.output.exists() else []
     known = {(row["file"], row["start"], row["end"], row["after"]) for row in done}
     multiprocessing.set_forkserver_preload(PRELOADED)
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "tree"
-        left_out = {wanted.root / name for name in (".git", ".venv", "outputs", "multirun", "data", "build/tools")}
+        excluded = {options.root / name for name in (".git", ".venv", "outputs", "multirun", "data", "build/tools")}
         shutil.copytree(
-            wanted.root,
+            options.root,
             tree,
             symlinks=True,
-            ignore=lambda parent, names: [n for n in names if n == "__pycache__" or Path(parent, n) in left_out],
+            ignore=lambda parent, names: [n for n in names if n == "__pycache__" or Path(parent, n) in excluded],
         )
-        for group in wanted.groups or table:
+        for group in options.groups or table:
             tests = table[group]["tests"]
-            drawn = draw(group, table[group]["sources"], tree, wanted.mutants, wanted.seed)
-            left = [mutant for mutant in drawn if (mutant.file, mutant.start, mutant.end, mutant.after) not in known]
-            if left and (failed := survives(tree, wanted.path, tests, 10 * wanted.seconds))[0] != "survived":
+            drawn = draw(group, table[group]["sources"], tree, options.mutants, options.seed)
+            remaining = [
+                mutant for mutant in drawn if (mutant.file, mutant.start, mutant.end, mutant.after) not in known
+            ]
+            if remaining and (failed := survives(tree, options.path, tests, 10 * options.seconds))[0] != "survived":
                 raise SystemExit(f"{group}: its tests fail without a mutant: {failed}")
-            for mutant in left:
-                done.append(check(mutant, tree, wanted.path, tests, wanted.seconds))
-                wanted.output.write_text(json.dumps(done, indent=1))
+            for mutant in remaining:
+                done.append(check(mutant, tree, options.path, tests, options.seconds))
+                options.output.write_text(json.dumps(done, indent=1))
                 print(*(done[-1][key] for key in ("result", "seconds", "file", "line", "before", "after")), flush=True)
             print(group, dict(Counter(row["result"] for row in done if row["group"] == group)), flush=True)
 

@@ -78,9 +78,12 @@ def run_targets(kind: Targets, cases: Iterator[Case], folder: Path, done_one: Ca
 
 def _start(kind: Targets, folder: Path) -> tuple[BaseProcess, Connection]:
     pipe, other = multiprocessing.Pipe()
-    context = multiprocessing.get_context("forkserver" if fork_server.AVAILABLE else "spawn")
-    context.set_forkserver_preload([*fork_server.PRELOADED])  # importing torch is most of a start
-    process = context.Process(target=_serve, args=(kind, folder, other))
+    if fork_server.AVAILABLE:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([*fork_server.PRELOADED])  # importing torch is most of a start
+        process: BaseProcess = context.Process(target=_serve, args=(kind, folder, other))
+    else:
+        process = multiprocessing.get_context("spawn").Process(target=_serve, args=(kind, folder, other))
     process.start()
     other.close()
     return process, pipe
