@@ -41,6 +41,7 @@ TABLE: dict[str, dict[str, list[str]]] = {
     "contract": {
         "sources": ["export/contract.py", "export/onnx_graph/contracts.py", "export/coreml/contracts.py"],
         "tests": [
+            "tests/export/test_formats.py",
             "tests/export/validation/test_parity.py",
             "tests/export/bundle/test_readme.py",
             "tests/export/inference",
