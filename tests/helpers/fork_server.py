@@ -6,6 +6,7 @@ Nothing of impasto is imported before the fork: each command imports it in its o
 environment, arguments and working directory, and ends as a script does.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -106,6 +107,8 @@ def serve() -> None:
     for module in PRELOADED:
         importlib.import_module(module)
     _load_fonts()
+    gc.collect()
+    gc.freeze()  # no fork has to traverse what was imported
     answers = os.fdopen(os.dup(1), "w")
     for line in iter(sys.stdin.readline, ""):
         request = json.loads(line)
