@@ -19,7 +19,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has one core, and so have
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Fixtures that start a command or export a network: whoever uses one of them is slow, even if it is not marked.
-SLOW_FIXTURES = {"impasto", "start_impasto", "package", "packages"}
+SLOW_FIXTURES = {"impasto", "start_impasto", "package", "packages", "variants"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
