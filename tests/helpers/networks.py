@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from impasto.configs.schema.model import ModelConfig
 from impasto.export.contract import Label
 from impasto.models import transform_net
@@ -48,3 +50,8 @@ CARD: dict[str, dict[str, Any]] = {
 LABEL = Label.of(Card.from_json({"model": {"name": "mobile", "width": 0.25, "blocks": 1}} | CARD))
 
 Build = Callable[[str], transform_net.TransformNet]
+
+
+def slow(*values: str) -> Any:
+    """Parameters of a test that exports one more network, which takes more than 2 s."""
+    return pytest.param(*values, marks=pytest.mark.slow)

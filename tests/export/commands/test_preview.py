@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -31,20 +30,20 @@ from tests.helpers.heavy import tool
 STYLE = {"name": "Swirls & waves", "artist": "Ünal", "license": "CC0-1.0"}
 
 
-@pytest.fixture
-def bundle(tmp_path: Path, written: Written) -> Path:
-    """A bundle of two networks, the second with float32 input, without a page."""
-    folder = tmp_path / "bundle"
+def write_bundle(folder: Path, models: dict[str, bytes]) -> Path:
+    """Write a bundle without a page."""
     (folder / "android").mkdir(parents=True)
-    names = {
-        "android/model.onnx": written("mobile", "uint8_rgba"),
-        "android/model.int8.onnx": written("johnson", "float32_rgb"),
-    }
-    for name, source in names.items():
-        shutil.copy(source, folder / name)
-    files = {name: {"bytes": source.stat().st_size} for name, source in names.items()}
+    for name, data in models.items():
+        (folder / name).write_bytes(data)
+    files = {name: {"bytes": len(data)} for name, data in models.items()}
     (folder / "manifest.json").write_text(json.dumps({"style": STYLE, "files": files}))
     return folder
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A bundle with a placeholder for its model."""
+    return write_bundle(tmp_path / "bundle", {"android/model.onnx": bytes(range(256))})
 
 
 @pytest.fixture
@@ -157,7 +156,12 @@ def test_preview_stops_on_ctrl_c_with_exit_code_0(bundle: Path, tools: Path) -> 
 
 
 @pytest.mark.heavy
-def test_page_in_a_browser_stylizes_like_onnx_runtime(bundle: Path, written: Written, tmp_path: Path) -> None:
+def test_page_in_a_browser_stylizes_like_onnx_runtime(written: Written, tmp_path: Path) -> None:
+    models = {
+        "android/model.onnx": written("mobile", "uint8_rgba").read_bytes(),
+        "android/model.int8.onnx": written("johnson", "float32_rgb").read_bytes(),
+    }
+    bundle = write_bundle(tmp_path / "bundle", models)
     folder, rgb = tmp_path / "images", noise(66, 91)
     folder.mkdir()
     for name, pixels in ("photo.png", rgb), ("large.png", noise(400, 700)), ("small.png", rgb[:9, :9]):

@@ -20,7 +20,7 @@ from impasto.export.test_images import picture
 from impasto.models import onnx_model, transform_net
 from impasto.models.image.picture import Picture
 from tests.helpers.bundles import Written
-from tests.helpers.networks import LABEL
+from tests.helpers.networks import LABEL, slow
 from tests.helpers.onnx_models import model as inverter
 
 TILES = TilesConfig(threshold_mp=0.0, side=64, statistics="exact", thumbnail_mp=1.0, scratch_mb=0)
@@ -39,7 +39,7 @@ def psnr(one: Pixels, other: Pixels) -> float:
     return float(10 * np.log10(255**2 / max(1e-9, ((one.astype(float) - other) ** 2).mean())))
 
 
-@pytest.mark.parametrize("name", ["mobile", "johnson", "tiny"])
+@pytest.mark.parametrize("name", ["mobile", slow("johnson"), slow("tiny")])
 @pytest.mark.parametrize("size", [(133, 218), (14, 600)])
 def test_stylize_in_tiles_equals_stylize_whole(written: Written, name: str, size: tuple[int, int]) -> None:
     path, photo = written(name, "uint8_rgba"), Picture(picture(*size))

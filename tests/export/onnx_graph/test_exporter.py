@@ -26,9 +26,14 @@ from impasto.models.image.picture import Picture
 from impasto.models.onnx_model import LICENSE, load, stylize
 from tests.helpers.bundles import Written, artifact
 from tests.helpers.commands import Run
-from tests.helpers.networks import CARD, LABEL, Build
+from tests.helpers.networks import CARD, LABEL, Build, slow
 
-FILES = [("mobile", "uint8_rgba"), ("johnson", "uint8_rgba"), ("tiny", "uint8_rgba"), ("mobile", "float32_rgb")]
+FILES = [
+    ("mobile", "uint8_rgba"),
+    slow("johnson", "uint8_rgba"),
+    slow("tiny", "uint8_rgba"),
+    ("mobile", "float32_rgb"),
+]
 SIZES = [(16, 16), (17, 33), (131, 217), (50, 37), (64, 96)]
 ARITHMETIC = {"Conv", "InstanceNormalization", "Relu", "Sigmoid", "Resize", "Pad", "Add", "Sub", "Mul", "Div", "Mod"}
 LAYOUT = {"Cast", "Clip", "Concat", "DepthToSpace", "Reshape", "Round", "Shape", "Slice", "Squeeze", "Transpose"}

@@ -12,6 +12,7 @@ from impasto.configs.errors import UsageError
 from impasto.export.onnx_graph import instance_norm, receptive_field
 from impasto.models import onnx_model
 from tests.helpers.bundles import Written
+from tests.helpers.networks import slow
 
 
 def graph(*operators: str, **attributes: Any) -> onnx.ModelProto:
@@ -78,7 +79,7 @@ def test_multiple_of_an_untileable_model_raises(
         receptive_field.multiple(graph(*operators, **attributes))
 
 
-@pytest.mark.parametrize("name", ["mobile", "johnson"])
+@pytest.mark.parametrize("name", ["mobile", slow("johnson")])
 def test_margin_is_exactly_the_reach_of_a_network(written: Written, name: str) -> None:
     model = onnx.load(written(name, "uint8_rgba"))
     assert receptive_field.multiple(model) == 4
