@@ -1,8 +1,9 @@
 """Write trajectory.json: the golden losses of the per-image optimizer on a small picture.
 
-The loss is Johnson's in float64 and functional PyTorch. It shares only the random weights and the noise with impasto.
-L-BFGS in float32 follows the golden losses for two steps: torch's first step is so short that rounding dominates the
-curvature that the optimizer estimates from it.
+The loss is Johnson's in float64 and functional PyTorch. L-BFGS is Nocedal & Wright's algorithm 7.4 with torch's first
+step, Adam is Kingma & Ba's algorithm 1, both with the projected gradient and projected to 0..255. The code shares only
+the random weights and the noise with impasto. L-BFGS in float32 follows the golden losses for two steps: torch's first
+step is so short that rounding dominates the curvature that the optimizer estimates from it.
 
 Run: python -m tests.assets.make_trajectory
 """
@@ -56,24 +57,61 @@ def trajectory(name: str) -> list[float]:
     photo, painting = (picture.double() for picture in pictures())
     content = features(photo, weights)[CONTENT]
     targets = {layer: gram(features(painting, weights)[layer]) for layer in STYLES}
-    pixels = noise(SIDE, SIDE, SEED).double().requires_grad_()
-    optimizer: torch.optim.Optimizer = torch.optim.Adam([pixels], 10.0)
-    if name == "lbfgs":
-        optimizer = torch.optim.LBFGS([pixels], 1.0, max_iter=1, tolerance_grad=0, tolerance_change=0, history_size=50)
-    totals: list[float] = []
-
-    def evaluate() -> float:
-        optimizer.zero_grad()
-        layers = features(pixels, weights)
+    pixels, totals = noise(SIDE, SIDE, SEED).double(), []
+    step = LBFGS() if name == "lbfgs" else Adam()
+    for _ in range(ITERATIONS):
+        x = pixels.clone().requires_grad_()
+        layers = features(x, weights)
         style = sum((gram(layers[layer]) - target).square().mean() for layer, target in targets.items())
         total = (layers[CONTENT] - content).square().mean() + 5 * style
         total.backward()
         totals.append(total.item())
-        return total.item()
-
-    for _ in range(ITERATIONS):
-        optimizer.step(evaluate)
+        assert x.grad is not None
+        free = ~(((pixels == 0) & (x.grad > 0)) | ((pixels == 255) & (x.grad < 0)))
+        pixels = (pixels + step(pixels, x.grad, free)).clamp(0, 255)
     return totals
+
+
+class LBFGS:
+    """Steps of L-BFGS without line search, restricted to the free pixels."""
+
+    def __init__(self) -> None:
+        self.pairs: list[tuple[Tensor, Tensor]] = []
+        self.last: tuple[Tensor, Tensor] | None = None
+
+    def __call__(self, pixels: Tensor, gradient: Tensor, free: Tensor) -> Tensor:
+        """Return the step from pixels with this gradient."""
+        last, self.last = self.last, (pixels, gradient)
+        if last is None:
+            return -gradient * free * min(1.0, 1 / float((gradient * free).abs().sum()))
+        s, y = free * (pixels - last[0]), free * (gradient - last[1])
+        if float((s * y).sum()) > 1e-10:
+            self.pairs.append((s, y))
+        q, alphas = gradient * free, []
+        for s, y in reversed(self.pairs):
+            alphas.append((s * q).sum() / (s * y).sum())
+            q = q - alphas[-1] * y
+        s, y = self.pairs[-1]
+        r = q * (s * y).sum() / (y * y).sum()
+        for (s, y), alpha in zip(self.pairs, reversed(alphas), strict=True):
+            r = r + s * (alpha - (y * r).sum() / (s * y).sum())
+        return -r * free
+
+
+class Adam:
+    """Steps of Adam with a learning rate of 10."""
+
+    def __init__(self) -> None:
+        self.count, self.mean, self.square = 0, torch.zeros(()), torch.zeros(())
+
+    def __call__(self, pixels: Tensor, gradient: Tensor, free: Tensor) -> Tensor:
+        """Return the step from pixels with this gradient."""
+        gradient = gradient * free
+        self.count += 1
+        self.mean = 0.9 * self.mean + 0.1 * gradient
+        self.square = 0.999 * self.square + 0.001 * gradient.square()
+        mean, square = self.mean / (1 - 0.9**self.count), self.square / (1 - 0.999**self.count)
+        return -10 * mean / (square.sqrt() + 1e-8)
 
 
 def main() -> None:

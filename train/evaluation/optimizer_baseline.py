@@ -19,11 +19,11 @@ from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.train.image_optimization.optimizer import Iterate, noise, optimize
 from impasto.train.runtime.contact_sheet import to_bytes
 
-# Fixed, so that results compare: torch's L-BFGS without line search, one evaluation of the loss per iteration
+# Fixed, so that results compare: projected L-BFGS without line search, one evaluation of the loss per iteration
 BASELINE = OptimizerConfig(
     name="lbfgs", lr=1.0, first_step=None, history=50, restart=None, tolerance=0.0, patience=1_000_000
 )
-_FORMAT = "impasto-trajectory-2"  # part of the name of a cached file; its tensors are named in _read
+_FORMAT = "impasto-trajectory-3"  # part of the name of a cached file; its tensors are named in _read; since 3 in 0..255
 
 
 @dataclass(frozen=True)

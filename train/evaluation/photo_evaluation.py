@@ -20,6 +20,7 @@ from impasto.train.data.dataset import picture_to_pixels
 from impasto.train.evaluation.equivalent_iterations import equivalent_iterations
 from impasto.train.evaluation.optimizer_baseline import BaselineTrajectory, baseline_trajectory
 from impasto.train.image_optimization.optimizer import Iterate
+from impasto.train.image_optimization.projected import RANGE
 from impasto.train.runtime.contact_sheet import to_bytes
 
 
@@ -114,6 +115,8 @@ def evaluate_photo(
 ) -> PhotoEvaluation:
     """Compare a network with the optimizer on one photo, by the same loss, in float32.
 
+    Both are scored on pixels in 0..255: the optimizer is projected to this range, the network's output clamped.
+
     Args:
         network: Maps pixels [1, 3, H, W], 0..255, to pixels.
         loss: The loss that the network was trained with.
@@ -127,8 +130,12 @@ def evaluate_photo(
         CheckFailed: The loss of the network's output is not finite.
     """
     pixels = picture_to_pixels(photo)
+
+    def clamped(pixels: Tensor) -> Tensor:
+        return network(pixels).clamp(*RANGE)
+
     with torch.no_grad():
-        stylized = network(pixels)
+        stylized = clamped(pixels)
         values = torch.stack(loss(stylized, loss.content_target(pixels))).tolist()
     losses = dict(zip(Losses._fields, values, strict=True))
     total = losses["total"]
@@ -148,7 +155,7 @@ def evaluate_photo(
         ratio={start: total / trajectory.best for start, trajectory in trajectories.items()},
         best={start: trajectory.best for start, trajectory in trajectories.items()},
         artifacts={"network": artifacts.figures(stylized), "photo": artifacts.figures(pixels)},
-        flicker=flicker(network, pixels, config.seed),
+        flicker=flicker(clamped, pixels, config.seed),
         pixels=photo,
         stylized=to_bytes(stylized)[0],
         trajectories=trajectories,

@@ -88,7 +88,7 @@ class OptimizationInputs:
     def picture(self, pixels: Tensor) -> Picture:
         """Return the picture to write for pixels [1, 3, H, W].
 
-        Its values are clamped, its colors are the photo's if `keep_colors` is set, and its alpha is the photo's.
+        Its values are rounded, its colors are the photo's if `keep_colors` is set, and its alpha is the photo's.
         """
         shape = (pixels.shape[2], pixels.shape[3])
         rgb = to_bytes(pixels)[0]

@@ -1,4 +1,4 @@
-"""The per-image optimizer: L-BFGS or Adam on the pixels of one picture (Gatys et al. 2016)."""
+"""The per-image optimizer: projected L-BFGS or Adam on the pixels of one picture (Gatys et al. 2016)."""
 
 import math
 import time
@@ -14,6 +14,7 @@ from torch import Tensor
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.optimize import OptimizerConfig
 from impasto.models.losses.perceptual import Losses
+from impasto.train.image_optimization.projected import RANGE, ProjectedAdam, ProjectedLBFGS
 
 HISTORY_BYTES = 2 << 30  # of L-BFGS: 50 pairs fit at up to 1024 px, 16 at 2048x2730
 SCIPY_MAXFUN = 15_000  # scipy's own
@@ -30,7 +31,7 @@ class Iterate:
         iteration: Its number, from 1.
         losses: The weighted terms total, content, style and tv.
         seconds: Since the optimization began.
-        pixels: The unclamped pixels [1, 3, H, W]. They change after the callback returns.
+        pixels: The pixels [1, 3, H, W], in RANGE. They change after the callback returns.
     """
 
     iteration: int
@@ -48,7 +49,7 @@ class Trajectory:
     """The course of an optimization.
 
     Attributes:
-        pixels: The unclamped iterate with the lowest total loss, [1, 3, H, W]. Full steps may leave it again.
+        pixels: The iterate with the lowest total loss, [1, 3, H, W], in RANGE. Full steps may leave it again.
         rows: The losses (total, content, style, tv) of each evaluation in order; infinite where one overflowed.
         seconds: The duration.
         stop_reason: "iterations", "converged" or "stopped".
@@ -95,16 +96,17 @@ def optimize(
     iterations: int,
     callback: Callback = lambda iterate: False,
 ) -> Trajectory:
-    """Minimize the loss over the pixels of a picture.
+    """Minimize the loss over the pixels of a picture, subject to 0 <= pixel <= 255.
 
-    The pixels are never clamped, as in the reference codes, and the losses are those of the unclamped pixels; writing
-    the picture clamps it. One iteration is one evaluation of the loss, also within scipy's line search. After an
-    overflow the search resumes from the best iterate with an empty L-BFGS history.
+    Each evaluated iterate is in this range (Johnson et al. 2016, section 4), so a loss is that of a picture which can
+    be written; without the bounds, the loss also falls by values that writing clamps. One iteration is one
+    evaluation of the loss, also within scipy's line search. After an overflow the search resumes from the best iterate
+    with an empty L-BFGS history.
 
     Args:
         loss: The loss to minimize.
         content_target: The photo's features, as `loss` expects them.
-        initial: The initial pixels [1, 3, H, W]; left unchanged.
+        initial: The initial pixels [1, 3, H, W], projected to 0..255; left unchanged.
         config: The optimizer, its step sizes and its stopping rule.
         iterations: The maximal number of evaluations.
         callback: Called at each evaluation.
@@ -116,8 +118,8 @@ def optimize(
         CheckFailed: The loss or the gradient of `initial` is not finite.
     """
     began = time.monotonic()
-    pixels = initial.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
-    trajectory = Trajectory(initial.detach().clone())
+    pixels = initial.detach().clamp(*RANGE).contiguous().requires_grad_()
+    trajectory = Trajectory(pixels.detach().clone())
     recent: deque[float] = deque(maxlen=config.patience + 1)
 
     def evaluate() -> float:
@@ -166,27 +168,20 @@ def _search(
         if config.name == "scipy":
             _search_scipy(pixels, config, evaluate)
             return
-        optimizer = _optimizer(pixels, config)
-        [group] = optimizer.param_groups
-        if config.first_step is not None:  # torch divides the first step by the sum of the gradient's absolute values
-            group["lr"] = config.first_step * pixels.numel()
+        stepper = _stepper(pixels, config)
         while config.restart is None or len(rows) - began < config.restart:
-            optimizer.step(evaluate)
-            group["lr"] = config.lr
+            stepper.step(evaluate)
             if len(rows) - began > 1 and rows[-1] == rows[-2]:  # rounding made the direction an ascent: no step at all
                 return
     except _Overflow:
         return
 
 
-def _optimizer(pixels: Tensor, config: OptimizerConfig) -> torch.optim.Optimizer:
+def _stepper(pixels: Tensor, config: OptimizerConfig) -> ProjectedLBFGS | ProjectedAdam:
     if config.name == "adam":
-        return torch.optim.Adam([pixels], config.lr)
+        return ProjectedAdam(pixels, config.lr)
     history = max(1, min(config.history, HISTORY_BYTES // (2 * pixels.numel() * pixels.element_size())))
-    # One iteration per call, so one evaluation per call; no tolerances, since `optimize` has the stopping rule.
-    return torch.optim.LBFGS(
-        [pixels], config.lr, max_iter=1, tolerance_grad=0, tolerance_change=0, history_size=history
-    )
+    return ProjectedLBFGS(pixels, config.lr, config.first_step, history)
 
 
 def _search_scipy(pixels: Tensor, config: OptimizerConfig, evaluate: Callable[[], float]) -> None:
@@ -200,6 +195,12 @@ def _search_scipy(pixels: Tensor, config: OptimizerConfig, evaluate: Callable[[]
         return value, pixels.grad.flatten().double().cpu().numpy()
 
     initial = pixels.detach().flatten().double().cpu().numpy()
-    result = fmin_l_bfgs_b(loss_and_gradient, initial, m=config.history, maxfun=config.restart or SCIPY_MAXFUN)[0]
+    result = fmin_l_bfgs_b(
+        loss_and_gradient,
+        initial,
+        m=config.history,
+        maxfun=config.restart or SCIPY_MAXFUN,
+        bounds=[RANGE] * initial.size,
+    )[0]
     with torch.no_grad():
         pixels.copy_(torch.from_numpy(result).view_as(pixels))

@@ -128,6 +128,25 @@ def test_optimize_overflow_resumes_from_the_best_iterate() -> None:
         assert done.best < done.totals[0]
 
 
+@pytest.mark.parametrize("name", ["lbfgs", "adam", "keras-notebook"])
+def test_optimize_evaluates_only_pixels_in_range_and_reaches_the_bounds(name: str) -> None:
+    """The minimum lies outside 0..255 in half of the pixels; the best picture has them at the bounds."""
+    target = (noise(16, 16, 1) - 127.5) * 2 + 127.5
+    least, most = math.inf, -math.inf
+
+    def loss(pixels: Tensor, content_target: Tensor) -> Losses:
+        nonlocal least, most
+        least, most = min(least, pixels.min().item()), max(most, pixels.max().item())
+        return bowl(pixels, content_target)
+
+    outside = noise(16, 16, 0) * 3 - 200  # of the range, too
+    done = optimize(loss, target, outside, config(f"optimizer={name}", "optimizer.tolerance=0").optimizer, 90)
+    assert least == 0 and most == 255
+    bounded = bowl(target.clamp(0, 255), target).total.item()
+    assert bounded == pytest.approx(done.best, rel=0.02) and done.best >= bounded * (1 - 1e-5)
+    assert bowl(done.pixels, target).total.item() == pytest.approx(done.best, rel=1e-5)
+
+
 def test_optimize_initial_loss_not_finite_is_one_sentence() -> None:
     with pytest.raises(CheckFailed, match="the loss of the initial image is not finite; lower the weights"):
         optimize(bowl, torch.full((1, 3, 8, 8), math.inf), noise(8, 8, 0), config().optimizer, 5)
@@ -193,7 +212,7 @@ def test_optimize_callback_gets_each_iteration_and_can_stop() -> None:
 def test_optimize_returns_the_best_iterate_and_leaves_the_initial_pixels_unchanged() -> None:
     start = noise(8, 8, 0)
     diverging = replace(config("optimizer=adam").optimizer, lr=500.0)
-    done = optimize(bowl, noise(8, 8, 1), start, diverging, 5)
+    done = optimize(bowl, start * 0.99, start, diverging, 5)
     assert done.best == done.totals[0] < done.totals[-1]
     assert torch.equal(done.pixels, start)
     assert torch.equal(start, noise(8, 8, 0))
