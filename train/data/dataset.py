@@ -52,7 +52,8 @@ class PhotoSet:
     def __init__(self, root: Path, key: str, exclude: str | None = None) -> None:
         self.root = root
         self._zip_files: dict[int, zipfile.ZipFile] = {}
-        if root.is_dir():
+        self._is_folder = root.is_dir()  # a folder that vanishes later does not become a zip file
+        if self._is_folder:
             self.names = [str(path.relative_to(root)) for path in find_pictures(root)]
             stats = {name: (root / name).stat() for name in self.names}
             sizes = {name: stat.st_size for name, stat in stats.items()}
@@ -95,7 +96,7 @@ class PhotoSet:
         Raises:
             UnreadablePicture: The file cannot be read.
         """
-        if self.root.is_dir():
+        if self._is_folder:
             return header.read(self.root / name)
         return header.read(self._unzip(name), name=f"{self.root}/{name}")
 
@@ -113,7 +114,7 @@ class PhotoSet:
         Raises:
             UnreadablePicture: The photo cannot be decoded, or its aspect ratio is over MAX_ASPECT_RATIO.
         """
-        if self.root.is_dir():
+        if self._is_folder:
             picture = decode.read(self.root / name, short_side=short_side)
         else:
             picture = decode.read(self._unzip(name), name=f"{self.root}/{name}", short_side=short_side)

@@ -70,7 +70,9 @@ class DecodedPhotoCache:
         self.path = folder / f"{key}{SUFFIX}"
         self.header = f"{_FORMAT}\n{key}\n".encode().ljust(_HEADER_BYTES, b"\0")
         # Why no process writes any more: 0 while they write, _LIMIT_REACHED, or an errno.
-        self._stop_reason = torch.zeros(1, dtype=torch.int32).share_memory_()
+        self._stop_reason = torch.zeros(1, dtype=torch.int32)
+        with suppress(RuntimeError):  # /dev/shm is full: each process stops by itself
+            self._stop_reason.share_memory_()
         self._stop_logged = False
         self._file: int | None = None
         try:

@@ -2,8 +2,8 @@
 
 import itertools
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,19 @@ from impasto.configs.schema.data import DataConfig
 from impasto.models.image.picture import UnreadablePicture
 from impasto.train.data.dataset import PhotoSet
 from impasto.train.data.decoded_cache import DecodedPhotoCache
+from impasto.train.runtime import signals
 
 Batch = tuple[Tensor, list[str]]
 """Crops uint8 [N, H, W, 3], and an error message for each unreadable photo that was skipped to fill the batch."""
 
+Item = tuple[NDArray[np.uint8], list[str]]
+"""One crop uint8 [H, W, 3], and an error message for each unreadable photo that was skipped for it."""
 
-class Crops(Dataset[tuple[NDArray[np.uint8], list[str]]]):
+_Collated = tuple[NDArray[np.uint8], list[str], str]  # a batch, and an error or ""
+_NO_PIXELS = np.empty((0, 0, 0, 3), np.uint8)
+
+
+class Crops(Dataset[Item]):
     """Random square crops, each a pure function of the seed and its position in the stream.
 
     A crop is cut from its photo at the largest size that `config.scale_range` needs, so the crop is the same whether
@@ -54,7 +61,7 @@ class Crops(Dataset[tuple[NDArray[np.uint8], list[str]]]):
             self._orders = {**dict([*self._orders.items()][-1:]), epoch: order}  # a batch can span two epochs
         return self._orders[epoch]
 
-    def __getitem__(self, position: int) -> tuple[NDArray[np.uint8], list[str]]:
+    def __getitem__(self, position: int) -> Item:
         """Return the crop at a position, uint8 [size, size, 3], and an error message for each photo skipped for it.
 
         Raises:
@@ -115,8 +122,12 @@ class _RankPositions(Sampler[int]):
 
 def loader(
     crops: Crops, batch_size: int, first_step: int, pin_memory: bool, rank: int = 0, world_size: int = 1
-) -> DataLoader[Batch]:
-    """Return a loader of infinitely many batches.
+) -> Generator[Batch]:
+    """Yield infinitely many batches, and stop the workers when closed.
+
+    Workers hand over NumPy arrays, which pass a pipe. torch would hand over tensors in shared memory, and what fails
+    there (/dev/shm is full, TMPDIR is too long for a socket) is lost in a thread of the worker, so training waits
+    forever.
 
     Args:
         crops: The stream of crops.
@@ -125,18 +136,36 @@ def loader(
         pin_memory: Whether to return batches in page-locked memory.
         rank: The rank of this process.
         world_size: The number of processes.
+
+    Raises:
+        LoaderError: A batch cannot be loaded.
     """
-    local_batch_size = batch_size // world_size
-    return DataLoader(
-        crops,  # type: ignore[arg-type]  # torch has no type for what collate_fn returns
+    local_batch_size, iterator = batch_size // world_size, None
+    data: DataLoader[_Collated] = DataLoader(
+        _CropsOrErrors(crops),  # type: ignore[arg-type]  # torch has no type for what collate_fn returns
         batch_size=local_batch_size,
         sampler=_RankPositions(first_step * batch_size, local_batch_size, rank, world_size),
         num_workers=crops.config.workers,
         collate_fn=_collate,
         worker_init_fn=_init_worker,
-        pin_memory=pin_memory,
         persistent_workers=crops.config.workers > 0,
     )
+    try:
+        iterator = iter(data)
+        while True:
+            pixels, skipped, error = next(iterator)
+            if error:
+                raise LoaderError(error)
+            batch = torch.from_numpy(pixels)
+            yield (batch.pin_memory() if pin_memory else batch), skipped
+    except (RuntimeError, OSError) as error:  # a worker died, or cannot be started
+        reason = str(error).strip().splitlines()[-1]
+        raise LoaderError(
+            f"the processes that decode photos failed ({reason}); data.workers=0 decodes without them"
+        ) from error
+    finally:
+        if isinstance(iterator, _MultiProcessingDataLoaderIter):
+            iterator._shutdown_workers()  # at the end of the process it would be too late; they ignore its signals
 
 
 @contextmanager
@@ -145,14 +174,27 @@ def batches(
 ) -> Iterator[Iterator[Batch]]:
     """Open the batches of `loader`, and stop its workers at the end of the block.
 
-    The workers ignore the signal with which torch would end them. Messages of the cache are logged in this process.
+    Messages of the cache are logged in this process.
     """
-    iterator = iter(loader(crops, batch_size, first_step, pin_memory, rank, world_size))
-    try:
+    with closing(loader(crops, batch_size, first_step, pin_memory, rank, world_size)) as iterator:
         yield _log_cache(iterator, crops.cache) if crops.cache else iterator
-    finally:
-        if isinstance(iterator, _MultiProcessingDataLoaderIter):
-            iterator._shutdown_workers()  # at the end of the process it would be too late
+
+
+class LoaderError(Exception):
+    """The batches end; the message is a sentence on the cause."""
+
+
+class _CropsOrErrors(Dataset[Item | str]):
+    """Crops whose UsageError is an item: torch would turn it into a traceback on its way from a worker."""
+
+    def __init__(self, crops: Crops) -> None:
+        self.crops = crops
+
+    def __getitem__(self, position: int) -> Item | str:
+        try:
+            return self.crops[position]
+        except UsageError as error:
+            return str(error)
 
 
 def _log_cache(batches: Iterator[Batch], cache: DecodedPhotoCache) -> Iterator[Batch]:
@@ -161,11 +203,13 @@ def _log_cache(batches: Iterator[Batch], cache: DecodedPhotoCache) -> Iterator[B
         yield batch
 
 
-def _collate(items: list[tuple[NDArray[np.uint8], list[str]]]) -> Batch:
+def _collate(items: list[Item | str]) -> _Collated:
+    if errors := [item for item in items if isinstance(item, str)]:
+        return _NO_PIXELS, [], errors[0]
     crops, skipped = zip(*items, strict=True)
-    return torch.from_numpy(np.stack(crops)), [message for messages in skipped for message in messages]
+    return np.stack(crops), [message for messages in skipped for message in messages], ""
 
 
 def _init_worker(_: int) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):  # the trainer handles them: it saves, then stops its workers
+    for number in signals.STOPPING:  # the trainer handles them: it saves, then stops its workers
         signal.signal(number, signal.SIG_IGN)

@@ -12,14 +12,14 @@ from rich.console import Console
 from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler
 
-from impasto.configs.errors import UsageError
+from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.train import TrainConfig
 from impasto.models import checkpoint
 from impasto.models.card import Card
 from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.models.transform_net import TransformNet
 from impasto.train.data.dataset import PhotoSet, to_pixels, validation_crops
-from impasto.train.data.random_crops import Batch, Crops, batches
+from impasto.train.data.random_crops import Batch, Crops, LoaderError, batches
 from impasto.train.engine import divergence, train_state
 from impasto.train.engine.callbacks import (
     Callback,
@@ -143,14 +143,34 @@ class Trainer:
             callbacks = self._callbacks(scheduler, run_logger, display, interrupt)
             for callback in callbacks:
                 callback.on_train_start(state)
-            for batch, unreadable in self._until_budget_is_spent(stream):
-                with interrupt.stop_at_once(self.training_loss.forward.pending):
-                    metrics.add(self._step(batch), unreadable)
-                clock = time.monotonic() - started
-                state.advance(*self.group.sync_clock_and_stop(clock, interrupt.stop_requested))
-                scheduler.step()
-                for callback in callbacks:
-                    callback.on_step_end(state, metrics)
+            try:
+                for batch, unreadable in self._until_budget_is_spent(stream):
+                    with interrupt.stop_at_once(self.training_loss.forward.pending):
+                        metrics.add(self._step(batch), unreadable)
+                    clock = time.monotonic() - started
+                    state.advance(*self.group.sync_clock_and_stop(clock, interrupt.stop_requested))
+                    scheduler.step()
+                    for callback in callbacks:
+                        callback.on_step_end(state, metrics)
+            except LoaderError as error:
+                raise self._save_without_data(
+                    error, callbacks, metrics
+                ) from None  # its cause is not a full disk of the run
+
+    def _save_without_data(self, error: LoaderError, callbacks: list[Callback], metrics: StepMetrics) -> Exception:
+        """Save what a session did before its photos were lost; the error to raise.
+
+        Other processes of a group wait for their next step, so nothing that needs them can be saved.
+        """
+        if not self.state.step:
+            return UsageError(str(error))
+        if self.group.size == 1:
+            self.state.stop_requested = True  # makes a save due
+            [checkpointer] = [callback for callback in callbacks if isinstance(callback, Checkpointer)]
+            checkpointer.on_step_end(self.state, metrics)
+        saved = next(iter(train_state.states(self.directory))).stem
+        command = distributed.resume_command(self.directory)
+        return CheckFailed(f"{error}; training is saved as {saved}, resume with: {command}")
 
     def _callbacks(
         self, scheduler: LRScheduler, run_logger: Logger, display: Display, interrupt: Interrupt

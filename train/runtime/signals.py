@@ -1,18 +1,24 @@
-"""Ctrl-C and SIGTERM that let the current step end."""
+"""Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 that let the current step end."""
 
 import os
 import signal
+import stat
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 
+# Ctrl-C; kill; a closed terminal or a lost ssh; Slurm before a time limit (--signal). Windows has the first two.
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+STOPPING = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
+
 
 class Interrupt:
-    """While entered, the first Ctrl-C or SIGTERM sets `stop_requested`; a second one raises KeyboardInterrupt.
+    """While entered, the first signal of STOPPING sets `stop_requested`; a second one raises KeyboardInterrupt.
 
-    A signal within ECHO seconds of the first is ignored: torchrun forwards what the terminal has already sent.
+    A signal that the process ignores stays ignored, as SIGHUP under nohup. A signal within ECHO seconds of the first is
+    ignored: torchrun forwards what the terminal has already sent.
     """
 
     ECHO = 2.0
@@ -24,7 +30,8 @@ class Interrupt:
         self._immediate = False
 
     def __enter__(self) -> "Interrupt":
-        self._handlers = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        numbers = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+        self._handlers = {number: signal.signal(number, self._handle) for number in numbers}
         return self
 
     def __exit__(
@@ -52,6 +59,8 @@ class Interrupt:
             self._immediate = False
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if number == getattr(signal, "SIGHUP", None):
+            _leave_terminal()
         now = time.monotonic()
         if self.stop_requested and now - self._requested_at > self.ECHO:
             raise KeyboardInterrupt
@@ -59,3 +68,12 @@ class Interrupt:
             self.stop_requested, self._requested_at = True, now
             if self._immediate:
                 raise KeyboardInterrupt
+
+
+def _leave_terminal() -> None:
+    """Send the output to /dev/null where it was a terminal, which is gone: to write to it would be an error."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+            os.dup2(nothing, descriptor)
+    os.close(nothing)

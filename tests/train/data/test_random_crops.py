@@ -1,7 +1,10 @@
 import io
+import multiprocessing
 import os
 import pickle
 import shutil
+import sys
+import tempfile
 import zipfile
 from itertools import islice
 from pathlib import Path
@@ -15,7 +18,7 @@ from PIL import Image
 from impasto.configs.errors import UsageError
 from impasto.train.data import dataset
 from impasto.train.data.dataset import PhotoSet
-from impasto.train.data.random_crops import Crops, batches, loader
+from impasto.train.data.random_crops import Crops, LoaderError, batches, loader
 from tests.helpers.photos import config, pack, photo
 
 
@@ -191,3 +194,48 @@ def test_crops_cached_set_still_reports_bad_photos(photo_folder: Path, tmp_path:
     for _ in range(2):
         crops = stream(root, cache=str(tmp_path / "cache"))
         assert "bad.jpg" in " ".join(message for position in range(9) for message in crops[position][1])
+
+
+def unreadable(folder: Path) -> Path:
+    for number in range(4):
+        (folder / f"{number}.jpg").write_text("not a photo")
+    return folder
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_loader_no_readable_photo_is_the_sentence_of_the_crops(tmp_path: Path, workers: int) -> None:
+    crops = stream(unreadable(tmp_path), workers=workers)
+    with pytest.raises(
+        LoaderError, match=r"^none of the 4 photos of .* can be read; the first error: \S+/\d.jpg is not"
+    ):
+        next(loader(crops, 2, 0, pin_memory=False))
+
+
+def test_loader_killed_worker_is_one_sentence(photo_tree: Path) -> None:
+    batch = loader(stream(photo_tree, workers=1), 2, 0, pin_memory=False)
+    next(batch)
+    for process in multiprocessing.active_children():
+        process.kill()
+    with pytest.raises(
+        LoaderError, match=r"processes that decode photos failed \(DataLoader worker .*; data.workers=0"
+    ):
+        for _ in range(9):
+            next(batch)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="lengths of sockets' paths differ")
+def test_loader_long_temporary_folder_hands_over_batches(
+    photo_tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket in it would need a path of more than 107 characters; /dev/shm is full in the next test."""
+    (folder := tmp_path / ("x" * 100)).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    batch, _ = next(loader(stream(photo_tree, workers=1), 2, 0, pin_memory=False))
+    assert batch.shape == (2, 32, 32, 3)
+
+
+def test_loader_hands_over_no_tensor_in_shared_memory(photo_tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where /dev/shm is full, sharing a tensor fails in a thread of the worker, and the batch is lost."""
+    monkeypatch.setattr(torch.UntypedStorage, "_share_fd_cpu_", lambda *_: 1 / 0)
+    batch, _ = next(loader(stream(photo_tree, workers=1), 2, 0, pin_memory=False))
+    assert batch.shape == (2, 32, 32, 3)

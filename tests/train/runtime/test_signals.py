@@ -1,13 +1,16 @@
 import os
+import pty
 import signal
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from impasto.train.runtime.signals import Interrupt
+from impasto.train.runtime.signals import STOPPING, Interrupt
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", STOPPING)
 def test_interrupt_first_signal_requests_stop_and_ignores_echo(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with Interrupt() as interrupt:
@@ -44,3 +47,37 @@ def test_interrupt_later_second_signal_raises(monkeypatch: pytest.MonkeyPatch) -
         assert interrupt.stop_requested
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
+
+
+def test_interrupt_leaves_an_ignored_signal_ignored() -> None:
+    """nohup ignores SIGHUP, and the run is to survive its terminal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupt() as interrupt:
+            signal.raise_signal(signal.SIGHUP)
+            assert not interrupt.stop_requested
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+_IN_A_TERMINAL = """
+import os, sys, time
+from impasto.train.runtime.signals import Interrupt
+with Interrupt() as interrupt:
+    print("ready", flush=True)
+    while not interrupt.stop_requested:
+        time.sleep(0.01)
+    print("goes nowhere", flush=True)
+open(sys.argv[1], "w").write("saved")
+"""
+
+
+def test_interrupt_closed_terminal_lets_the_process_save(tmp_path: Path) -> None:
+    saved = tmp_path / "saved"
+    process, terminal = pty.fork()
+    if not process:
+        os.execv(sys.executable, [sys.executable, "-c", _IN_A_TERMINAL, str(saved)])
+    assert b"ready" in os.read(terminal, 100)
+    os.close(terminal)  # the system sends SIGHUP
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    assert saved.read_text() == "saved"
