@@ -19,7 +19,6 @@ from impasto.configs.schema.data import DataConfig
 from impasto.models.image.picture import UnreadablePicture
 from impasto.train.data.dataset import PhotoSet
 from impasto.train.data.decoded_cache import DecodedPhotoCache
-from impasto.train.runtime import signals
 
 Batch = tuple[Tensor, list[str]]
 """Crops uint8 [N, H, W, 3], and an error message for each unreadable photo that was skipped to fill the batch."""
@@ -211,5 +210,11 @@ def _collate(items: list[Item | str]) -> _Collated:
 
 
 def _init_worker(_: int) -> None:
-    for number in signals.STOPPING:  # the trainer handles them: it saves, then stops its workers
-        signal.signal(number, signal.SIG_IGN)
+    for name in (
+        "SIGINT",
+        "SIGTERM",
+        "SIGHUP",
+        "SIGUSR1",
+    ):  # the trainer handles them: it saves, then stops its workers
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)

@@ -69,6 +69,7 @@ class TrainState:
         calibrated_style_weight: The `style_weight` measured for loss.style_strength, if any.
         recent_losses: The total losses of the last rows of metrics.csv.
         rollbacks: A sentence on each return to an earlier state.
+        identity: What must stay the same within the run (`run_identity.identity`).
         origin: The name and SHA-256 of the checkpoint that training started from, if any.
         stop_requested: Whether a signal asked the run to stop. Not saved.
         unsaved: Whether no file stores this state yet. Not saved.
@@ -80,6 +81,7 @@ class TrainState:
     calibrated_style_weight: CalibratedStyleWeight | None = None
     recent_losses: list[float] = field(default_factory=list)
     rollbacks: list[str] = field(default_factory=list)
+    identity: dict[str, Any] = field(default_factory=dict)
     origin: OriginCard | None = None
     stop_requested: bool = field(default=False, metadata=_TRANSIENT)
     unsaved: bool = field(default=True, metadata=_TRANSIENT)

@@ -20,7 +20,7 @@ from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.models.transform_net import TransformNet
 from impasto.train.data.dataset import PhotoSet, to_pixels, validation_crops
 from impasto.train.data.random_crops import Batch, Crops, LoaderError, batches
-from impasto.train.engine import divergence, train_state
+from impasto.train.engine import divergence, run_identity, train_state
 from impasto.train.engine.callbacks import (
     Callback,
     DivergenceGuard,
@@ -80,17 +80,19 @@ class Trainer:
         self.average = ModelEma(self.network, config.trainer.ema_decay)
         self.training_loss = TrainingLoss(config, hardware, self.network, loss)
         self.optimizer = build_optimizer(config, self.network.parameters())
-        self.state = TrainState(origin=card.init)
+        self.state = TrainState(identity=run_identity.identity(config, card), origin=card.init)
         self.crops = Crops(photos[0], config.data, config.seed)
         self.val_photos, _, self.unreadable = validation_crops(photos[1], config.data.val_size)
         self._rollback_state: Path | None = None  # the state that the last rollback returned to
 
     def resume(self) -> None:
-        """Load the newest intact state; raises UsageError if the run is complete."""
-        origin = self.state.origin
+        """Load the newest intact state; raises UsageError if the run is complete or would minimize another loss."""
+        identity, origin = self.state.identity, self.state.origin
         self.state, messages = self._load_newest_state()
         for message in messages:
             logger.warning(message)
+        run_identity.check(self.directory, self.state.identity, identity)
+        self.state.identity = identity
         if self.state.origin is None:
             self.state.origin = origin
         budget = self.config.trainer
