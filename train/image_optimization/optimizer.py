@@ -189,12 +189,12 @@ def _search_scipy(pixels: Tensor, config: OptimizerConfig, evaluate: Callable[[]
 
     def loss_and_gradient(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         with torch.no_grad():
-            pixels.copy_(torch.from_numpy(flat).view_as(pixels))
+            pixels.copy_(torch.from_numpy(flat).to(pixels.dtype).view_as(pixels))  # Metal has no float64
         value = evaluate()
         assert pixels.grad is not None
-        return value, pixels.grad.flatten().double().cpu().numpy()
+        return value, pixels.grad.flatten().cpu().double().numpy()
 
-    initial = pixels.detach().flatten().double().cpu().numpy()
+    initial = pixels.detach().flatten().cpu().double().numpy()
     result = fmin_l_bfgs_b(
         loss_and_gradient,
         initial,
@@ -203,4 +203,4 @@ def _search_scipy(pixels: Tensor, config: OptimizerConfig, evaluate: Callable[[]
         bounds=[RANGE] * initial.size,
     )[0]
     with torch.no_grad():
-        pixels.copy_(torch.from_numpy(result).view_as(pixels))
+        pixels.copy_(torch.from_numpy(result).to(pixels.dtype).view_as(pixels))

@@ -28,21 +28,27 @@ def choose(device: str, precision: str) -> Hardware:
     faster on two cores with AMX, 1.8x on two with AVX512-BF16.
 
     Args:
-        device: `auto` (a GPU if there is one), `cpu` or `cuda`.
+        device: `auto` (a CUDA GPU if there is one), `cpu`, `cuda` or `mps` (Metal, the GPU of a Mac).
         precision: `auto` (bf16 with tensor cores, AMX or AVX512-BF16), `fp32` or `bf16`.
 
     Raises:
-        UsageError: `device` is `cuda`, and PyTorch finds no GPU.
+        UsageError: PyTorch does not find the GPU of `cuda` or `mps`.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("device=cuda is not available: PyTorch found no CUDA GPU; use device=cpu or device=auto")
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise UsageError("device=mps is not available: PyTorch found no Metal GPU; use device=cpu or device=auto")
     cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
     if cuda:
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device == "mps":
+        fast = False
     else:
         fast = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
     bf16 = precision == "bf16" or (precision == "auto" and fast)
-    return Hardware(torch.device("cuda" if cuda else "cpu"), torch.bfloat16 if bf16 else torch.float32)
+    return Hardware(
+        torch.device("cuda" if cuda else "mps" if device == "mps" else "cpu"), torch.bfloat16 if bf16 else torch.float32
+    )
 
 
 def keep_memory() -> None:
