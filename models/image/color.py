@@ -60,6 +60,11 @@ def blend(
     return output
 
 
+def over_white(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    """Return RGB [H, W, 3] as it looks over white, or itself where alpha [H, W] is None."""
+    return rgb if alpha is None else blend(rgb, np.full_like(rgb, 255), alpha)
+
+
 def _bands(picture: NDArray[np.uint8]) -> Iterator[slice]:
     height, width = picture.shape[:2]
     step = max(1, _BAND_PIXELS // width)

@@ -38,7 +38,7 @@ def task(config: ExploreConfig) -> None:
         KeyboardInterrupt: Ctrl-C stopped the work; the results so far were written.
     """
     from impasto.configs import atomic_file
-    from impasto.models.image import decode
+    from impasto.models.image import color, decode
     from impasto.models.image.picture import resize
     from impasto.models.vgg import weights as vgg_weights
     from impasto.train.commands import output_folder
@@ -51,7 +51,8 @@ def task(config: ExploreConfig) -> None:
 
     decode.quiet_pillow()
     hardware = device.choose(config.device, config.precision)
-    photo = resize(decode.read(Path(config.content)).rgb, config.size)
+    content = decode.read(Path(config.content))
+    photo = resize(color.over_white(content.rgb, content.alpha), config.size)
     style = style_image.load(config.style)
     pictures = {"content": picture_to_pixels(photo), "style": style.pixels}
     weights = vgg_weights.load(config.loss.weights, config.loss.network)

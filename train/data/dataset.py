@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import io
+import logging
 import os
 import zipfile
 import zlib
@@ -18,11 +19,14 @@ from torch import Tensor
 
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.data import DataConfig
-from impasto.models.image import decode, header
+from impasto.models.image import color, decode, header
 from impasto.models.image.discover import SUFFIXES, find_pictures
 from impasto.models.image.header import Header
 from impasto.models.image.picture import UnreadablePicture, resize
 from impasto.train.data import exclude_list
+from impasto.train.data.own_pictures import own_pictures
+
+_log = logging.getLogger(__name__)
 
 MAX_BYTES = 1 << 28  # of one photo in a zip file, so that a zip bomb cannot fill the memory
 MAX_ASPECT_RATIO = 16
@@ -54,7 +58,14 @@ class PhotoSet:
         self._zip_files: dict[int, zipfile.ZipFile] = {}
         self._is_folder = root.is_dir()  # a folder that vanishes later does not become a zip file
         if self._is_folder:
-            self.names = [str(path.relative_to(root)) for path in find_pictures(root)]
+            pictures = find_pictures(root)
+            own = own_pictures(root, pictures)
+            if own:
+                _log.warning(
+                    "%s=%s: %d pictures are left out, which impasto wrote (such as %s)",
+                    *(key, root, len(own), min(own).relative_to(root)),
+                )
+            self.names = [str(path.relative_to(root)) for path in pictures if path not in own]
             stats = {name: (root / name).stat() for name in self.names}
             sizes = {name: stat.st_size for name, stat in stats.items()}
             location = str(root.resolve())  # some file systems invent inodes and times of change
@@ -111,6 +122,8 @@ class PhotoSet:
     def decode(self, name: str, short_side: int) -> NDArray[np.uint8]:
         """Return one photo, uint8 [H, W, 3], at the size that decodes fastest, with at least this short side.
 
+        A photo with transparency is composited over white, as a browser shows it.
+
         Raises:
             UnreadablePicture: The photo cannot be decoded, or its aspect ratio is over MAX_ASPECT_RATIO.
         """
@@ -121,7 +134,7 @@ class PhotoSet:
         height, width = picture.rgb.shape[:2]
         if max(height, width) > MAX_ASPECT_RATIO * min(height, width):
             raise UnreadablePicture(f"{self.root}/{name} is {width}x{height}: too narrow to crop")
-        return picture.rgb
+        return color.over_white(picture.rgb, picture.alpha)
 
     def _unzip(self, name: str) -> io.BytesIO:
         try:
@@ -156,13 +169,23 @@ def split(config: DataConfig) -> tuple[PhotoSet, PhotoSet]:
     train = PhotoSet(Path(config.root), "data.root", config.exclude)
     if config.val_root is not None:
         val_photos = PhotoSet(Path(config.val_root), "data.val_root")
+        _check_val_photos(config, val_photos, "data.val_root")
         val_photos.names = val_photos.names[: config.val_photos]
         return train, val_photos
+    _check_val_photos(config, train, "data.root")
     val_photos = copy.copy(train)
     count = min(config.val_photos, max(1, len(train.names) // 5))
     val_photos.names = sorted(sorted(train.names, key=_name_digest)[:count])
     train.names = [name for name in train.names if name not in set(val_photos.names)] or train.names
     return train, val_photos
+
+
+def _check_val_photos(config: DataConfig, photos: PhotoSet, key: str) -> None:
+    count = len(photos.names)
+    if config.val_photos > count:
+        _log.warning(
+            "data.val_photos=%d is more than the photos of %s=%s, %d", config.val_photos, key, photos.root, count
+        )
 
 
 def validation_crops(photos: PhotoSet, size: int) -> tuple[Tensor, list[str], list[str]]:

@@ -32,7 +32,7 @@ except ImportError:  # Windows
 
 SUFFIX = ".photos"
 MAX_ASPECT_RATIO = 2  # longer photos are not cached, since they set the size of every slot
-_FORMAT = "impasto photos 1"
+_FORMAT = "impasto photos 2"
 _HEADER_BYTES = 4096  # before the first slot: the key of the photo set
 _BLOCK = 4096  # bytes; slots are aligned to the blocks of the disk
 _SLOT = struct.Struct("<4sIII")  # marker, height, width, checksum; the pixels follow

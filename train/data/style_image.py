@@ -8,7 +8,7 @@ from torch import Tensor
 
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.style import StyleConfig
-from impasto.models.image import decode
+from impasto.models.image import color, decode
 from impasto.models.image.picture import resize
 from impasto.train.data.dataset import picture_to_pixels
 from impasto.train.data.procedural_style import paint
@@ -28,7 +28,7 @@ class StyleImage:
 
 
 def load(config: StyleConfig) -> StyleImage:
-    """Return the style image at the short side `config.size`.
+    """Return the style image at the short side `config.size`, over white where it is transparent.
 
     Raises:
         UsageError: The picture is missing or cannot be read.
@@ -38,7 +38,8 @@ def load(config: StyleConfig) -> StyleImage:
         sha256 = hashlib.sha256(rgb.tobytes()).hexdigest()
     elif config.image is not None:
         path = Path(config.image)
-        rgb = resize(decode.read(path).rgb, config.size)
+        picture = decode.read(path)
+        rgb = resize(color.over_white(picture.rgb, picture.alpha), config.size)
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     else:
         raise UsageError("style.image is missing; name a picture of the painting, as in style=FILE")

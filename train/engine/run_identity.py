@@ -49,6 +49,6 @@ def check(directory: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
         what = f"{key} from {shown(before[key])} to {shown(value)}" if key != "style" else "style to another picture"
         newest = max(directory.glob(f"step_*{checkpoint.SUFFIX}"), default="CHECKPOINT")
         raise UsageError(
-            f"resume={directory} cannot change {what}, since a run minimizes one loss on one stream of photos; leave it "
-            f"out, or start a new run with init={newest}"
+            f"resume={directory} cannot change {what}, since a run minimizes one loss on one stream of photos; leave "
+            f"it out, or start a new run with init={newest}"
         )

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -39,8 +41,9 @@ class OptimizationInputs:
     def __init__(self, config: OptimizeConfig) -> None:
         self.config = config
         self.photo = decode.read(Path(config.content))
-        self._masks = [decode.read(Path(file)).rgb.mean(2) / 255 for file in config.masks]
-        self._init_image = None if config.init in INIT_WORDS else decode.read(Path(config.init)).rgb
+        self._content = _over_white(self.photo)
+        self._masks = [_mask(decode.read(Path(file))) for file in config.masks]
+        self._init_image = None if config.init in INIT_WORDS else _over_white(decode.read(Path(config.init)))
         self._styles = [config.style, *(replace(config.style, image=file, painter=None) for file in config.styles)]
         self.style_sha256 = [style_image.load(style).sha256 for style in self._styles]
         height, width = self.shape(config.size)
@@ -58,7 +61,7 @@ class OptimizationInputs:
 
     def content(self, size: int) -> Tensor:
         """Return the photo as pixels [1, 3, H, W]."""
-        return picture_to_pixels(resize(self.photo.rgb, self.shape(size)))
+        return picture_to_pixels(resize(self._content, self.shape(size)))
 
     def style_images(self, size: int) -> list[Tensor]:
         """Return the style images as pixels [1, 3, H, W], scaled by `size` over the final size."""
@@ -93,7 +96,7 @@ class OptimizationInputs:
         shape = (pixels.shape[2], pixels.shape[3])
         rgb = to_bytes(pixels)[0]
         if self.config.keep_colors:
-            rgb = color.keep_colors(rgb, resize(self.photo.rgb, shape))
+            rgb = color.keep_colors(rgb, resize(self._content, shape))
         alpha = None if self.photo.alpha is None else resize(self.photo.alpha, shape)
         return replace(self.photo, rgb=rgb, alpha=alpha)
 
@@ -101,6 +104,16 @@ class OptimizationInputs:
         side = max(MIN_SIDE, round(config.size * size / self.config.size))
         pixels = style_image.load(replace(config, size=side)).pixels
         return picture_to_pixels(resize(to_bytes(pixels)[0], (side, side))) if self.config.square else pixels
+
+
+def _over_white(picture: Picture) -> NDArray[np.uint8]:
+    return color.over_white(picture.rgb, picture.alpha)
+
+
+def _mask(picture: Picture) -> NDArray[np.float64]:
+    """Return a mask [H, W], 0..1; transparent regions are black, as those of a cut-out subject."""
+    mask = picture.rgb.mean(2) / 255
+    return mask if picture.alpha is None else mask * (picture.alpha / 255)
 
 
 def _resize_bilinear(pixels: Tensor, shape: Sequence[int]) -> Tensor:

@@ -1,17 +1,20 @@
 import io
+import logging
 import os
 import shutil
 import struct
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from impasto.configs.cli import app
 from impasto.configs.errors import UsageError
 from impasto.models.image.picture import UnreadablePicture
-from impasto.train.data import dataset
+from impasto.train.data import dataset, style_image
 from impasto.train.data.dataset import PhotoSet
 from tests.helpers.photos import config, pack, photo
 
@@ -179,3 +182,34 @@ def test_photo_set_truncated_photo_is_unreadable(tmp_path: Path) -> None:
     (tmp_path / "cut.jpg").write_bytes(whole.getvalue()[:600])
     with pytest.raises(UnreadablePicture, match=r"cut\.jpg"):
         PhotoSet(tmp_path, "data.root").read("cut.jpg", 32)
+
+
+def cutout(path: Path, hidden: tuple[int, int, int]) -> None:
+    """A picture that is visible in its middle alone, over a color that nobody sees."""
+    rgb = np.asarray(photo(5, (60, 60))).copy()
+    alpha = np.zeros((60, 60), np.uint8)
+    alpha[15:45, 15:45] = 255
+    rgb[alpha == 0] = hidden
+    Image.fromarray(np.dstack([rgb, alpha])).save(path)
+
+
+def test_photo_and_style_hidden_colors_are_white(tmp_path: Path) -> None:
+    for name, hidden in (("black", (0, 0, 0)), ("magenta", (255, 0, 255))):
+        cutout(tmp_path / f"{name}.png", hidden)
+    photos = PhotoSet(tmp_path, "data.root")
+    black, magenta = (photos.read(name, 60) for name in photos.names)
+    np.testing.assert_array_equal(black, magenta)
+    assert (black[0] == 255).all() and black[30].min() < 250
+    settings = app.compose("train", ["data.root=.", f"style={tmp_path / 'black.png'}"]).style
+    styles = [style_image.load(replace(settings, image=str(tmp_path / f"{name}.png"))) for name in ("black", "magenta")]
+    assert (styles[0].pixels == styles[1].pixels).all() and styles[0].pixels.max() == 255
+
+
+def test_split_more_validation_photos_than_there_are_is_a_warning(
+    photo_tree: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "impasto"):
+        dataset.split(config(photo_tree, val_photos=5))
+        assert not caplog.messages
+        dataset.split(config(photo_tree, val_photos=100))
+    assert caplog.messages == [f"data.val_photos=100 is more than the photos of data.root={photo_tree}, 5"]
