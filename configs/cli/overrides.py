@@ -1,6 +1,7 @@
 """From what a user types to what Hydra reads: any path and text, images as styles, resumed runs, sweeps."""
 
 import glob
+import hashlib
 import os
 import re
 import unicodedata
@@ -23,6 +24,7 @@ from impasto.configs.errors import UsageError
 from impasto.configs.schema.fields import Key, shown
 
 RUN_DIR, SWEEP_DIR, LAUNCHER = "hydra.run.dir", "hydra.sweep.dir", "hydra/launcher"
+_NAME_BYTES = 80  # of a style's name: a file name has 255 at most, and others are put before it
 _GRAMMAR = re.compile(r"|null|(choice|glob|interval|range|shuffle|sort|tag)\(.*\)", re.DOTALL)  # never a path or text
 _PART = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,]+""")
 
@@ -116,9 +118,20 @@ def quote(text: str) -> str:
 
 
 def slug(path: str) -> str:
-    """A file's stem in lower-case ASCII, as the name of a style."""
-    plain = unicodedata.normalize("NFKD", Path(path).stem).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9_]+", "-", plain).strip("-") or "picture"
+    """A file's stem as the name of a style and a part of file names: lower-case, in ASCII if its letters allow it.
+
+    A name of other letters stays in them. A long one is cut, with a hash that tells it from others that begin alike.
+    """
+    stem = unicodedata.normalize("NFC", Path(path).stem.encode(errors="replace").decode()).lower()
+    ascii_only = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
+    if sum(map(str.isalnum, ascii_only)) >= sum(map(str.isalnum, stem)):
+        stem = ascii_only
+    letters = [letter if unicodedata.category(letter)[0] in "LMN" or letter == "_" else "-" for letter in stem]
+    name = re.sub("-+", "-", "".join(letters)).strip("-") or "picture"
+    if len(name.encode()) > _NAME_BYTES:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        name = f"{name.encode()[:_NAME_BYTES].decode(errors='ignore').rstrip('-')}-{digest}"
+    return name
 
 
 def _quoted(key: Key, value: str, sweep: bool) -> str:

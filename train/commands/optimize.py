@@ -184,7 +184,8 @@ def _output(config: OptimizeConfig) -> Path:
     from impasto.models.image.encode import check_writable
 
     if config.output is None:
-        name = f"{Path(config.content).stem}-{config.style.name}"
+        photo = Path(config.content).stem.encode(errors="surrogateescape")[:120].decode(errors="ignore")
+        name = f"{photo}-{config.style.name}"
         names = (f"{name}{'' if number == 1 else f'-{number}'}.png" for number in count(1))
         return next(path for path in map(Path, names) if not path.exists())
     output = Path(config.output)

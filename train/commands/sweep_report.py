@@ -1,7 +1,9 @@
 """The results of a sweep: all of its jobs in one table and on one contact sheet."""
 
 import csv
+import logging
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,21 +23,30 @@ from impasto.train.runtime import contact_sheet
 
 SHEET, TABLE = "sheet.png", "sweep.csv"
 LOSSES = ("total", "content", "style")
-COLUMNS = ("job", "folder", "overrides", "steps", "images", "seconds", *LOSSES, "checkpoint", "failure")
+RAW = ("raw_content", "raw_style")  # divided by their weights, so that jobs with other weights compare
+COLUMNS = ("job", "folder", "overrides", "steps", "images", "seconds", *LOSSES, *RAW, "checkpoint", "failure")
+BUDGETS = 1.1  # jobs whose numbers of images differ by a larger factor have other budgets
 SIDE = 256  # px, at most, of a picture on the sheet
 
 Pictures = list[NDArray[np.uint8]]
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """A job: the overrides it does not share, its last metrics, its newest checkpoint, and why it failed."""
+    """A job: the overrides it does not share, its last metrics, its newest checkpoint, and why it failed.
+
+    Attributes:
+        weights: The weights of the content and of the style loss, as trained.
+    """
 
     status: JobStatus
     overrides: str
     metrics: Mapping[str, float]
     checkpoint: Path | None
     failure: str
+    weights: Mapping[str, float]
     sample: tuple[Pictures, Pictures] | None
 
     def row(self, folder: Path) -> dict[str, str | int | float]:
@@ -44,6 +55,7 @@ class Outcome:
         row: dict[str, str | int | float] = {"job": status.job, "folder": status.folder, "overrides": self.overrides}
         row |= {"steps": int(metrics["step"]), "images": int(metrics["images"])} if metrics else {}
         row |= {name: metrics[name] for name in ("seconds", *LOSSES) if name in metrics}
+        row |= {f"raw_{name}": metrics[name] / weight for name, weight in self.weights.items() if name in metrics}
         row["checkpoint"] = str(self.checkpoint.relative_to(folder)) if self.checkpoint else ""
         return row | {"failure": self.failure}
 
@@ -60,6 +72,8 @@ def show(folder: Path) -> None:
         writer.writeheader()
         writer.writerows(outcome.row(folder) for outcome in outcomes)
     _print(folder, outcomes)
+    if sentence := unequal_budgets([outcome.metrics["images"] for outcome in outcomes if outcome.metrics]):
+        _log.warning(sentence)
     if any(outcome.sample for outcome in outcomes):
         _write_sheet(folder / SHEET, outcomes)
 
@@ -67,20 +81,27 @@ def show(folder: Path) -> None:
 def differences(jobs: Sequence[Sequence[str]]) -> list[str]:
     """Of each job's overrides, those that are not the same in all jobs, as a user would write them."""
     values = [_values(lines) for lines in jobs]
+    _tell_styles_apart(values)
     keys = list(dict.fromkeys(key for each in values for key in each))
     unlike = [key for key in keys if len({each.get(key) for each in values}) > 1]
     return [" ".join(f"{key}={each[key]}" for key in unlike if key in each) for each in values]
+
+
+def _tell_styles_apart(jobs: Sequence[dict[str, str]]) -> None:
+    """Replace the images of `style.image` by their names as `style`, by their paths where two have the same name."""
+    images = {each["style.image"] for each in jobs if "style.image" in each}
+    names = Counter(overrides.slug(image) for image in images)
+    for each in jobs:
+        if image := each.pop("style.image", ""):  # the user gave it as the style
+            name = overrides.slug(image)
+            each["style"] = name if names[name] == 1 else image
 
 
 def _values(lines: Sequence[str]) -> dict[str, str]:
     values = {}
     for line in lines:
         override = overrides.parse(line)
-        value = override.value()
-        key = override.key_or_group
-        if key == "style.image":  # the user gave it as the style
-            key, value = "style", overrides.slug(str(value))
-        values[key] = shown(value)
+        values[override.key_or_group] = shown(override.value())
     return values
 
 
@@ -97,7 +118,29 @@ def _outcome(folder: Path, status: JobStatus, unlike: str) -> Outcome:
     elif newest is not None and newest.stat().st_mtime > runs.status_path(folder, status.job).stat().st_mtime:
         failure = ""  # it was resumed
     sample = run_logger.last_sample(run)
-    return Outcome(status, unlike, metrics if "step" in metrics else {}, newest, failure, sample)
+    return Outcome(status, unlike, metrics if "step" in metrics else {}, newest, failure, _weights(newest), sample)
+
+
+def _weights(newest: Path | None) -> dict[str, float]:
+    """The weights, other than 0, of the content and of the style loss that a checkpoint was trained with."""
+    try:
+        card = checkpoint.load(newest)[1] if newest else None
+    except UsageError:  # damaged
+        card = None
+    if card is None or card.loss is None:
+        return {}
+    weights = {"content": card.loss.content_weight, "style": card.loss.style_weight}
+    return {name: weight for name, weight in weights.items() if weight}
+
+
+def unequal_budgets(images: Sequence[float]) -> str:
+    """A sentence where jobs were trained on unequal numbers of images, so that their losses do not compare."""
+    if not images or max(images) <= BUDGETS * min(images):
+        return ""
+    return (
+        f"the jobs were trained on {min(images):.0f} to {max(images):.0f} images, so their losses do not compare; give "
+        "all the same trainer.steps, or rank jobs of equal images only"
+    )
 
 
 def _print(folder: Path, outcomes: Sequence[Outcome]) -> None:

@@ -48,6 +48,8 @@ def assert_complete(sweep: Path, done: Run) -> None:
             last[f"val_{name}"] for name in sweep_report.LOSSES
         ]
         assert float(row["seconds"]) > 0
+        assert float(row["raw_content"]) == float(row["content"])
+        assert float(row["raw_style"]) == pytest.approx(float(row["style"]) / 5)
     assert [*(sweep / "1-mobile-broken").iterdir()] == []
     sheet = np.asarray(Image.open(sweep / "sheet.png").convert("RGB"))
     for row in (rows[0], rows[2]):
@@ -72,7 +74,7 @@ def test_sweep_with_a_failed_job_writes_table_and_sheet_of_the_others(
     resumed = impasto("train", f"resume={sweep / '2-mobile-c'}", "trainer.steps=9", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     rewritten = impasto("sweep", f"sweep={sweep}")
-    assert rewritten.returncode == 0 and rewritten.stderr == ""
+    assert rewritten.returncode == 0 and rewritten.stderr.startswith("the jobs were trained on 12 to 18 images, so")
     assert [row["steps"] for row in table(sweep)] == ["6", "", "9"]
     other = impasto("sweep", f"sweep={photo_folder}")
     assert other.returncode == 2 and "is not the directory of a sweep" in other.stderr
@@ -100,3 +102,15 @@ def test_differences_are_the_overrides_that_jobs_do_not_share() -> None:
     assert sweep_report.differences(jobs) == ["style=b trainer.steps=null", "style=c-d trainer.steps=3"]
     assert sweep_report.differences([["seed=1"], ["model=tiny"]]) == ["seed=1", "model=tiny"]
     assert sweep_report.differences([["seed=1"]]) == [""]
+
+
+def test_differences_of_equally_named_images_are_their_paths() -> None:
+    jobs = [["style=picture", f"style.image='/{folder}/1.jpg'"] for folder in "ab"]
+    assert sweep_report.differences(jobs) == ["style=/a/1.jpg", "style=/b/1.jpg"]
+    jobs = [["style=picture", f"style.image='/a/{name}.jpg'"] for name in ("星月夜", "睡莲")]
+    assert sweep_report.differences(jobs) == ["style=星月夜", "style=睡莲"]
+
+
+def test_unequal_budgets_are_one_sentence() -> None:
+    assert sweep_report.unequal_budgets([]) == sweep_report.unequal_budgets([100, 105]) == ""
+    assert "trained on 9 to 94 images, so" in sweep_report.unequal_budgets([9, 94, 56])
