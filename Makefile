@@ -15,7 +15,7 @@ $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "impasto needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[demo,video,vgg,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[demo,heif,video,vgg,dev]'
 	touch $@
 
 # What the heavy tests and some of the parity checks use: node packages, and ONNX Runtime for arm64.

@@ -1,6 +1,7 @@
 """Run a command: parse, compose with Hydra, validate one typed object, call the task. Errors end in one sentence."""
 
 import argparse
+import io
 import logging
 import os
 import re
@@ -71,6 +72,9 @@ def run(command: str, task: Callable[[Any], None]) -> None:
     """
     log.handlers[:] = [logging.StreamHandler()]
     log.setLevel(logging.INFO)
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal has no letters for ends no command
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a task as Ctrl-C does; it may differ
     try:
         _run(command, task, sys.argv[1:])

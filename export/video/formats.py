@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from impasto.configs.errors import UsageError
+from impasto.models.image.discover import VIDEO_SUFFIXES
 
 # Audio codecs that players expect. FFmpeg can write more into these containers than players support (PCM in .mp4).
 _MP4 = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus"})
@@ -47,16 +48,13 @@ FORMATS = {
     ".mkv": VideoFormat("matroska"),
     ".webm": VideoFormat("webm", frozenset({"opus", "vorbis"}), "libopus", "libvpx-vp9", _VP9, _VP9_LOOKAHEAD),
 }
-_READ_ONLY = tuple(
-    ".avi .wmv .flv .mpg .mpeg .m2v .ts .mts .m2ts .3gp .3g2 .ogv .mxf .vob".split()  # noqa: SIM905 - one line
-)
 CAMERA = "camera"  # the value of input= that stands for the first camera
 
 
 def is_video(source: Path, output: Path) -> bool:
     """Return whether an input, which is not a folder, is a video: by its suffix or that of the output."""
     source_suffix, output_suffix = source.suffix.lower(), output.suffix.lower()
-    return str(source) == CAMERA or source_suffix in (*FORMATS, *_READ_ONLY) or output_suffix in FORMATS
+    return str(source) == CAMERA or source_suffix in VIDEO_SUFFIXES or output_suffix in FORMATS
 
 
 def target(source: Path, output: Path, overwrite: bool) -> Path:

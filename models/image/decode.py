@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
-from impasto.models.image import exif
+from impasto.models.image import adobe_rgb, exif, tiff
 from impasto.models.image.picture import MAX_PIXELS, STRIP_PIXELS, Picture, UnreadablePicture
 
 # The formats that photos come in. Pillow also has some that start programs (EPS) or lack a magic number (TGA).
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000")
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "HEIF", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000")
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # of an ISO file's first box
 
 # How stored pixels become upright, by EXIF orientation (EXIF 2.3, table 6): swap the axes, then flip these.
 _TRANSPOSED = (5, 6, 7, 8)
@@ -43,6 +44,8 @@ def read(source: Path | BinaryIO, name: str | None = None, short_side: int | Non
         if short_side:
             image.draft(None, (short_side, short_side))
         image.load()
+        if image.format == "TIFF":
+            tiff.repair_palette(image)
         return _to_picture(image)
 
 
@@ -64,20 +67,45 @@ def open_image(file: BinaryIO, name: str) -> Iterator[Image.Image]:
     """Open a picture file with Pillow; any error inside the context becomes an UnreadablePicture."""
     try:
         Image.init()
+        _register_heif()
         with Image.open(file, formats=[kind for kind in _FORMATS if kind in Image.OPEN]) as image:
+            if image.format == "TIFF":
+                tiff.seek_picture(image)
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             yield image
     except UnidentifiedImageError as error:
         file.seek(0)
-        fault = "is not a picture in a supported format (JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, PPM)"
-        raise UnreadablePicture(f"{name} {fault if file.read(1) else 'is empty'}") from error
+        raise UnreadablePicture(f"{name} {_unidentified(file.read(12))}") from error
     except (Image.DecompressionBombError, MemoryError) as error:
         limit = f"{MAX_PIXELS // 10**6} megapixels or than the memory"
         raise UnreadablePicture(f"{name} is larger than {limit}; reduce its size") from error
     except Exception as error:  # a decoder may raise anything on damaged data
         reason = " ".join(str(error).split())
         raise UnreadablePicture(f"{name} is damaged, or an unknown variant of its format: {reason}") from error
+
+
+def _unidentified(start: bytes) -> str:
+    """Describe a file that no decoder takes, by its first 12 bytes."""
+    if not start:
+        return "is empty"
+    if start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS:
+        if "HEIF" in Image.OPEN:
+            return "is a damaged HEIC picture"
+        return "is a HEIC picture, which needs a decoder; run: pip install 'impasto[heif]'"
+    if start[:4] in (b"II*\0", b"MM\0*"):
+        return "is a TIFF of a kind that cannot be read; convert it to 8 or 16 bits"
+    return "is not a picture in a supported format (JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP, GIF, PPM)"
+
+
+@lru_cache(maxsize=1)
+def _register_heif() -> None:
+    """Let Pillow decode HEIC, the default of iPhones, where the extra `heif` is installed."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return
+    pillow_heif.register_heif_opener()
 
 
 def quiet_pillow() -> None:
@@ -92,15 +120,19 @@ def quiet_pillow() -> None:
 def _to_picture(image: Image.Image) -> Picture:
     """Convert in strips: Pillow takes 4 bytes a pixel, and each conversion makes a copy."""
     profile = image.info.get("icc_profile")
+    if not profile and image.mode == "RGB" and adobe_rgb.is_named_by_exif(image):
+        profile = adobe_rgb.profile()
     orientation, size = _orientation(image), (image.height, image.width)
     shape = size[::-1] if orientation in _TRANSPOSED else size
     rgb, alpha, managed = np.empty((*shape, 3), np.uint8), None, None
     white = _white_level(image) if _is_deep(image) else 0.0
+    inverted = tiff.counts_from_white(image)
     rows = max(1, STRIP_PIXELS // image.width)
     for top in range(0, image.height, rows):
         bottom = min(top + rows, image.height)
         single = rows >= image.height
-        base, strip_alpha = _split_alpha(image if single else image.crop((0, top, image.width, bottom)), white)
+        part = image if single else image.crop((0, top, image.width, bottom))
+        base, strip_alpha = _split_alpha(part, white, inverted)
         managed = _to_srgb(base, profile) if isinstance(profile, bytes) and profile else None
         strip = managed or (base if base.mode == "RGB" else base.convert("RGB"))
         _stored_view(rgb, orientation)[top:bottom] = np.asarray(strip)
@@ -111,10 +143,10 @@ def _to_picture(image: Image.Image) -> Picture:
     return Picture(rgb, None if opaque else alpha, managed is not None, exif.read(image))
 
 
-def _split_alpha(image: Image.Image, white: float) -> tuple[Image.Image, Image.Image | None]:
+def _split_alpha(image: Image.Image, white: float, inverted: bool) -> tuple[Image.Image, Image.Image | None]:
     """Return the colors in 8-bit L, RGB, CMYK or LAB, and alpha."""
     if _is_deep(image):
-        return _to_eight_bits(image, white)
+        return _to_eight_bits(image, white, inverted)
     if image.mode == "LA":
         return image.getchannel("L"), image.getchannel("A")
     if image.has_transparency_data:
@@ -139,9 +171,11 @@ def _white_level(image: Image.Image) -> float:
     return next((scale for scale in scales if highest <= scale), highest)
 
 
-def _to_eight_bits(image: Image.Image, white: float) -> tuple[Image.Image, Image.Image | None]:
+def _to_eight_bits(image: Image.Image, white: float, inverted: bool) -> tuple[Image.Image, Image.Image | None]:
     values = _values(image)
     gray = np.rint(np.clip(values / white, 0, 1) * 255).astype(np.uint8)
+    if inverted:
+        gray = 255 - gray
     transparent = image.info.get("transparency")
     alpha = None if transparent is None else Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))
     return Image.fromarray(gray), alpha

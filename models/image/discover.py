@@ -5,8 +5,16 @@ from pathlib import Path
 
 from impasto.configs.errors import UsageError
 
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm")
-_UNSUPPORTED = (".heic", ".heif", ".jxl", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2")
+# Of pictures that may be read. Their content decides: exports of cloud services name JPEG files .HEIC.
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif", ".hif", ".tif", ".tiff", ".bmp"),
+    *(".gif", ".ppm", ".pgm"),
+)
+VIDEO_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".mpg", ".mpeg", ".m2v", ".ts", ".mts", ".m2ts"),
+    *(".3gp", ".3g2", ".ogv", ".mxf", ".vob", ".h264", ".264", ".hevc", ".h265", ".265", ".mjpeg"),
+)
+_UNSUPPORTED = (".jxl", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2")
 
 
 def find_pictures(folder: Path) -> list[Path]:
@@ -46,9 +54,17 @@ def scan_folder(folder: Path) -> tuple[list[Path], list[str]]:
                 pictures.append(path)
             elif suffix in SUFFIXES and path.is_symlink():
                 problems.append(f"{path} is a broken link")
-            elif suffix in _UNSUPPORTED:
-                problems.append(f"{path} has an unsupported format; convert it to JPEG")
+            elif problem := unread(path):
+                problems.append(problem)
     return sorted(pictures), problems
+
+
+def unread(path: Path) -> str:
+    """Return a message for a picture or video that a folder of photos holds in vain, by its suffix; else nothing."""
+    suffix = path.suffix.lower()
+    if suffix in _UNSUPPORTED:
+        return f"{path} has an unsupported format; convert it to JPEG"
+    return f"{path} is a video, which a folder of photos leaves out; name it alone" if suffix in VIDEO_SUFFIXES else ""
 
 
 def _cannot_list(folder: object, error: OSError) -> str:

@@ -20,7 +20,7 @@ from torch import Tensor
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.data import DataConfig
 from impasto.models.image import color, decode, header
-from impasto.models.image.discover import SUFFIXES, find_pictures
+from impasto.models.image.discover import SUFFIXES, scan_folder, unread
 from impasto.models.image.header import Header
 from impasto.models.image.picture import UnreadablePicture, resize
 from impasto.train.data import exclude_list
@@ -58,7 +58,8 @@ class PhotoSet:
         self._zip_files: dict[int, zipfile.ZipFile] = {}
         self._is_folder = root.is_dir()  # a folder that vanishes later does not become a zip file
         if self._is_folder:
-            pictures = find_pictures(root)
+            pictures, problems = scan_folder(root)
+            _log_unread(key, root, problems)
             own = own_pictures(root, pictures)
             if own:
                 _log.warning(
@@ -73,6 +74,7 @@ class PhotoSet:
         elif root.is_file() and _is_zip(root):
             entries = {entry.filename: entry for entry in self._zip_file().infolist() if _is_photo(entry.filename)}
             self.names = sorted(entries)
+            _log_unread(key, root, [message for name in self._zip_file().namelist() if (message := unread(Path(name)))])
             sizes = {name: entry.file_size for name, entry in entries.items()}
             versions = [(name, sizes[name], entries[name].CRC) for name in self.names]
         else:
@@ -155,6 +157,11 @@ class PhotoSet:
             except _ZIP_ERRORS as error:
                 raise UsageError(f"{self.root} is a damaged zip file ({error}); create it again") from error
         return self._zip_files[process]
+
+
+def _log_unread(key: str, root: Path, problems: Sequence[str]) -> None:
+    if problems:
+        _log.warning("%s=%s: %d files are not read, the first: %s", key, root, len(problems), problems[0])
 
 
 def split(config: DataConfig) -> tuple[PhotoSet, PhotoSet]:

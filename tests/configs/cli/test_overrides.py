@@ -1,5 +1,7 @@
 """What a user types and what reaches the configuration: paths of any letters, images as styles, resumed runs."""
 
+import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -209,3 +211,12 @@ def test_slug_keeps_names_apart_and_short() -> None:
     assert len({slug(f"{name}.jpg") for name in long}) == 3
     assert all(len(slug(f"{name}.jpg").encode()) < 100 for name in long)
     assert slug("b\udce9d.jpg") == "b-d"
+
+
+def test_run_name_that_the_terminal_has_no_letters_for_ends_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    output = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setattr(sys, "argv", ["impasto-sweep", "sweep=神奈川"])
+    app.run("sweep", lambda config: print(config.sweep))
+    output.flush()
+    assert output.buffer.getvalue().endswith(b"\\u795e\\u5948\\u5ddd\n")

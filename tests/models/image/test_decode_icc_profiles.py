@@ -1,5 +1,7 @@
 """Decoding pictures with ICC profiles and of other color modes: the result is sRGB."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -82,3 +84,24 @@ def test_read_with_broken_or_mismatched_profile_ignores_it(broken: bytes) -> Non
 
 def test_read_cmyk_with_rgb_profile_ignores_it() -> None:
     assert not read(encoded(Image.new("CMYK", (4, 4)), "TIFF", icc_profile=SRGB)).had_profile
+
+
+@pytest.mark.parametrize("color_space", [2, 0xFFFF])
+def test_read_adobe_rgb_by_exif_alone_is_converted(tmp_path: Path, color_space: int) -> None:
+    """As cameras write it, without a profile: full green of Adobe RGB is beyond sRGB, its half is not."""
+    photo = Image.new("RGB", (8, 8), (100, 128, 110))
+    exif = Image.Exif()
+    exif[0x0110] = "Camera"
+    exif.get_ifd(0x8769)[0xA001] = color_space
+    exif.get_ifd(0x8769)[0xA005] = {1: "R03"}
+    photo.save(tmp_path / "a.png", exif=exif)
+    linear = np.array([100, 128, 110]) / 255
+    matrix = np.array([[1.3983, -0.3983, 0], [0, 1, 0], [0, -0.0429, 1.0429]])  # Adobe RGB to sRGB, both D65
+    light = matrix @ linear**2.19921875
+    expected = 255 * (1.055 * light ** (1 / 2.4) - 0.055)
+    picture = read(tmp_path / "a.png")
+    np.testing.assert_allclose(picture.rgb[0, 0], expected, atol=2)
+    assert picture.had_profile
+    exif.get_ifd(0x8769)[0xA001] = 1
+    photo.save(tmp_path / "b.png", exif=exif)
+    assert (read(tmp_path / "b.png").rgb == (100, 128, 110)).all()

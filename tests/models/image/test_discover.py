@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from impasto.configs.errors import UsageError
-from impasto.models.image.discover import find_pictures
+from impasto.models.image.discover import find_pictures, scan_folder
 
 
 def test_find_pictures_lists_visible_files_and_follows_links_once(tmp_path: Path) -> None:
@@ -31,3 +31,14 @@ def test_find_pictures_follows_linked_folders(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "link").symlink_to(tmp_path / "disk")
     assert find_pictures(tmp_path / "photos") == [tmp_path / "photos" / "link" / "a.png"]
+
+
+def test_scan_folder_names_files_that_are_not_read(tmp_path: Path) -> None:
+    for name in ("a.HEIC", "b.dng", "c.MOV", "d.txt"):
+        (tmp_path / name).touch()
+    pictures, problems = scan_folder(tmp_path)
+    assert pictures == [tmp_path / "a.HEIC"]
+    assert problems == [
+        f"{tmp_path}/b.dng has an unsupported format; convert it to JPEG",
+        f"{tmp_path}/c.MOV is a video, which a folder of photos leaves out; name it alone",
+    ]

@@ -213,3 +213,18 @@ def test_split_more_validation_photos_than_there_are_is_a_warning(
         assert not caplog.messages
         dataset.split(config(photo_tree, val_photos=100))
     assert caplog.messages == [f"data.val_photos=100 is more than the photos of data.root={photo_tree}, 5"]
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_photo_set_names_what_it_does_not_read(
+    photo_tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, zipped: bool
+) -> None:
+    for name in ("raw.DNG", "clip.mov"):
+        (photo_tree / name).touch()
+    root = pack(photo_tree, tmp_path / "photos.zip") if zipped else photo_tree
+    with caplog.at_level(logging.WARNING, "impasto"):
+        assert len(PhotoSet(root, "data.root").names) == 5
+    [message] = caplog.messages
+    assert (
+        message.startswith(f"data.root={root}: 2 files are not read, the first: ") and "clip.mov is a video" in message
+    )
