@@ -15,7 +15,8 @@ from impasto.configs.schema.stylize import StylizeConfig
 from impasto.export.inference import batch
 from impasto.export.inference.masks import Masks
 from impasto.export.inference.stylizer import Stylizer
-from impasto.export.video.reader import AudioPacket, Camera, Frame, VideoReader
+from impasto.export.video.camera import Camera
+from impasto.export.video.reader import AudioPacket, Frame, VideoReader
 from impasto.export.video.temporal_filter import TemporalFilter
 from impasto.export.video.writer import VideoWriter
 from impasto.models.image import color

@@ -1,36 +1,38 @@
-"""Read video files with PyAV (FFmpeg), and a camera with OpenCV."""
+"""Read video files with PyAV (FFmpeg)."""
 
-import signal
-import time
+import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 from av.error import FFmpegError, InvalidDataError
 from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 
 from impasto.configs.errors import UsageError
+from impasto.export.video.deinterlace import Deinterlacer
+from impasto.export.video.tone_map import HLG, PQ, ToneMap
+
+_log = logging.getLogger(__name__)
 
 _UNKNOWN = 2  # a frame's colorspace where the file does not specify it
 _HD = 720  # px; from this height on players assume BT.709 for unspecified colors
 _MATRICES = {1: Colorspace.ITU709, 4: Colorspace.FCC, 5: Colorspace.ITU601, 6: Colorspace.ITU601}
 _MATRICES |= {7: Colorspace.SMPTE240M, 9: Colorspace.BT2020, 10: Colorspace.BT2020}  # by ISO/IEC 23091-2
+_TRANSFERS_REFUSED = {8: "linear", 9: "logarithmic", 10: "logarithmic", 17: "SMPTE 428"}  # unlike sRGB's, by the same
 # Metadata that describe the source file, not the video.
 _FILE_METADATA = ("encoder", "major_brand", "minor_version", "compatible_brands", "handler_name", "vendor_id")
 _MISSING = 0.5  # seconds; a file may be shorter than its header declares by this much
 _FROM_ZERO = ("matroska,webm",)  # FFmpeg, which writes most of them, measures their duration from 0, not from the start
 _RESTART = 1  # seconds by which times must decrease for a new recording to begin; less is disorder
-_CAMERA = 0  # the first camera
-_MILLISECONDS = Fraction(1, 1000)
+MILLISECONDS = Fraction(1, 1000)
 
 Pixels = NDArray[np.uint8]
 
@@ -104,16 +106,21 @@ class VideoReader:
             self.container = av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
         except (FFmpegError, OSError) as error:
             raise UsageError(f"{path} {_open_error(path, error)}") from error
-        if not self.container.streams.video:
+        cover = av.stream.Disposition.attached_pic
+        videos = [stream for stream in self.container.streams.video if not stream.disposition & cover]
+        if not videos:
             self.container.close()
             raise UsageError(f"{path} contains no video; name a video, a photo or a folder of photos")
-        self.stream = self.container.streams.video[0]
+        self.stream = videos[0]
         self.stream.thread_type = "AUTO"
         self.audio = [stream for stream in self.container.streams.audio if stream.codec_context is not None]
-        self.time_base = self.stream.time_base or _MILLISECONDS
+        if unknown := len(self.container.streams.audio) - len(self.audio):
+            _log.warning("%s: %d of its audio tracks cannot be decoded and are left out", path, unknown)
+        self.time_base = self.stream.time_base or MILLISECONDS
         self.rate = self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
         self.metadata = {key: text for key, text in self.container.metadata.items() if key not in _FILE_METADATA}
         self.aspect = self.stream.sample_aspect_ratio
+        self._deinterlacer: Deinterlacer | None = None
         self._declared_seconds, self._other_streams = self._declared()
         self._parts = self._read()
         self._buffered = self._read_first_frame()
@@ -133,14 +140,17 @@ class VideoReader:
         self.container.close()
 
     def __iter__(self) -> Iterator[AudioPacket | Frame]:
-        last: int | None = None
+        last, step = None, round(1 / self.rate / self.time_base)
         for part in chain(self._buffered, self._parts):
             if isinstance(part, AudioPacket):
                 yield part
                 continue
-            pts = part.pts if part.pts is not None else (last or 0)
-            last = pts if last is None or pts > last else last + 1
-            yield Frame(self._to_rgb(part), last, part.duration or round(1 / self.rate / self.time_base))
+            duration = part.duration or step
+            if part.pts is None:  # as in a stream without a container
+                last = 0 if last is None else last + duration
+            else:
+                last = part.pts if last is None or part.pts > last else last + 1
+            yield Frame(self._to_rgb(part), last, duration)
 
     def _read_first_frame(self) -> list[Any]:
         """Return the packets of audio before the first frame, and that frame."""
@@ -160,6 +170,17 @@ class VideoReader:
         )
         if self.color["colorspace"] not in (_UNKNOWN, *_MATRICES):  # mostly RGB, which is not written
             self.color["colorspace"] = int(self.matrix)
+        self._source_matrix, self._tone_map, transfer = self.matrix, None, self.color["color_trc"]
+        if transfer in _TRANSFERS_REFUSED:
+            self.container.close()
+            fault = f"{self.name} has the {_TRANSFERS_REFUSED[transfer]} transfer function, which networks do not know"
+            raise UsageError(f"{fault}; convert it to BT.709 with another program first")
+        if transfer in (PQ, HLG):
+            if self.color["colorspace"] == _UNKNOWN:
+                self._source_matrix = Colorspace.BT2020
+            self._tone_map, self.matrix = ToneMap(transfer), Colorspace.ITU709
+            self.color = dict.fromkeys(self.color, 1)  # BT.709
+            _log.info("%s is HDR; it is written in SDR (BT.709)", self.name)
 
     def _check_colors(self) -> None:
         try:
@@ -197,7 +218,13 @@ class VideoReader:
 
     def _decode(self, packet: Any) -> list[Any]:
         try:
-            return packet.decode()
+            frames = packet.decode()
+            if self._deinterlacer is None and any(frame.interlaced_frame for frame in frames):
+                self._deinterlacer = Deinterlacer(self.stream, frames[0])
+            if self._deinterlacer is None:
+                return frames
+            last = [None] if packet.dts is None and not packet.size else []  # demux ends with an empty packet
+            return [output for frame in [*frames, *last] for output in self._deinterlacer(frame)]
         except FFmpegError as error:
             self.damage = f"is damaged ({error_reason(error)})"
             return []
@@ -221,50 +248,9 @@ class VideoReader:
     def _to_rgb(self, frame: Any) -> Pixels:
         first = self._first
         if (frame.width, frame.height) != (first.width, first.height) or frame.colorspace == _UNKNOWN:
-            frame = frame.reformat(first.width, first.height, "rgb24", src_colorspace=self.matrix)
-        return np.ascontiguousarray(rotate(frame.to_ndarray(format="rgb24"), self.rotation))
-
-
-class Camera:
-    """Iterates over the frames of the first camera until Ctrl-C."""
-
-    name, frames, damage, rotation, aspect = "camera", None, "", 0, None
-    time_base, rate, matrix = _MILLISECONDS, Fraction(30), Colorspace.ITU709
-    color = {"colorspace": 1, "color_primaries": 1, "color_trc": 1}  # noqa: RUF012 - BT.709, never changed
-
-    def __init__(self) -> None:
-        self.audio: list[Any] = []
-        self.metadata: dict[str, str] = {}
-        self._stopped = False
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # else OpenCV prints a warning
-        self._camera = cv2.VideoCapture(_CAMERA)
-        success, frame = self._camera.read()
-        if not success:
-            self._camera.release()
-            raise UsageError("input=camera: no camera was found; connect one or name a file")
-        self.shape = frame.shape[:2]
-
-    def __enter__(self) -> "Camera":
-        self._handler = signal.signal(signal.SIGINT, self._stop)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        signal.signal(signal.SIGINT, self._handler)
-        self._camera.release()
-
-    def __iter__(self) -> Iterator[AudioPacket | Frame]:
-        started, last = time.monotonic(), -1
-        while not self._stopped:
-            success, frame = self._camera.read()
-            if not success:
-                return
-            last = max(last + 1, round((time.monotonic() - started) / self.time_base))
-            yield Frame(np.ascontiguousarray(frame[..., ::-1]), last, round(1 / self.rate / self.time_base))
-
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        self._stopped = True
+            frame = frame.reformat(first.width, first.height, "rgb24", src_colorspace=self._source_matrix)
+        rgb = frame.to_ndarray(format="rgb24")
+        return np.ascontiguousarray(rotate(self._tone_map(rgb) if self._tone_map else rgb, self.rotation))
 
 
 def _open_error(path: Path, error: Exception) -> str:

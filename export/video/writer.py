@@ -14,8 +14,9 @@ from av.video.reformatter import ColorRange
 
 from impasto.configs.errors import UsageError
 from impasto.export.video.audio import add_track
+from impasto.export.video.camera import Camera
 from impasto.export.video.formats import FORMATS
-from impasto.export.video.reader import AudioPacket, Camera, Frame, Pixels, VideoReader, error_reason, rotate
+from impasto.export.video.reader import AudioPacket, Frame, Pixels, VideoReader, error_reason, rotate
 
 
 class VideoWriter:

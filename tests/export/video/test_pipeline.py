@@ -209,10 +209,10 @@ def test_stylize_camera_without_camera_raises(
 def test_stylize_camera_writes_frames_until_it_ends(
     inverter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from impasto.export.video import reader
+    from impasto.export.video import camera
 
     # OpenCV treats a file as a camera that ends.
-    monkeypatch.setattr(reader, "_CAMERA", str(write_video(tmp_path / "a.mp4", audio=False)))
+    monkeypatch.setattr(camera, "_CAMERA", str(write_video(tmp_path / "a.mp4", audio=False)))
     run_stylize(inverter, Path("camera"), tmp_path / "b.mp4", "strength=1")
     times, pixels, *_ = read_video(tmp_path / "b.mp4")
     assert len(times) == 9 and times == sorted({*times}) and pixels[0].shape == (48, 64, 3)
