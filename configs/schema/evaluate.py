@@ -19,7 +19,7 @@ class EvaluationConfig:
     starts: Annotated[list[str], Key("What the optimizer starts from.", choices=("noise", "photo"))] = field(
         default_factory=lambda: ["noise", "photo"]
     )
-    iterations: Annotated[int, Key("L-BFGS iterations of the optimizer.", 2)] = 120
+    iterations: Annotated[int, Key("Iterations of the optimizer, projected L-BFGS.", 2)] = 120
     count: Annotated[int, Key("Maximum number of photos.", 1)] = 8
     min_equivalent_iterations: Annotated[
         float | None, Key("Fail if the network equals fewer L-BFGS iterations from noise.", 1)

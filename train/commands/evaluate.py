@@ -42,6 +42,7 @@ def task(config: EvaluateConfig) -> None:
     from impasto.train.commands import output_folder
     from impasto.train.data.dataset import PhotoSet
     from impasto.train.evaluation import loaded_model, optimizer_baseline, photo_evaluation, quality_gate
+    from impasto.train.image_optimization.projected import RANGE
     from impasto.train.runtime import device
 
     decode.quiet_pillow()
@@ -62,7 +63,8 @@ def task(config: EvaluateConfig) -> None:
         "checkpoint": {"style": model.style.name, "output": model.output_type}
         | {name: card[name] for name in ("model", "training") if name in card},
         "loss": model.loss_card.to_json(),
-        "baseline": vars(optimizer_baseline.BASELINE) | {"iterations": config.evaluate.iterations, "seed": config.seed},
+        "baseline": vars(optimizer_baseline.BASELINE)
+        | {"range": list(RANGE), "iterations": config.evaluate.iterations, "seed": config.seed},
         "medians": [asdict(row) for row in rows],
         "style_image": {"artifacts": artifacts.figures(style.pixels)},
         "photos": [evaluation.to_json() for evaluation in evaluations],

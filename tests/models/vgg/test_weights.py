@@ -118,3 +118,14 @@ def test_load_bad_file_raises_one_sentence(tmp_path: Path, original: Weights) ->
         with pytest.raises(UsageError, match=sentence) as error:
             vgg_weights.load(str(tmp_path / name))
         assert "\n" not in str(error.value)
+
+
+def test_load_auto_damaged_source_takes_the_next(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, original: Weights, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged = tmp_path / "vgg16.pth"
+    damaged.write_bytes(b"half of a download")
+    monkeypatch.setattr(vgg_weights, "_torchvision_cached", lambda: damaged)
+    loaded = vgg_weights.load("auto")
+    assert all(torch.equal(loaded[name], original[name]) for name in original)
+    assert "vgg16.pth" in caplog.text and "trying the next source" in caplog.text

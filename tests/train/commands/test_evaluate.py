@@ -43,7 +43,7 @@ def test_evaluate_writes_figures_and_pictures_and_caches_trajectories(
     assert [(row["size"], row["start"], row["photos"]) for row in report["medians"]] == [
         *((32, "noise", 2), (32, "photo", 2), (48, "noise", 2), (48, "photo", 2))
     ]
-    assert report["baseline"]["history"] == 50
+    assert report["baseline"]["history"] == 50 and report["baseline"]["range"] == [0, 255]
     for row in report["photos"]:
         assert row["losses"]["total"] == pytest.approx(row["losses"]["content"] + row["losses"]["style"], rel=1e-4)
         assert row["ratio"]["noise"] == pytest.approx(row["losses"]["total"] / row["best"]["noise"])
