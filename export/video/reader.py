@@ -20,7 +20,7 @@ from impasto.configs.errors import UsageError
 from impasto.export.video.deinterlace import Deinterlacer
 from impasto.export.video.tone_map import HLG, PQ, ToneMap
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _UNKNOWN = 2  # a frame's colorspace where the file does not specify it
 _HD = 720  # px; from this height on players assume BT.709 for unspecified colors
@@ -115,7 +115,7 @@ class VideoReader:
         self.stream.thread_type = "AUTO"
         self.audio = [stream for stream in self.container.streams.audio if stream.codec_context is not None]
         if unknown := len(self.container.streams.audio) - len(self.audio):
-            _log.warning("%s: %d of its audio tracks cannot be decoded and are left out", path, unknown)
+            logger.warning("%s: %d of its audio tracks cannot be decoded and are left out", path, unknown)
         self.time_base = self.stream.time_base or MILLISECONDS
         self.rate = self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
         self.metadata = {key: text for key, text in self.container.metadata.items() if key not in _FILE_METADATA}
@@ -180,7 +180,7 @@ class VideoReader:
                 self._source_matrix = Colorspace.BT2020
             self._tone_map, self.matrix = ToneMap(transfer), Colorspace.ITU709
             self.color = dict.fromkeys(self.color, 1)  # BT.709
-            _log.info("%s is HDR; it is written in SDR (BT.709)", self.name)
+            logger.info("%s is HDR; it is written in SDR (BT.709)", self.name)
 
     def _check_colors(self) -> None:
         try:

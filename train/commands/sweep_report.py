@@ -30,7 +30,7 @@ SIDE = 256  # px, at most, of a picture on the sheet
 
 Pictures = list[NDArray[np.uint8]]
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def show(folder: Path) -> None:
         writer.writerows(outcome.row(folder) for outcome in outcomes)
     _print(folder, outcomes)
     if sentence := unequal_budgets([outcome.metrics["images"] for outcome in outcomes if outcome.metrics]):
-        _log.warning(sentence)
+        logger.warning(sentence)
     if any(outcome.sample for outcome in outcomes):
         _write_sheet(folder / SHEET, outcomes)
 

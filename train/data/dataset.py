@@ -26,7 +26,7 @@ from impasto.models.image.picture import UnreadablePicture, resize
 from impasto.train.data import exclude_list
 from impasto.train.data.own_pictures import own_pictures
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MAX_BYTES = 1 << 28  # of one photo in a zip file, so that a zip bomb cannot fill the memory
 MAX_ASPECT_RATIO = 16
@@ -62,7 +62,7 @@ class PhotoSet:
             _log_unread(key, root, problems)
             own = own_pictures(root, pictures)
             if own:
-                _log.warning(
+                logger.warning(
                     "%s=%s: %d pictures are left out, which impasto wrote (such as %s)",
                     *(key, root, len(own), min(own).relative_to(root)),
                 )
@@ -161,7 +161,7 @@ class PhotoSet:
 
 def _log_unread(key: str, root: Path, problems: Sequence[str]) -> None:
     if problems:
-        _log.warning("%s=%s: %d files are not read, the first: %s", key, root, len(problems), problems[0])
+        logger.warning("%s=%s: %d files are not read, the first: %s", key, root, len(problems), problems[0])
 
 
 def split(config: DataConfig) -> tuple[PhotoSet, PhotoSet]:
@@ -190,7 +190,7 @@ def split(config: DataConfig) -> tuple[PhotoSet, PhotoSet]:
 def _check_val_photos(config: DataConfig, photos: PhotoSet, key: str) -> None:
     count = len(photos.names)
     if config.val_photos > count:
-        _log.warning(
+        logger.warning(
             "data.val_photos=%d is more than the photos of %s=%s, %d", config.val_photos, key, photos.root, count
         )
 
