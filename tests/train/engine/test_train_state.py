@@ -198,7 +198,16 @@ def test_train_state_json_has_no_transient_fields(budget: TrainerConfig) -> None
     state.advance(5.0, True)
     assert (state.step, state.seconds, state.stop_requested, state.unsaved) == (3, 5.0, True, True)
     assert {*state.to_json()} == {
-        *("step", "seconds", "validation", "calibrated_style_weight", "recent_losses", "rollbacks", "origin")
+        *(
+            "step",
+            "seconds",
+            "validation",
+            "calibrated_style_weight",
+            "recent_losses",
+            "rollbacks",
+            "identity",
+            "origin",
+        )
     }
     assert state.fraction(budget) == 0.5
     assert train_state.TrainState(9).fraction(budget) == 1.0
