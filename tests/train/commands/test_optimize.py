@@ -64,10 +64,10 @@ def test_output_default_never_overwrites(call_optimize: Call) -> None:
     assert (pixels("photo-painting.png") == pixels("photo-painting-2.png")).all()
 
 
-def test_output_default_of_a_long_name_is_cut(call: Call) -> None:
+def test_output_default_of_a_long_name_is_cut(call_optimize: Call) -> None:
     long = f"{'夜' * 80}.jpg"  # 244 bytes
     Path("photo.jpg").rename(long)
-    assert call(f"content={long}", "style=painting.png", *FAST) == 0
+    assert call_optimize(f"content={long}", "style=painting.png", *FAST) == 0
     assert [path.name for path in Path().glob("*-painting.png")] == [f"{'夜' * 40}-painting.png"]
 
 
