@@ -237,7 +237,7 @@ def test_read_bad_path_raises_one_sentence(tmp_path: Path, monkeypatch: pytest.M
         read(tmp_path / "secret.jpg")
 
 
-def test_read_odd_files_prints_nothing(tmp_path: Path) -> None:
+def test_read_odd_files_after_quiet_pillow_prints_nothing(tmp_path: Path) -> None:
     Image.new("RGB", (15, 10)).save(tmp_path / "large.png")
     Image.new("RGB", (9, 8)).save(tmp_path / "exif.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
     (tmp_path / "torn.tif").write_bytes(b"II*\0\x08\0\0\0\xff\xff")
@@ -245,6 +245,7 @@ def test_read_odd_files_prints_nothing(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from PIL import Image\n"
         "from impasto.models.image import decode, picture\n"
         "Image.MAX_IMAGE_PIXELS = 100  # Pillow warns above it\n"
+        "decode.quiet_pillow()\n"
         "for name in sys.argv[1:]:\n"
         "    try: print(decode.read(Path(name)).rgb.shape)\n"
         "    except picture.UnreadablePicture as error: print(error)\n"
