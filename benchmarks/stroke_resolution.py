@@ -1,21 +1,26 @@
-"""A sheet of one photo stylized at several sizes, without and with stroke_resolution=, to compare the strokes' scale.
+"""A sheet of one photo stylized at several sizes, with native and with larger strokes, to compare their scale.
 
 Columns are sizes of the short side in px, to which the photo is resized. The first two rows show whole results at one
 size, the others a crop of each at full resolution.
 
 Run: python -m benchmarks.stroke_resolution MODEL SHEET.jpg [--photo FILE] [--sizes 512 1024 2048 4096]
      [--stroke-resolution 512]
+     python -m benchmarks.stroke_resolution MODEL SHEET.jpg --measure 12
+     prints what impasto-stylize takes for a synthetic photo of 12 megapixels, instead of writing a sheet.
 """
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from rich.progress import track
 
+from benchmarks import large
 from impasto.configs.cli.app import compose
 from impasto.export.inference.stylizer import Stylizer
 from impasto.export.test_images import picture
@@ -39,12 +44,17 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=300, help="width of a cell in px")
     parser.add_argument("--at", type=float, nargs=2, default=[0.5, 0.5], help="x and y of the crop's center, 0..1")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--measure", type=float, metavar="MEGAPIXELS", help="measure time and memory instead")
+    parser.add_argument("--rounds", type=int, default=5, help="of the measurement")
     options = parser.parse_args()
+    if options.measure:
+        measure(options)
+        return
     if min(options.sizes) < options.side:
         sys.exit(f"--sizes {min(options.sizes)} is smaller than a crop of --side {options.side} px; use larger sizes")
     photo = read(options.photo).rgb if options.photo else picture(900, 1200)
     stylizers = {}
-    for value in ("null", options.stroke_resolution):
+    for value in ("native", options.stroke_resolution):
         name = f"stroke_resolution={value}"
         settings = [f"model={options.model}", "input=-", "output=-", name]
         stylizers[name] = Stylizer(compose("stylize", settings), options.threads)
@@ -61,6 +71,23 @@ def main() -> None:
     rows += [(f"{name}, 1:1", cells) for name, cells in crops.items()]
     sheet(rows, [f"{size} px" for size in options.sizes]).save(options.sheet, quality=75)
     print(f"{options.sheet} written, {options.sheet.stat().st_size:,} bytes")
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Print the seconds and the peak memory of impasto-stylize with and without a stroke resolution, interleaved."""
+    usages: dict[str, list[large.Usage]] = {"native": [], str(options.stroke_resolution): []}
+    with tempfile.TemporaryDirectory() as temporary:
+        photo = Path(temporary, "photo.jpg")
+        large.make_photo(options.photo, options.measure, photo)
+        for number in track(range(options.rounds), "stylizing"):
+            for value, measured in usages.items():
+                output = Path(temporary, f"{value}-{number}.jpg")
+                settings = [f"stroke_resolution={value}"]
+                measured.append(large.stylize(options.model, photo, output, options.threads, settings))
+    for value, measured in usages.items():
+        seconds, cpu = (median(getattr(usage, name) for usage in measured) for name in ("seconds", "cpu"))
+        peak = max(usage.peak for usage in measured)
+        print(f"stroke_resolution={value}: {seconds:.2f} s, {cpu:.2f} s of CPU time, {peak:.0f} MiB at the peak")
 
 
 def crop(rgb: Pixels, size: tuple[int, int], at: list[float]) -> Pixels:

@@ -15,6 +15,7 @@ class Label:
     """The style and the version of impasto that an exported file names in its metadata.
 
     `card` is JSON: the loss and the style of the checkpoint's card, or an empty object where it lacks one of them.
+    `stroke_resolution` is that of the style's card, None for a network without one.
     """
 
     style: str
@@ -22,6 +23,7 @@ class Label:
     license: str
     version: str
     card: str
+    stroke_resolution: int | None = None
 
     @classmethod
     def of(cls, card: Card) -> "Label":
@@ -32,7 +34,8 @@ class Label:
         name, artist, license = (" ".join((value or "unknown").split()) for value in named)
         stored = ExportedCard.of(card)
         text = "{}" if stored is None else card_text(stored)
-        return cls(name, artist, license, importlib.metadata.version("impasto"), text)
+        resolution = card.style.stroke_resolution if card.style else None
+        return cls(name, artist, license, importlib.metadata.version("impasto"), text, resolution)
 
 
 @dataclass(frozen=True)

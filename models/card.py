@@ -33,7 +33,11 @@ class ModelCard(_CardJson):
 
 @dataclass(frozen=True)
 class StyleCard(_CardJson):
-    """The style image. `sha256` is of its file, or of its pixels if `painter` is set; `size` is its short side."""
+    """The style image. `sha256` is of its file, or of its pixels if `painter` is set; `size` is its short side.
+
+    `stroke_resolution` is the short side of a photo, in px, at which the network's strokes are as large as the style
+    image's; null for a network without one, which runs at the photo's own size.
+    """
 
     name: str
     artist: str
@@ -42,6 +46,7 @@ class StyleCard(_CardJson):
     size: int
     painter: str | None
     seed: int
+    stroke_resolution: int | None = None
 
 
 @dataclass(frozen=True)
@@ -159,7 +164,7 @@ class Card(_CardJson):
 
 @dataclass(frozen=True)
 class StyleIdentity(_CardJson):
-    """What identifies a style image; the fields of `StyleCard` but those for its readers."""
+    """What identifies a style image; the fields of `StyleCard` that its pixels depend on."""
 
     name: str
     sha256: str

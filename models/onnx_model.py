@@ -21,6 +21,7 @@ IN_BUNDLE = Path("android", "model.onnx")
 SUFFIXES = (".onnx", ".ort")
 STRENGTH = "strength"
 CARD = "card"  # the metadata key that `card` reads
+STROKE_RESOLUTION = "stroke_resolution"  # the metadata key that `stroke_resolution` reads; native without it
 LICENSE = "licence"  # the metadata key of the license in format 1, which the zoo's files have
 _FORMAT_1 = {"normalization": "gram", "style_strength": "strength"}  # loss settings that format 1 names differently
 _TRAINING_ONLY = ("checkerboard_weight", "temporal_weight")  # loss settings that format 1 leaves out
@@ -144,6 +145,12 @@ def card(session: "InferenceSession") -> ExportedCard | None:
         return ExportedCard.from_json(stored | {"loss": dict.fromkeys(_TRAINING_ONLY, 0.0) | loss})
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError, CheckFailed):
         return None  # ValueError includes UnicodeDecodeError
+
+
+def stroke_resolution(session: "InferenceSession") -> int | None:
+    """Return the short side in px at which a model's strokes are as large as the painting's; None means native."""
+    text = session.get_modelmeta().custom_metadata_map.get(STROKE_RESOLUTION, "")
+    return int(text) if text.isascii() and text.isdigit() and int(text) >= MIN_SIDE else None
 
 
 def card_text(card: ExportedCard) -> str:

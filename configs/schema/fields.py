@@ -26,7 +26,10 @@ _PROBLEMS = {  # pydantic's types of errors that concern no value
 
 @dataclass(frozen=True)
 class Key:
-    """The metadata of an annotated field. Limits of a list hold for each element; null needs a type with None."""
+    """The metadata of an annotated field. Limits of a list hold for each element; null needs a type with None.
+
+    A number with limits may have choices, too, if its type includes str: words that stand for a number.
+    """
 
     description: str
     low: float | None = None
@@ -49,8 +52,12 @@ class Key:
         raise PydanticCustomError("key", "{expected}", {"expected": self.expected})
 
     def _allows(self, value: Any, given: Any) -> bool:
-        if self.low is None or value is None:
-            return not self.choices or value is None or value in self.choices
+        if value is None or value in self.choices:
+            return True
+        if self.low is None:
+            return not self.choices
+        if isinstance(value, str):
+            return False
         in_range = self.low <= value <= self.high and (self.step == 1 or value % self.step == 0)
         return in_range and not isinstance(given, bool)  # pydantic reads true as 1
 
@@ -64,8 +71,10 @@ class Key:
             return f"a list, each element {self._words(get_args(hint)[0])}"
         if kinds := get_args(hint):
             return " or ".join(map(self._words, kinds))
-        if hint is not NoneType and (self.path or self.choices):
-            return self.path or f"one of {', '.join(map(str, self.choices))}"
+        if hint is not NoneType and self.path:
+            return self.path
+        if hint is not NoneType and self.choices and (hint is str or self.low is None):
+            return f"one of {', '.join(map(str, self.choices))}"
         if hint is NoneType or self.low is None:
             return _WORDS[hint]
         bounded = f"from {self.low:.10g} to {self.high:.10g}"

@@ -6,6 +6,8 @@ from pydantic.dataclasses import dataclass
 
 from impasto.configs.schema.fields import CONFIG, Key
 
+DISPLAY_SIZE = 512  # px; a painting learned at a smaller size has no strokes for photos of a display's size
+
 
 @dataclass(config=CONFIG)
 class StyleConfig:
@@ -18,3 +20,18 @@ class StyleConfig:
     seed: Annotated[int, Key("Seed of a procedural style.", 0)]
     artist: Annotated[str, Key("Artist, for the checkpoint's card.")]
     license: Annotated[str, Key("License of the painting, for the checkpoint's card.")]
+    stroke_resolution: Annotated[
+        int | None,
+        Key(
+            "Short side of a photo, in pixels, at which the network's strokes are as large as the painting's, for the "
+            f"checkpoint's card; null is style.size where that is at least {DISPLAY_SIZE}, and none below.",
+            32,
+            8192,
+        ),
+    ] = None
+
+    def card_stroke_resolution(self) -> int | None:
+        """The stroke resolution for the checkpoint's card."""
+        if self.stroke_resolution is None and self.size >= DISPLAY_SIZE:
+            return self.size
+        return self.stroke_resolution

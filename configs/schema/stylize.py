@@ -52,14 +52,15 @@ class StylizeConfig:
     output: Annotated[str, Key("Image or video to write, or a folder.", path="PATH")]
     strength: Annotated[float, Key("Blend between the photo, 0, and the stylized image, 1.", 0, 1)] = 1.0
     stroke_resolution: Annotated[
-        int | None,
+        int | str,
         Key(
-            "Stylize at this short side, in pixels, so that strokes cover the same part of an image of any size; null "
-            "keeps the image's own.",
+            "Stylize at this short side, in pixels, so that strokes cover the same part of an image of any size; auto "
+            "takes the model's, native the image's own.",
             32,
             8192,
+            choices=("auto", "native"),
         ),
-    ] = None
+    ] = "auto"
     keep_colors: Annotated[bool, Key("Keep the photo's colors and take only the style's luminance.")] = False
     mask: Annotated[
         str | None,
@@ -88,3 +89,9 @@ class StylizeConfig:
     def __post_init__(self) -> None:
         if self.invert_mask and self.mask is None:
             raise UsageError("invert_mask=true has no mask to invert; give mask=FILE")
+
+    def resolve_stroke_resolution(self, of_model: int | None) -> int | None:
+        """The short side to stylize at, in pixels, given that of the model; None is the image's own."""
+        if isinstance(self.stroke_resolution, int):
+            return self.stroke_resolution
+        return of_model if self.stroke_resolution == "auto" else None

@@ -32,6 +32,8 @@ class Style(TypedJson):
     name: str
     artist: str
     license: str
+    stroke_resolution: int | None = None
+    """The short side in px at which a photo is stylized by default; null means the size of the photo itself."""
 
 
 @dataclass(frozen=True)

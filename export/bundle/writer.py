@@ -54,7 +54,7 @@ def write(config: ExportConfig, on_progress: Callable[[str], object]) -> tuple[M
         libraries = [name for form in FORMATS.values() for name in form.libraries]
         manifest = Manifest(
             format=FORMAT,
-            style=Style(label.style, label.artist, label.license),
+            style=Style(label.style, label.artist, label.license, label.stroke_resolution),
             models=built.models,
             graph=built.graph,
             parity=built.parity,

@@ -21,6 +21,7 @@ from impasto.export.coreml.contracts import MULTIFUNCTION, SPECIFICATION
 from impasto.export.suppress_output import suppress_output
 from impasto.export.test_images import Pixels
 from impasto.models import transform_net
+from impasto.models.onnx_model import STROKE_RESOLUTION
 
 Shape = tuple[int, int]
 """(height, width)."""
@@ -194,6 +195,8 @@ def _finish(path: Path, label: Label) -> None:
     metadata.shortDescription = f"Paints a photo in the style {label.style}."
     metadata.versionString = label.version
     metadata.userDefined.pop(_DATE, None)
+    if label.stroke_resolution:
+        metadata.userDefined[STROKE_RESOLUTION] = str(label.stroke_resolution)
     file.unlink()  # its mode is 0600; the new file has the default mode
     file.write_bytes(spec.SerializeToString(deterministic=True))
     for folder in (folder for folder in path.rglob("*") if folder.is_dir()):

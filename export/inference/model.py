@@ -32,6 +32,10 @@ class Model:
         tiles: When and how pictures are computed in tiles.
         same_size: Whether all pictures have one size; memory is then reused from one to the next.
 
+    Attributes:
+        stroke_resolution: The short side in px at which the model's strokes are as large as the painting's; None means
+            native. `stylize` does not use it.
+
     Raises:
         UsageError: The file cannot be used.
     """
@@ -39,6 +43,7 @@ class Model:
     def __init__(self, model: Path, threads: int, tiles: TilesConfig, same_size: bool = False) -> None:
         self._path, self._threads, self._tiles = onnx_model.find(model), threads, tiles
         self._session = onnx_model.load(self._path, threads, arena=same_size)
+        self.stroke_resolution = onnx_model.stroke_resolution(self._session)
 
     def stylize(self, picture: Picture, strength: float = 1.0, on_progress: OnProgress = ignore_progress) -> Picture:
         """Stylize a picture; size, alpha and profile are preserved.

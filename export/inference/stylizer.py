@@ -31,6 +31,7 @@ class Stylizer:
         threshold_mp = config.tiles.video_threshold_mp if frames else config.tiles.threshold_mp
         tiles = replace(config.tiles, threshold_mp=threshold_mp)
         self.model = Model(zoo.resolve(config.model, ".onnx"), threads, tiles, same_size=frames)
+        self._stroke_resolution = config.resolve_stroke_resolution(self.model.stroke_resolution)
 
     def __call__(
         self,
@@ -57,8 +58,8 @@ class Stylizer:
         return replace(photo, rgb=rgb)
 
     def _stylize(self, photo: Picture, on_progress: OnProgress) -> NDArray[np.uint8]:
-        """Stylize the photo itself, or a small copy of it where `stroke_resolution` asks for larger strokes."""
-        size, strength = self.config.stroke_resolution, self.config.strength
+        """Stylize the photo itself, or a small copy of it where the stroke resolution is below its size."""
+        size, strength = self._stroke_resolution, self.config.strength
         if size is None or size >= min(photo.rgb.shape[:2]):
             return self.model.stylize(photo, strength, on_progress).rgb
         small = resize(photo.rgb, size)

@@ -15,7 +15,7 @@ from impasto.export.contract import INPUT, OUTPUT, Label, sentence
 from impasto.export.onnx_graph.contracts import IR, OPSET, VARIANT, onnx_contract
 from impasto.export.suppress_output import suppress_output
 from impasto.models import transform_net
-from impasto.models.onnx_model import CARD, LICENSE, STRENGTH
+from impasto.models.onnx_model import CARD, LICENSE, STRENGTH, STROKE_RESOLUTION
 
 # operator -> the name of its layers in the file, and of its weights
 _WEIGHTS = {"Conv": ("conv", "weight", "bias"), "InstanceNormalization": ("norm", "scale", "bias")}
@@ -107,6 +107,8 @@ def write(network: transform_net.TransformNet, path: Path, io: str, label: Label
     model.ir_version = IR
     model.graph.name = "impasto"
     model.producer_name, model.producer_version = "impasto", label.version
+    # A network without a stroke resolution has no such key, so that its file stays as it was.
+    optional = {STROKE_RESOLUTION: str(label.stroke_resolution)} if label.stroke_resolution else {}
     onnx.helper.set_model_props(
         model,
         {
@@ -118,6 +120,7 @@ def write(network: transform_net.TransformNet, path: Path, io: str, label: Label
             "contract": sentence(contract),
             VARIANT: "fp32",
             CARD: label.card,
+            **optional,
         },
     )
     onnx.checker.check_model(model, full_check=True)

@@ -7,6 +7,7 @@ again after an upgrade of torch or coremltools that changes exported files, and 
 import hashlib
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -30,7 +31,7 @@ def hashes(name: str) -> dict[str, str]:
     """The SHA-256 of each exported file of a network, with the version of torch and impasto removed."""
     network, card = checkpoint.load(zoo.resolve(name, checkpoint.SUFFIX))
     label = Label.of(card)
-    label = Label(label.style, label.artist, label.license, "0", label.card)
+    label = replace(label, version="0")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / "android").mkdir()

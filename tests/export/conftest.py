@@ -48,7 +48,10 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def make(folder: Path) -> None:
         network, card = checkpoint.load(TRAINED)
-        checkpoint.save(folder / "network.safetensors", network, Card.from_json(card.to_json() | CARD))
+        style = CARD["style"] | {"stroke_resolution": 1080}
+        checkpoint.save(
+            folder / "network.safetensors", network, Card.from_json(card.to_json() | CARD | {"style": style})
+        )
 
     return shared(tmp_path_factory, "checkpoint", make) / "network.safetensors"
 

@@ -107,6 +107,21 @@ def test_stylize_with_failing_model_raises_one_sentence(inverter: Path, tmp_path
         onnx_model.stylize(onnx_model.load(inverter, 1), Picture(noise(9, 9)))
 
 
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [("768", 768), ("16", 16), ("15", None), ("", None), ("-9", None), ("7.5", None), ("²", None)],
+)
+def test_stroke_resolution_reads_metadata_and_ignores_other_values(
+    tmp_path: Path, stored: str, expected: int | None
+) -> None:
+    session = onnx_model.load(model(tmp_path / "model.onnx", stroke_resolution=stored), 1)
+    assert onnx_model.stroke_resolution(session) == expected
+
+
+def test_stroke_resolution_of_a_file_without_the_key_is_native(inverter: Path) -> None:
+    assert onnx_model.stroke_resolution(onnx_model.load(inverter, 1)) is None
+
+
 def test_card_returns_what_the_exporter_wrote(inverter: Path, tmp_path: Path) -> None:
     _, saved = checkpoint.load(zoo.resolve("zoo/udnie/tiny", ".safetensors"))
     assert saved.loss is not None

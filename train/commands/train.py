@@ -106,6 +106,7 @@ def _card(config: TrainConfig, style_sha256: str, photos: "PhotoSet", origin: "O
 
     style, loss, data = asdict(config.style), asdict(config.loss), asdict(config.data)
     del style["image"]
+    style["stroke_resolution"] = config.style.card_stroke_resolution()
     for key in ("root", "val_root", "exclude", "cache", "cache_gb"):
         del data[key]
     loss["weights"] = "random" if config.loss.weights == "random" else WEIGHTS[config.loss.network]

@@ -26,6 +26,7 @@ def test_manifest_describes_the_files_models_and_origin(exported: tuple[Path, Ru
         data = (folder / name).read_bytes()
         assert (entry.bytes, entry.sha256) == (len(data), hashlib.sha256(data).hexdigest())
     assert (bundle.style.name, bundle.style.artist, bundle.style.license) == ("swirls", "Ünal", "CC0-1.0")
+    assert bundle.style.stroke_resolution == 1080
     assert bundle.checkpoint.sha256 == hashlib.sha256(saved.read_bytes()).hexdigest()
     assert bundle.checkpoint.card.training is not None and bundle.checkpoint.card.training.steps == 7
     assert {"impasto", "torch"} < set(bundle.versions)

@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from numpy.typing import NDArray
 
 from impasto.configs.cli.app import compose
+from impasto.export import test_images
 from impasto.export.inference.model import Model
 from impasto.export.inference.stylizer import Stylizer
 from impasto.models.image import detail_transfer
@@ -35,6 +38,42 @@ def test_stylizer_with_stroke_resolution_enlarges_a_small_result(inverter: Path)
     half = stylize(inverter, "stroke_resolution=60", "strength=0.5").rgb.astype(int)
     assert np.abs(half - (large.astype(float) + PHOTO.rgb) / 2).max() <= 1
     np.testing.assert_array_equal(stylize(inverter, "stroke_resolution=60", "strength=0").rgb, PHOTO.rgb)
+
+
+def test_stylizer_by_default_takes_the_stroke_resolution_of_the_model(inverter: Path, tmp_path: Path) -> None:
+    path = model(tmp_path / "model.onnx", stroke_resolution="60")
+    expected = stylize(inverter, "stroke_resolution=60").rgb
+    np.testing.assert_array_equal(stylize(path).rgb, expected)
+    np.testing.assert_array_equal(stylize(path, "stroke_resolution=auto").rgb, expected)
+    np.testing.assert_array_equal(stylize(path, "stroke_resolution=native").rgb, 255 - PHOTO.rgb)
+    larger = stylize(inverter, "stroke_resolution=90").rgb
+    assert (larger != expected).any()
+    np.testing.assert_array_equal(stylize(path, "stroke_resolution=90").rgb, larger)
+
+
+def test_stylizer_of_12_megapixels_by_default_looks_whole_like_its_reduced_copy(
+    trained_file: Path, tmp_path: Path
+) -> None:
+    network = onnx.load(trained_file)
+    properties = {item.key: item.value for item in network.metadata_props}
+    onnx.helper.set_model_props(network, properties | {"stroke_resolution": "360"})
+    onnx.save(network, tmp_path / "model.onnx")
+    photo = test_images.picture(3000, 4000)
+    reduced = resize(photo, 1080)
+
+    def stylized(rgb: NDArray[np.uint8], *settings: str) -> NDArray[np.float64]:
+        lines = [f"model={tmp_path / 'model.onnx'}", "input=a", "output=b", *settings]
+        return resize(Stylizer(compose("stylize", lines), 1)(Picture(rgb)).rgb, 1080).astype(float)
+
+    whole, expected = stylized(photo), stylized(reduced)
+    assert np.abs(whole - expected).mean() < 1
+    assert np.percentile(np.abs(whole - expected), 99.9) < 16
+    assert np.abs(stylized(reduced, "stroke_resolution=native") - expected).mean() > 10  # the strokes matter here
+
+
+def test_stylizer_leaves_a_photo_below_the_stroke_resolution_at_its_size(tmp_path: Path) -> None:
+    path = model(tmp_path / "model.onnx", stroke_resolution="121")
+    np.testing.assert_array_equal(stylize(path).rgb, 255 - PHOTO.rgb)
 
 
 def test_stylizer_applies_strength_before_keep_colors(tmp_path: Path) -> None:

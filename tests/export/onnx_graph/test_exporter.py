@@ -3,7 +3,7 @@ import importlib.metadata
 import json
 import sys
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from impasto.export import test_images
 from impasto.export.bundle import artifacts
 from impasto.export.contract import Label, Tolerance
+from impasto.export.onnx_graph import tiled_pair, weight_compression
 from impasto.export.onnx_graph.exporter import write
 from impasto.export.onnx_graph.runtime import OnnxRuntime
 from impasto.export.validation.parity import compare
@@ -152,6 +153,7 @@ def test_metadata_names_style_version_and_contract(written: Written) -> None:
         assert metadata["impasto"] == version
         assert words in metadata["contract"] and "optional strength: float32, 0..1" in metadata["contract"]
         assert metadata["variant"] == "fp32"
+        assert "stroke_resolution" not in metadata
         card = json.loads(metadata["card"])
         assert card["style"] == {key: CARD["style"][key] for key in ("name", "painter", "seed", "sha256", "size")}
         assert metadata["card"] == json.dumps(card, separators=(",", ":"))  # compact
@@ -162,6 +164,22 @@ def test_metadata_names_style_version_and_contract(written: Written) -> None:
             "temporal_weight": 0.0,
         }  # not in format 1
         assert (model.producer_name, model.producer_version) == ("impasto", version)
+
+
+def test_every_onnx_file_records_the_stroke_resolution(build: Build, tmp_path: Path) -> None:
+    label, path = replace(LABEL, stroke_resolution=768), tmp_path / "model.onnx"
+    (tmp_path / "android").mkdir()
+    write(build("mobile"), path, "float32_rgb", label)
+    sessions = [onnx_model.open_session(path)]
+    write(build("mobile"), path, "uint8_rgba", label)
+    written = onnx.load(path)
+    tiled_pair.write(written, tmp_path, 96, Tolerance(max_difference=2))
+    weight_compression.write_ort(path, tmp_path / "model.ort", tmp_path / "operators.config")
+    files = path, tmp_path / "model.ort", tmp_path / tiled_pair.STATS, tmp_path / tiled_pair.TILE
+    stored = weight_compression.fp16_stored(written), weight_compression.int8_stored(written)
+    sessions += [onnx_model.open_session(file) for file in files]
+    sessions += [onnx_model.open_session(one.SerializeToString()) for one in stored]
+    assert [onnx_model.stroke_resolution(session) for session in sessions] == [768] * 7
 
 
 def test_label_of_an_incomplete_card_has_no_card() -> None:

@@ -95,6 +95,7 @@ def test_train_card_describes_training_without_paths(tiny_run: Path, photo_folde
     assert card.model == ModelCard("mobile", 0.25, 1)
     assert card.style is not None and card.loss is not None and card.data is not None and card.training is not None
     assert card.style.name == "swirls"
+    assert card.style.stroke_resolution is None  # of a painting learned at 64 px
     assert len(card.style.sha256) == len(card.data.sha256) == 64
     assert (card.loss.network, card.loss.weights) == ("vgg16", "random")
     assert card.data.photos == 7  # of 8, one is for validation

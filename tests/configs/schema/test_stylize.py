@@ -1,0 +1,27 @@
+import pytest
+
+from impasto.configs.cli import app
+from impasto.configs.errors import UsageError
+
+LINE = ["model=m.onnx", "input=a.jpg", "output=b.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("auto", 768), ("native", None), ("32", 32), ("8192", 8192), (None, 768)]
+)
+def test_stroke_resolution_takes_a_word_or_pixels(value: str | None, expected: int | None) -> None:
+    config = app.compose("stylize", [*LINE, *([] if value is None else [f"stroke_resolution={value}"])])
+    assert config.resolve_stroke_resolution(768) == expected
+
+
+def test_stroke_resolution_auto_without_one_of_the_model_is_native() -> None:
+    assert app.compose("stylize", LINE).resolve_stroke_resolution(None) is None
+
+
+@pytest.mark.parametrize("value", ["31", "8193", "large", "null", "true", "600.5", "'600'", "[600]"])
+def test_stroke_resolution_of_another_value_is_refused(value: str) -> None:
+    with pytest.raises(
+        UsageError,
+        match=r"^stroke_resolution=.* is invalid; it must be an integer from 32 to 8192 or one of auto, native$",
+    ):
+        app.compose("stylize", [*LINE, f"stroke_resolution={value}"])
