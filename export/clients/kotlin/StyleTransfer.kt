@@ -19,9 +19,17 @@ internal fun createEnvironment(): OrtEnvironment {
     return OrtEnvironment.getEnvironment().apply { setTelemetry(false) }
 }
 
+internal const val MIN_SIDE = 16 // pixels, the smallest side that a model accepts
+
+internal fun strokeResolutionOf(session: OrtSession): Int? =
+    session.metadata.customMetadata["stroke_resolution"]?.toIntOrNull()?.takeIf { it >= MIN_SIDE }
+
+internal fun checkStrokeResolution(value: Int?) =
+    require(value == null || value >= MIN_SIDE) { "strokeResolution is $value; it must be null or at least $MIN_SIDE" }
+
 /**
- * Stylizes photos in the style of this bundle. Requires StyleTransferControls.kt, ONNX Runtime 1.17 or newer and
- * Android 7 (API 24) or newer.
+ * Stylizes photos in the style of this bundle. Requires StyleTransferControls.kt, StyleTransferStrokes.kt, ONNX
+ * Runtime 1.17 or newer and Android 7 (API 24) or newer.
  *
  * Create one instance and reuse it, because loading the model takes longer than stylizing a small photo. The functions
  * are thread-safe and blocking, and process one photo at a time, so call them off the main thread. The buffers are
@@ -41,6 +49,12 @@ class StyleTransfer private constructor(
     }
     private var buffers: Buffers? = null
     private var closed = false
+
+    /**
+     * The short side, in pixels, of a photo whose brush strokes are as large as the painting's; null if the model has
+     * none.
+     */
+    val strokeResolution: Int? = strokeResolutionOf(session)
 
     /** Loads the .onnx or .ort file `src/main/assets/`[asset]. */
     constructor(context: Context, asset: String = "model.onnx", threads: Int = defaultThreads()) :
@@ -67,8 +81,12 @@ class StyleTransfer private constructor(
      * @param mask a grayscale image of any size with the photo's aspect ratio. White areas are stylized, black and
      *   transparent areas keep the photo, and gray areas blend the two. An ALPHA_8 mask is read as its alpha.
      * @param invertMask whether to stylize the black areas instead of the white ones.
-     * @throws IllegalArgumentException if the photo is too small, the strength is out of range, or the mask has another
-     *   aspect ratio.
+     * @param strokeResolution the short side, in pixels, at which the network runs; its result is enlarged, and the
+     *   photo's detail restored. So strokes cover the same part of a photo of any size, and a large photo takes hardly
+     *   more time and memory than a small one. The default is the model's. It has no effect on a photo whose short side
+     *   is not larger. null runs the network at the size of the photo.
+     * @throws IllegalArgumentException if the photo is too small, the strength or the stroke resolution is out of range,
+     *   or the mask has another aspect ratio.
      * @throws IllegalStateException if this object is closed.
      */
     @Synchronized
@@ -78,6 +96,7 @@ class StyleTransfer private constructor(
         keepColors: Boolean = false,
         mask: Bitmap? = null,
         invertMask: Boolean = false,
+        strokeResolution: Int? = this.strokeResolution,
     ): Bitmap {
         check(!closed) { "This StyleTransfer is closed; create a new one" }
         val width = photo.width
@@ -85,10 +104,16 @@ class StyleTransfer private constructor(
         require(width >= MIN_SIDE && height >= MIN_SIDE) {
             "The photo is ${width}x$height pixels; it must be at least ${MIN_SIDE}x$MIN_SIDE"
         }
+        checkStrokeResolution(strokeResolution)
         val controls = StyleTransferControls(strength, keepColors, mask, invertMask, width, height)
         // copy() preserves the color space, density and transparency, and converts every other configuration to RGBA.
         val result = checkNotNull(photo.copy(Bitmap.Config.ARGB_8888, true)) { "Not enough memory to copy the photo" }
         if (strength == 0f) return result
+        if (strokeResolution != null && strokeResolution < minOf(width, height)) {
+            val strokes = StyleTransferStrokes(result, strokeResolution)
+            strokes.enlarge(stylize(strokes.small, strokeResolution = null), result, controls)
+            return result
+        }
         val premultiplied = result.hasAlpha() && result.isPremultiplied
 
         val buffers = buffersFor(width, height)
@@ -144,7 +169,6 @@ class StyleTransfer private constructor(
     }
 
     private companion object {
-        const val MIN_SIDE = 16
         const val BLOCK = 1 shl 14 // bytes processed at a time in an array, which is much faster than in a buffer
 
         fun allocate(size: Int): ByteBuffer = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder())

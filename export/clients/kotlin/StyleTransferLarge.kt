@@ -14,7 +14,7 @@ import java.nio.FloatBuffer
 
 /**
  * Stylizes photos of any size in tiles. Apart from the photo and the result, memory use does not depend on their size.
- * Requires StyleTransfer.kt, StyleTransferControls.kt and StyleTransferStatistics.kt.
+ * Requires StyleTransfer.kt, StyleTransferControls.kt, StyleTransferStatistics.kt and StyleTransferStrokes.kt.
  *
  * The photo's instance-norm statistics are estimated with `stats.onnx`, from a thumbnail and from patches of the photo.
  * `tile.onnx` then stylizes each tile with these statistics. Tiles overlap, so there are no seams.
@@ -40,6 +40,9 @@ class StyleTransferLarge private constructor(
     private val tileRow = ByteArray(side * 4)
     private val photoRow = ByteArray(side * 4)
     private var closed = false
+
+    /** As [StyleTransfer.strokeResolution]. */
+    val strokeResolution: Int? = strokeResolutionOf(tile)
 
     /** Loads the models `src/main/assets/`[stats] and `src/main/assets/`[tile]. */
     constructor(
@@ -70,11 +73,13 @@ class StyleTransferLarge private constructor(
      * @param mask a grayscale image of any size with the photo's aspect ratio. White areas are stylized, black and
      *   transparent areas keep the photo, and gray areas blend the two. An ALPHA_8 mask is read as its alpha.
      * @param invertMask whether to stylize the black areas instead of the white ones.
+     * @param strokeResolution the short side, in pixels, at which the network runs, as for [StyleTransfer.stylize]. The
+     *   default is the model's. null runs the network at the size of the photo.
      * @param thumbnailPixels the approximate maximum number of pixels of the thumbnail, and of all patches together. A
      *   larger value brings the result closer to that of [StyleTransfer.stylize], and uses more memory.
      * @param onProgress is called after each tile with the completed fraction, from 0 to 1.
-     * @throws IllegalArgumentException if the photo is too small, the strength is out of range, or the mask has another
-     *   aspect ratio.
+     * @throws IllegalArgumentException if the photo is too small, the strength or the stroke resolution is out of range,
+     *   or the mask has another aspect ratio.
      * @throws IllegalStateException if this object is closed.
      */
     @Synchronized
@@ -84,6 +89,7 @@ class StyleTransferLarge private constructor(
         keepColors: Boolean = false,
         mask: Bitmap? = null,
         invertMask: Boolean = false,
+        strokeResolution: Int? = this.strokeResolution,
         thumbnailPixels: Int = 1 shl 20,
         onProgress: (Float) -> Unit = {},
     ): Bitmap {
@@ -91,10 +97,22 @@ class StyleTransferLarge private constructor(
         require(photo.width >= MIN_SIDE && photo.height >= MIN_SIDE) {
             "The photo is ${photo.width}x${photo.height} pixels; it must be at least ${MIN_SIDE}x$MIN_SIDE"
         }
+        checkStrokeResolution(strokeResolution)
         val controls = StyleTransferControls(strength, keepColors, mask, invertMask, photo.width, photo.height)
         require(thumbnailPixels >= 1) { "thumbnailPixels is $thumbnailPixels; it must be at least 1" }
         val result = copy(photo, true)
         if (strength == 0f) return result
+        if (strokeResolution != null && strokeResolution < minOf(photo.width, photo.height)) {
+            val strokes = StyleTransferStrokes(result, strokeResolution)
+            val stylized = stylizeLarge(
+                strokes.small,
+                strokeResolution = null,
+                thumbnailPixels = thumbnailPixels,
+                onProgress = onProgress,
+            )
+            strokes.enlarge(stylized, result, controls)
+            return result
+        }
         // Tiles overlap, so read them from the photo, not from the result. A HARDWARE bitmap has no readable pixels.
         val source = if (photo.config == Bitmap.Config.HARDWARE) copy(photo, false) else photo
 
@@ -214,8 +232,6 @@ class StyleTransferLarge private constructor(
     private fun paddedLength(length: Int): Int = (length + multiple - 1) / multiple * multiple
 
     private companion object {
-        const val MIN_SIDE = 16
-
         /** Writes an ARGB color as four bytes from index [i]. */
         fun unpack(color: Int, rgba: ByteArray, i: Int) {
             rgba[i] = (color shr 16).toByte()

@@ -4,13 +4,15 @@ import CoreVideo
 import Foundation
 import ImageIO
 
-/// Stylizes photos in the style of this bundle. Requires StyleTransferControls.swift and iOS 16 or newer.
+/// Stylizes photos in the style of this bundle. Requires StyleTransferControls.swift, StyleTransferStrokes.swift and
+/// iOS 16 or newer.
 ///
 /// Create one instance and reuse it, because loading the model and the first prediction are slow. The functions are
 /// thread-safe and blocking, and process one photo at a time, so call them off the main thread.
 ///
-/// The model has a fixed size. The photo is resized to it, stylized, and resized back, which distorts the strokes if
-/// the aspect ratios differ. Choose the model whose aspect ratio is closest to that of your photos.
+/// The model has a fixed size. The photo is resized to it and stylized; the result is enlarged, and the photo's detail
+/// restored. This distorts the strokes if the aspect ratios differ. Choose the model whose aspect ratio is closest to
+/// that of your photos, and whose short side is closest to `strokeResolution`.
 @available(iOS 16.0, macOS 13.0, *)
 public final class StyleTransfer: @unchecked Sendable {
     /// The errors, each with a one-sentence description.
@@ -35,6 +37,10 @@ public final class StyleTransfer: @unchecked Sendable {
     public let width: Int
     /// The height of the model's input and output, in pixels.
     public let height: Int
+
+    /// The short side, in pixels, of a photo whose brush strokes are as large as the painting's; nil if the model has
+    /// none.
+    public let strokeResolution: Int?
 
     private let model: MLModel
     private let pixelFormat: OSType
@@ -71,6 +77,8 @@ public final class StyleTransfer: @unchecked Sendable {
         guard let constraint = model.modelDescription.inputDescriptionsByName["image"]?.imageConstraint else {
             throw Failure.unsupportedModel("input image")
         }
+        let metadata = model.modelDescription.metadata[.creatorDefinedKey] as? [String: String]
+        strokeResolution = metadata?["stroke_resolution"].flatMap { Int($0) }
         width = constraint.pixelsWide
         height = constraint.pixelsHigh
         pixelFormat = constraint.pixelFormatType
@@ -87,19 +95,22 @@ public final class StyleTransfer: @unchecked Sendable {
     ///   - mask: a grayscale image of any size with the upright photo's aspect ratio. White areas are stylized, black
     ///     and transparent areas keep the photo, and gray areas blend the two.
     ///   - invertMask: whether to stylize the black areas instead of the white ones.
+    ///   - restoreDetail: whether to restore the detail of a photo larger than the model, on the CPU; otherwise the
+    ///     stylized image is only enlarged.
     public func stylize(
         _ photo: CGImage,
         orientation: CGImagePropertyOrientation = .up,
         strength: Double = 1,
         keepColors: Bool = false,
         mask: CGImage? = nil,
-        invertMask: Bool = false
+        invertMask: Bool = false,
+        restoreDetail: Bool = true
     ) throws -> CGImage {
         let upright = CIImage(cgImage: photo).oriented(orientation)
         let controls = try StyleTransferControls(
             strength: strength, keepColors: keepColors, mask: mask, invertMask: invertMask,
             width: Int(upright.extent.width), height: Int(upright.extent.height))
-        let result = try stylized(upright, controls)
+        let result = try stylized(upright, controls, restoreDetail)
         guard let image = context.createCGImage(result, from: result.extent, format: .RGBA8, colorSpace: colors) else {
             throw Failure.outOfMemory
         }
@@ -114,22 +125,27 @@ public final class StyleTransfer: @unchecked Sendable {
     ///   - mask: a grayscale image of any size with the photo's aspect ratio. White areas are stylized, black and
     ///     transparent areas keep the photo, and gray areas blend the two.
     ///   - invertMask: whether to stylize the black areas instead of the white ones.
+    ///   - restoreDetail: whether to restore the detail of a photo larger than the model, on the CPU; otherwise the
+    ///     stylized image is only enlarged.
     public func stylize(
         _ photo: CVPixelBuffer,
         strength: Double = 1,
         keepColors: Bool = false,
         mask: CGImage? = nil,
-        invertMask: Bool = false
+        invertMask: Bool = false,
+        restoreDetail: Bool = true
     ) throws -> CVPixelBuffer {
         let (width, height) = (CVPixelBufferGetWidth(photo), CVPixelBufferGetHeight(photo))
         let controls = try StyleTransferControls(
             strength: strength, keepColors: keepColors, mask: mask, invertMask: invertMask,
             width: width, height: height)
-        let result = try stylized(CIImage(cvPixelBuffer: photo), controls)
+        let result = try stylized(CIImage(cvPixelBuffer: photo), controls, restoreDetail)
         return try rendered(result, width: width, height: height, format: kCVPixelFormatType_32BGRA)
     }
 
-    private func stylized(_ source: CIImage, _ controls: StyleTransferControls) throws -> CIImage {
+    private func stylized(
+        _ source: CIImage, _ controls: StyleTransferControls, _ restoreDetail: Bool
+    ) throws -> CIImage {
         let extent = source.extent
         let photo = source.transformed(by: CGAffineTransform(translationX: -extent.minX, y: -extent.minY))
         if controls.strength == 0 { return photo }
@@ -140,14 +156,33 @@ public final class StyleTransfer: @unchecked Sendable {
         let input = try rendered(resized(opaque, to: size), width: width, height: height, format: pixelFormat)
         let output = CIImage(cvPixelBuffer: try prediction(from: input), options: [.colorSpace: colors])
         let stylized = resized(output, to: photo.extent.size)
-        let blended = controls.isIdentity ? stylized : self.blended(stylized, with: opaque, controls)
+        let isLarger = Int(photo.extent.width) > width && Int(photo.extent.height) > height
+        let strokes = restoreDetail && isLarger ? makeStrokes(output, CIImage(cvPixelBuffer: input), photo.extent) : nil
+        let blended =
+            strokes == nil && controls.isIdentity ? stylized : self.blended(stylized, with: opaque, controls, strokes)
         let transparent = blended.applyingFilter(
             "CISourceInCompositing", parameters: [kCIInputBackgroundImageKey: photo])
         return transparent.cropped(to: photo.extent)
     }
 
+    private func makeStrokes(_ output: CIImage, _ input: CIImage, _ photo: CGRect) -> StyleTransferStrokes {
+        let pixels = [output, input].map { image -> [UInt8] in
+            var rgba = [UInt8](repeating: 255, count: width * height * 4)
+            context.render(
+                image, toBitmap: &rgba, rowBytes: width * 4, bounds: CGRect(x: 0, y: 0, width: width, height: height),
+                format: .RGBA8, colorSpace: colors)
+            return rgba
+        }
+        return StyleTransferStrokes(
+            stylized: pixels[0], small: pixels[1], smallWidth: width, smallHeight: height,
+            width: Int(photo.width), height: Int(photo.height))
+    }
+
     /// Blends two opaque images of the same size at the origin, strip by strip to limit the memory of rendering.
-    private func blended(_ stylized: CIImage, with photo: CIImage, _ controls: StyleTransferControls) -> CIImage {
+    /// `strokes` computes the stylized image instead, if not nil.
+    private func blended(
+        _ stylized: CIImage, with photo: CIImage, _ controls: StyleTransferControls, _ strokes: StyleTransferStrokes?
+    ) -> CIImage {
         let (width, height, strip) = (Int(photo.extent.width), Int(photo.extent.height), 256)
         var result = Data(count: width * height * 4)
         var photoStrip = [UInt8](repeating: 0, count: width * min(strip, height) * 4)
@@ -159,13 +194,15 @@ public final class StyleTransfer: @unchecked Sendable {
                     let rows = min(strip, height - top)
                     // In Core Image the origin is at the bottom left.
                     let bounds = CGRect(x: 0, y: height - top - rows, width: width, height: rows)
-                    for (image, bitmap) in [(photo, source), (stylized, target + top * width * 4)] {
+                    let base = strokes == nil ? stylized : photo  // strokes overwrite all but alpha
+                    for (image, bitmap) in [(photo, source), (base, target + top * width * 4)] {
                         context.render(
                             image, toBitmap: bitmap, rowBytes: width * 4, bounds: bounds, format: .RGBA8,
                             colorSpace: colors)
                     }
                     for y in 0..<rows {
                         let row = target + (top + y) * width * 4
+                        strokes?.nextRow(source + y * width * 4, into: row)
                         controls.blend(source + y * width * 4, into: row, y: top + y, left: 0, count: width)
                     }
                 }

@@ -4,7 +4,7 @@ import Foundation
 import OnnxRuntimeBindings
 
 /// Stylizes photos of any size in tiles. Apart from the photo and the result, memory use does not depend on their size.
-/// Requires StyleTransferControls.swift and StyleTransferStatistics.swift.
+/// Requires StyleTransferControls.swift, StyleTransferStatistics.swift and StyleTransferStrokes.swift.
 ///
 /// Core ML packages have fixed sizes, so this class runs `stats.onnx` and `tile.onnx` from the bundle's folder
 /// `android` on ONNX Runtime. Add its Swift package to the app:
@@ -20,6 +20,7 @@ public final class StyleTransferLarge: @unchecked Sendable {
     public enum Failure: LocalizedError {
         case photoTooSmall(Int, Int)
         case thumbnailPixels(Int)
+        case strokeResolution(Int)
         case outOfMemory
         case unsupportedModel
 
@@ -29,6 +30,8 @@ public final class StyleTransferLarge: @unchecked Sendable {
                 return "The photo is \(width)x\(height) pixels; it must be at least 16x16."
             case .thumbnailPixels(let value):
                 return "thumbnailPixels is \(value); it must be at least 1."
+            case .strokeResolution(let value):
+                return "The stroke resolution is \(value); it must be at least 16."
             case .outOfMemory:
                 return "There is not enough memory for an image of this size."
             case .unsupportedModel:
@@ -51,6 +54,18 @@ public final class StyleTransferLarge: @unchecked Sendable {
         }
     }
 
+    /// The size at which the network runs.
+    public enum StrokeResolution {
+        /// The short side, in pixels, of which the photo's copy is stylized. The result is enlarged, and the photo's
+        /// detail restored. It has no effect on a photo whose short side is not larger.
+        case pixels(Int)
+        /// The size of the photo.
+        case native
+    }
+
+    /// The default of `stylizeLarge`: `stroke_resolution` of the style in manifest.json.
+    public let strokeResolution: StrokeResolution
+
     private let tiling: Tiling
     private let stats: String
     private let threads: Int32
@@ -61,10 +76,16 @@ public final class StyleTransferLarge: @unchecked Sendable {
 
     /// Loads the two models from their files.
     ///
-    /// - Parameter threads: the number of threads of ONNX Runtime.
-    public init(statsAt stats: URL, tileAt tile: URL, tiling: Tiling, threads: Int = 2) throws {
+    /// - Parameters:
+    ///   - strokeResolution: the number `stroke_resolution` of `style` in the bundle's manifest.json; nil where it is
+    ///     null.
+    ///   - threads: the number of threads of ONNX Runtime.
+    public init(
+        statsAt stats: URL, tileAt tile: URL, tiling: Tiling, strokeResolution: Int?, threads: Int = 2
+    ) throws {
         setenv("ORT_DISABLE_TELEMETRY", "1", 1)  // takes effect only before the first use of the library
         self.tiling = tiling
+        self.strokeResolution = strokeResolution.map { .pixels($0) } ?? .native
         self.stats = stats.path
         self.threads = Int32(threads)
         environment = try ORTEnv(loggingLevel: .warning)
@@ -81,6 +102,7 @@ public final class StyleTransferLarge: @unchecked Sendable {
     ///   - mask: a grayscale image of any size with the photo's aspect ratio. White areas are stylized, black and
     ///     transparent areas keep the photo, and gray areas blend the two.
     ///   - invertMask: whether to stylize the black areas instead of the white ones.
+    ///   - strokeResolution: the size at which the network runs; nil is that of the style.
     ///   - thumbnailPixels: the approximate maximum number of pixels of the thumbnail, and of all patches together. A
     ///     larger value approximates the photo's true statistics better, and uses more memory.
     ///   - onProgress: is called after each tile with the completed fraction, from 0 to 1.
@@ -90,6 +112,7 @@ public final class StyleTransferLarge: @unchecked Sendable {
         keepColors: Bool = false,
         mask: CGImage? = nil,
         invertMask: Bool = false,
+        strokeResolution: StrokeResolution? = nil,
         thumbnailPixels: Int = 1 << 20,
         onProgress: (Double) -> Void = { _ in }
     ) throws -> CGImage {
@@ -101,6 +124,15 @@ public final class StyleTransferLarge: @unchecked Sendable {
         guard thumbnailPixels >= 1 else { throw Failure.thumbnailPixels(thumbnailPixels) }
         let source = try context(drawing: photo, width: width, height: height)
         if strength == 0 { return try image(source) }
+        if case .pixels(let resolution) = strokeResolution ?? self.strokeResolution {
+            guard resolution >= 16 else { throw Failure.strokeResolution(resolution) }
+            if resolution < min(width, height) {
+                return try stylizedSmall(source, resolution, controls) {
+                    try stylizeLarge(
+                        $0, strokeResolution: .native, thumbnailPixels: thumbnailPixels, onProgress: onProgress)
+                }
+            }
+        }
         let result = try context(drawing: photo, width: width, height: height)
         let statistics = try lock.withLock { try estimateStatistics(source, pixels: thumbnailPixels) }
         let (rows, columns) = (spans(height), spans(width))
@@ -117,6 +149,29 @@ public final class StyleTransferLarge: @unchecked Sendable {
         return try image(result)
     }
 
+    /// Stylizes a copy with a short side of `resolution` pixels, and enlarges the result over the photo.
+    private func stylizedSmall(
+        _ photo: CGContext, _ resolution: Int, _ controls: StyleTransferControls, _ run: (CGImage) throws -> CGImage
+    ) throws -> CGImage {
+        let width = photo.width
+        let readRow: StyleTransferStrokes.ReadRow = { y, row in
+            for x in 0..<width { photo.readStraight(x, y, row + 4 * x) }
+        }
+        let strokes = try StyleTransferStrokes(
+            width: width, height: photo.height, resolution: resolution, readRow: readRow
+        ) { small, smallWidth, smallHeight in
+            let copy = try bitmap(width: smallWidth, height: smallHeight)
+            copy.pixel(0, 0).update(from: small, count: small.count)
+            let output = try context(drawing: try run(try image(copy)), width: smallWidth, height: smallHeight)
+            return [UInt8](UnsafeBufferPointer(start: output.pixel(0, 0), count: small.count))
+        }
+        strokes.forEachRow(height: photo.height, readRow: readRow) { y, straight, result in
+            controls.blend(straight, into: result, y: y, left: 0, count: width)
+            photo.writePremultiplied(result, alphaOf: straight, x: 0, y: y, count: width)
+        }
+        return try image(photo)
+    }
+
     // MARK: The network
 
     private func tensor(_ data: NSMutableData, _ type: ORTTensorElementDataType, _ shape: [Int]) throws -> ORTValue {
@@ -129,7 +184,7 @@ public final class StyleTransferLarge: @unchecked Sendable {
         try options.setIntraOpNumThreads(threads)
         let session = try ORTSession(env: environment, modelPath: stats, sessionOptions: options)
         let estimator = StyleTransferStatistics(width: photo.width, height: photo.height, pixels: pixels) {
-            self.readStraight(photo, $0, $1, $2)
+            photo.readStraight($0, $1, $2)
         }
         let statistics = try estimator.estimate { bytes, width, height in
             let input = try tensor(bytes, .uInt8, [1, height, width, 4])
@@ -184,12 +239,17 @@ public final class StyleTransferLarge: @unchecked Sendable {
 
     // MARK: Pixels: premultiplied RGBA in a CGContext, straight RGBA for the network
 
-    private func context(drawing photo: CGImage, width: Int, height: Int) throws -> CGContext {
+    private func bitmap(width: Int, height: Int) throws -> CGContext {
         guard
             let context = CGContext(
                 data: nil, width: width, height: height, bitsPerComponent: 8, bytesPerRow: width * 4, space: colors,
                 bitmapInfo: CGImageAlphaInfo.premultipliedLast.rawValue)
         else { throw Failure.outOfMemory }
+        return context
+    }
+
+    private func context(drawing photo: CGImage, width: Int, height: Int) throws -> CGContext {
+        let context = try bitmap(width: width, height: height)
         context.interpolationQuality = .high
         context.setBlendMode(.copy)
         context.draw(photo, in: CGRect(x: 0, y: 0, width: width, height: height))
@@ -201,20 +261,6 @@ public final class StyleTransferLarge: @unchecked Sendable {
         return image
     }
 
-    private func pixel(_ context: CGContext, _ x: Int, _ y: Int) -> UnsafeMutablePointer<UInt8> {
-        context.data!.assumingMemoryBound(to: UInt8.self) + y * context.bytesPerRow + x * 4
-    }
-
-    /// Writes the straight RGBA of a pixel to four bytes.
-    private func readStraight(_ context: CGContext, _ x: Int, _ y: Int, _ rgba: UnsafeMutablePointer<UInt8>) {
-        let source = pixel(context, x, y)
-        let alpha = Int(source[3])
-        for c in 0..<3 {
-            rgba[c] = alpha == 0 ? 0 : UInt8(min(255, (Int(source[c]) * 255 + alpha / 2) / alpha))
-        }
-        rgba[3] = source[3]
-    }
-
     private func readTile(_ photo: CGContext, top: Int, left: Int) -> NSMutableData {
         let data = NSMutableData(length: tiling.side * tiling.side * 4)!
         let tileBytes = data.mutableBytes.assumingMemoryBound(to: UInt8.self)
@@ -222,7 +268,7 @@ public final class StyleTransferLarge: @unchecked Sendable {
             let row = sourceIndex(top + y, photo.height)
             for x in 0..<tiling.side {
                 let column = sourceIndex(left + x, photo.width)
-                readStraight(photo, column, row, tileBytes + (y * tiling.side + x) * 4)
+                photo.readStraight(column, row, tileBytes + (y * tiling.side + x) * 4)
             }
         }
         return data
@@ -240,14 +286,10 @@ public final class StyleTransferLarge: @unchecked Sendable {
         photoRow.withUnsafeMutableBufferPointer { buffer in
             let photoRow = buffer.baseAddress!
             for y in row.first..<row.end {
-                for x in 0..<count { readStraight(photo, column.first + x, y, photoRow + x * 4) }
+                for x in 0..<count { photo.readStraight(column.first + x, y, photoRow + x * 4) }
                 let tileRow = tileBytes + ((y - row.start) * tiling.side + column.first - column.start) * 4
                 controls.blend(photoRow, into: tileRow, y: y, left: column.first, count: count)
-                let target = pixel(result, column.first, y)
-                for x in 0..<count {
-                    let alpha = Int(photoRow[x * 4 + 3])
-                    for c in x * 4..<x * 4 + 3 { target[c] = UInt8((Int(tileRow[c]) * alpha + 127) / 255) }
-                }
+                result.writePremultiplied(tileRow, alphaOf: photoRow, x: column.first, y: y, count: count)
             }
         }
     }

@@ -33,12 +33,15 @@ private class Case(line: String, val folder: File) {
     )
     val isLarge = thumbnailPixels > 0
 
-    fun run(style: StyleTransfer): Bitmap = checked { style.stylize(it, strength, keepColors, mask, invert) }
+    fun run(style: StyleTransfer, strokeResolution: Int? = style.strokeResolution): Bitmap =
+        checked { style.stylize(it, strength, keepColors, mask, invert, strokeResolution) }
 
-    fun run(style: StyleTransferLarge): Bitmap {
+    fun run(style: StyleTransferLarge, strokeResolution: Int? = style.strokeResolution): Bitmap {
         val fractions = mutableListOf<Float>()
         val result = checked {
-            style.stylizeLarge(it, strength, keepColors, mask, invert, thumbnailPixels, fractions::add)
+            style.stylizeLarge(
+                it, strength, keepColors, mask, invert, strokeResolution, thumbnailPixels, fractions::add,
+            )
         }
         check(fractions == fractions.sorted() && (strength == 0f || fractions.last() == 1f)) {
             "$name: the progress was $fractions"
@@ -68,6 +71,33 @@ private fun errorOf(action: () -> Any): String = try {
 
 private fun blank(width: Int, height: Int) =
     Bitmap(ByteArray(width * height * 4), width, height, Bitmap.Config.ARGB_8888, false, true, false)
+
+/**
+ * Runs the cases of strokes.txt, whose lines begin with a stroke resolution in pixels, or with `default` or `native`, on
+ * models with a stroke resolution, which are in the folder `strokes`.
+ */
+private fun runStrokes(folder: File) {
+    val models = File(folder, "strokes")
+    val style = StyleTransfer(File(models, "model.onnx"))
+    val large = StyleTransferLarge(File(models, "stats.onnx"), File(models, "tile.onnx"))
+    println("stroke resolutions: ${style.strokeResolution} ${large.strokeResolution}")
+    for (line in File(folder, "strokes.txt").readLines()) {
+        val (resolution, fields) = line.split(" ", limit = 2)
+        val case = Case(fields, folder)
+        case.write(
+            when {
+                resolution == "default" && case.isLarge -> case.run(large)
+                resolution == "default" -> case.run(style)
+                case.isLarge -> case.run(large, resolution.toIntOrNull())
+                else -> case.run(style, resolution.toIntOrNull())
+            },
+        )
+    }
+    println("strokes: " + errorOf { style.stylize(blank(20, 20), strokeResolution = 15) })
+    println("large strokes: " + errorOf { large.stylizeLarge(blank(20, 20), strokeResolution = 15) })
+    style.close()
+    large.close()
+}
 
 /** Runs the clients on the cases and models of a folder, and prints errors and environment variables. */
 fun main(arguments: Array<String>) {
@@ -109,6 +139,8 @@ fun main(arguments: Array<String>) {
         check(case.run(files).bytes().contentEquals(result.bytes())) { "the constructors differ" }
     }
     files.close()
+    check(styles[0].strokeResolution == null && large.strokeResolution == null) { "models without stroke resolution" }
+    runStrokes(folder)
     println("large small: " + errorOf { large.stylizeLarge(blank(20, 15)) })
     println("large strength: " + errorOf { large.stylizeLarge(blank(20, 20), 1.5f) })
     println("large mask: " + errorOf { large.stylizeLarge(blank(20, 20), mask = blank(9, 12)) })

@@ -7,7 +7,6 @@ import zipfile
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -23,6 +22,7 @@ from impasto.export.onnx_graph import instance_norm, tiled_pair, tiling
 from impasto.export.onnx_graph.contracts import onnx_contract
 from impasto.models.image.decode import read
 from tests.helpers.bundles import Written
+from tests.helpers.client_cases import CASES, CASES_BY_NAME, STROKE_CASES, STROKES, line_of, mask_of, photo_of
 from tests.helpers.heavy import missing, tool
 from tests.helpers.stylize import run_stylize, save
 
@@ -31,37 +31,6 @@ ANDROID = Path(__file__).parents[2] / "assets" / "android"
 # Of the network that runs here; its contract is not used.
 TILING = Tiling(tiled_pair.STATS, onnx_contract("uint8_rgba"), side=96, margin=24, multiple=4)
 BINDINGS = "libonnxruntime4j_jni.so"
-# A case: width, height, config, has alpha, premultiplied, strength, thumbnail pixels (0: not in tiles); optionally
-# followed by keep_colors, and by the mask's width, height, config and invert_mask.
-CASES: dict[str, tuple[Any, ...]] = {
-    "opaque": (61, 40, "ARGB_8888", False, True, 1.0, 0),
-    "larger": (130, 75, "ARGB_8888", False, True, 1.0, 0),
-    "weaker": (61, 40, "ARGB_8888", False, True, 0.4, 0),  # not 0.5: rounding half up would bias the mean
-    "none": (61, 40, "ARGB_8888", False, True, 0.0, 0),
-    "premultiplied": (61, 40, "ARGB_8888", True, True, 1.0, 0),
-    "premultiplied_third": (40, 61, "ARGB_8888", True, True, 1 / 3, 0),
-    "straight": (61, 40, "ARGB_8888", True, False, 1.0, 0),
-    "converted": (16, 16, "RGB_565", False, True, 1.0, 0),
-    "colors": (61, 40, "ARGB_8888", False, True, 1.0, 0, True),
-    "colors_premultiplied": (61, 40, "ARGB_8888", True, True, 0.4, 0, True),
-    "mask": (61, 40, "ARGB_8888", False, True, 1.0, 0, False, 61, 40, "ARGB_8888", False),
-    "mask_smaller": (61, 40, "ARGB_8888", False, True, 0.4, 0, True, 31, 20, "HARDWARE", True),
-    "mask_larger": (40, 61, "ARGB_8888", False, True, 1.0, 0, True, 101, 154, "RGB_565", False),
-    "mask_of_alpha": (61, 40, "ARGB_8888", True, True, 1.0, 0, False, 122, 80, "ALPHA_8", False),
-    "large": (250, 150, "ARGB_8888", False, True, 1.0, 10**6),
-    "large_small_thumbnail": (250, 150, "ARGB_8888", False, True, 1.0, 10**4),
-    "large_patches": (1003, 804, "ARGB_8888", False, True, 1.0, 4 * 10**5),
-    "large_large_patches": (1701, 1600, "ARGB_8888", True, True, 1.0, 4 * 10**5),
-    "large_weaker": (97, 203, "RGB_565", False, True, 0.4, 10**6),
-    "large_none": (61, 40, "ARGB_8888", False, True, 0.0, 10**6),
-    "large_premultiplied": (170, 141, "ARGB_8888", True, True, 1.0, 10**6),
-    "large_straight": (170, 30, "ARGB_8888", True, False, 1.0, 10**6),
-    "large_hardware": (99, 101, "HARDWARE", False, True, 1.0, 10**6),
-    "large_colors": (250, 150, "ARGB_8888", False, True, 0.4, 10**6, True),
-    "large_mask": (150, 250, "ARGB_8888", True, True, 1.0, 10**6, True, 45, 75, "ARGB_8888", True),
-    "large_mask_larger": (150, 250, "RGB_565", False, True, 1.0, 10**6, False, 331, 551, "RGB_565", False),
-    "large_narrow": (16, 400, "ARGB_8888", False, True, 1.0, 10**6),
-}
 
 
 def _run(*command: str | Path, **environment: str) -> str:
@@ -71,39 +40,14 @@ def _run(*command: str | Path, **environment: str) -> str:
     return done.stdout
 
 
-def _photo(name: str) -> np.ndarray:
-    """Return the photo of a case, RGBA [H, W, 4], as Android stores it."""
-    width, height, _, alpha, premultiplied, *_ = CASES[name]
-    return _pixels(name, width, height, alpha, premultiplied)
-
-
-def _pixels(name: str, width: int, height: int, alpha: bool, premultiplied: bool) -> np.ndarray:
-    random = np.random.default_rng(len(name))
-    pixels = random.integers(0, 256, (height // 4 + 1, width // 4 + 1, 4)).repeat(4, 0).repeat(4, 1)[:height, :width]
-    if not alpha:
-        pixels[..., 3] = 255
-    elif premultiplied:
-        pixels[: height // 8, :, 3] = 0
-        pixels[..., :3] = np.rint(pixels[..., :3] * (pixels[..., 3:] / 255))
-    return pixels.astype(np.uint8)
-
-
-def _mask(name: str) -> np.ndarray | None:
-    """Return the mask of a case, RGBA [h, w, 4], as Android stores it, or None."""
-    if len(CASES[name]) < 9:
-        return None
-    width, height, config, _ = CASES[name][8:]
-    return _pixels(f"mask of {name}", width, height, config in ("ARGB_8888", "ALPHA_8"), config == "ALPHA_8")
-
-
 def _expected(name: str, folder: Path) -> np.ndarray:
     """Return the expected result in floats: of ONNX Runtime or, for a case with controls, of impasto-stylize."""
-    alpha, premultiplied, strength, pixels, *_ = CASES[name][3:]
-    photo = _photo(name)
+    alpha, premultiplied, strength, pixels, *_ = CASES_BY_NAME[name][3:]
+    photo = photo_of(name)
     opacity = photo[..., 3:] / 255 if alpha and premultiplied else np.ones((1, 1, 1))
     colors = photo[..., :3] / np.where(opacity == 0, 1, opacity)
     straight = np.concatenate([np.floor(colors + 0.5), photo[..., 3:]], axis=2).astype(np.uint8)
-    if len(CASES[name]) > 7:
+    if len(CASES_BY_NAME[name]) > 7 or name in STROKE_CASES:
         blended = _run_command(name, straight, folder).astype(float)
     else:
         stylized = _in_tiles(straight, pixels, folder) if pixels else _whole(straight, folder)
@@ -113,14 +57,19 @@ def _expected(name: str, folder: Path) -> np.ndarray:
 
 def _run_command(name: str, photo: np.ndarray, folder: Path) -> np.ndarray:
     """Return the result of impasto-stylize for a photo [H, W, 4] with the controls of a case."""
-    strength, pixels, keep_colors = CASES[name][5:8]
+    strength, pixels, keep_colors = [*CASES_BY_NAME[name], False][5:8]
     settings = [f"strength={strength}", f"keep_colors={keep_colors}", f"tiles.threshold_mp={0 if pixels else 99}"]
-    if (mask := _mask(name)) is not None:
-        if CASES[name][10] == "ALPHA_8":
+    if (mask := mask_of(name)) is not None:
+        if CASES_BY_NAME[name][10] == "ALPHA_8":
             mask[..., :3] = 255
-        settings += [f"mask={save(folder / 'masks' / f'{name}.png', mask)}", f"invert_mask={CASES[name][11]}"]
+        settings += [f"mask={save(folder / 'masks' / f'{name}.png', mask)}"]
+        settings += [f"invert_mask={CASES_BY_NAME[name][11]}"]
+    model = folder / "model.onnx"
+    if name in STROKE_CASES:
+        model = folder / "strokes" / "model.onnx"
+        settings += [] if STROKE_CASES[name][0] == "default" else [f"stroke_resolution={STROKE_CASES[name][0]}"]
     source, output = save(folder / "photos" / f"{name}.png", photo), folder / f"{name}.png"
-    run_stylize(folder / "model.onnx", source, output, "overwrite=true", *settings)
+    run_stylize(model, source, output, "overwrite=true", *settings)
     return read(output).rgb
 
 
@@ -180,13 +129,19 @@ def kotlin(tmp_path_factory: pytest.TempPathFactory, written: Written) -> tuple[
     tolerance = Tolerance(max_difference=2)
     pair = tiled_pair.write(onnx.load(folder / "model.onnx"), folder, TILING.side, tolerance).tiling
     assert pair is not None and replace(pair, stats_contract=TILING.stats_contract) == TILING
-    lines = []
-    for name, values in CASES.items():
-        (folder / f"{name}.rgba").write_bytes(_photo(name).tobytes())
-        if (mask := _mask(name)) is not None:
+    (folder / "strokes").mkdir()
+    for path in folder.glob("*.onnx"):
+        model = onnx.load(path)
+        properties = {item.key: item.value for item in model.metadata_props} | {"stroke_resolution": str(STROKES)}
+        onnx.helper.set_model_props(model, properties)
+        onnx.save(model, folder / "strokes" / path.name)
+    for name in CASES_BY_NAME:
+        (folder / f"{name}.rgba").write_bytes(photo_of(name).tobytes())
+        if (mask := mask_of(name)) is not None:
             (folder / f"{name}.mask").write_bytes(mask.tobytes())
-        lines.append(" ".join(str(value).lower() if isinstance(value, bool) else str(value) for value in values))
-    (folder / "cases.txt").write_text("\n".join(f"{name} {line}" for name, line in zip(CASES, lines, strict=True)))
+    (folder / "cases.txt").write_text("\n".join(line_of(name) for name in CASES))
+    strokes = "\n".join(f"{values[0]} {line_of(name)}" for name, values in STROKE_CASES.items())
+    (folder / "strokes.txt").write_text(strokes)
     arguments = f"-Donnxruntime.native.path={folder}", "-cp", f"{folder / 'callers.jar'}:{classes}", "MainKt", folder
     text = _run(java, *arguments, LD_LIBRARY_PATH=str(folder), ORT_DISABLE_TELEMETRY="1")
     return folder, dict(line.split(": ", 1) for line in text.splitlines())
@@ -203,6 +158,23 @@ def test_kotlin_client_matches_python(name: str, kotlin: tuple[Path, dict[str, s
     assert np.abs(result - expected).max() <= (0 if strength == 0 else 1 + rounding)
     assert abs((result - expected).mean()) < 0.05  # rounded, not truncated
     assert np.array_equal(result[..., 3], expected[..., 3])
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", STROKE_CASES)
+def test_kotlin_client_at_a_stroke_resolution_matches_python(name: str, kotlin: tuple[Path, dict[str, str]]) -> None:
+    """Of the tall photo, Pillow reduces the columns before the rows; noise overshoots in between, and is clipped."""
+    expected = _expected(name, kotlin[0])
+    result = np.frombuffer((kotlin[0] / f"{name}.out").read_bytes(), np.uint8).reshape(expected.shape)
+    difference = result - expected
+    assert np.abs(difference).max() <= (4 if name == "strokes_narrow" else 1.5)  # premultiplying rounds again
+    assert np.abs(difference).mean() < 0.3 and abs(difference.mean()) < 0.05
+    assert np.array_equal(result[..., 3], expected[..., 3])
+
+
+@pytest.mark.heavy
+def test_kotlin_client_reads_the_stroke_resolution_of_the_model(kotlin: tuple[Path, dict[str, str]]) -> None:
+    assert kotlin[1]["stroke resolutions"] == f"{STROKES} {STROKES}"
 
 
 @pytest.mark.heavy
@@ -229,6 +201,8 @@ def test_kotlin_client_disables_telemetry_before_loading_onnx_runtime(kotlin: tu
         ),
         ("threads", "IllegalArgumentException: threads is 0; it must be at least 1"),
         ("model", "OrtException"),
+        ("strokes", "IllegalArgumentException: strokeResolution is 15; it must be null or at least 16"),
+        ("large strokes", "IllegalArgumentException: strokeResolution is 15; it must be null or at least 16"),
         ("large small", "IllegalArgumentException: The photo is 20x15 pixels; it must be at least 16x16"),
         ("large strength", "IllegalArgumentException: strength is 1.5; it must be from 0 to 1"),
         (

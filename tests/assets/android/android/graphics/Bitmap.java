@@ -28,6 +28,12 @@ public final class Bitmap {
         this.mutable = mutable;
     }
 
+    public static Bitmap createBitmap(int[] colors, int width, int height, Config config) {
+        Bitmap result = new Bitmap(new byte[width * height * 4], width, height, config, true, true, true);
+        result.setPixels(colors, 0, width, 0, 0, width, height);
+        return result.copy(config, false);
+    }
+
     /** Not in the API: returns the RGBA bytes. */
     public byte[] bytes() {
         return pixels;
