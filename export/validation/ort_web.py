@@ -16,7 +16,7 @@ from impasto.export.validation.subprocess_runtime import TIMEOUT, call, exchange
 
 FOLDER = "preview"  # in a bundle
 _PAGES = Path(__file__).parents[1] / "web"
-PAGE = tuple(_PAGES / name for name in ("index.html", "style.css", "page.js", "worker.mjs"))
+PAGE = tuple(_PAGES / name for name in ("index.html", "style.css", "page.js", "worker.mjs", "strokes.mjs"))
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
 _SCRIPT = _PAGES / "run.mjs"

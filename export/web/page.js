@@ -7,6 +7,7 @@ const before = at('before'), after = at('after')
 const MIN_SIDE = 16  // px, the smallest side that an exported model accepts
 
 let style = 'stylized'
+let strokeResolution = null  // px of the short side at which the network runs by default; null is that of the photo
 let photo  // { bitmap, stem }
 let images  // { width, height, photo, stylized, mask }: RGBA bytes of one size
 let mask  // a grayscale bitmap with the photo's aspect ratio, or null
@@ -30,8 +31,14 @@ async function readManifest() {
   if (location.protocol === 'file:')
     return fail('A page opened as a file cannot read the model; use impasto-preview bundle=DIR.')
   try {
-    const { style: { name, artist, license }, files } = await (await fetch('../manifest.json')).json()
+    const { style: { name, artist, license, stroke_resolution }, files } = await (await fetch('../manifest.json')).json()
     style = name
+    if (stroke_resolution) {
+      strokeResolution = stroke_resolution
+      at('strokes').options[0].textContent = `as large as the painting’s (${stroke_resolution} px)`
+      at('strokes-field').hidden = false
+      at('size').value = 'full'
+    }
     at('name').textContent = document.title = style
     at('credit').textContent = `Style by ${artist}; license of the style: ${license}`
     const names = { 'android/model.onnx': 'fp32', 'android/model.fp16.onnx': 'fp16', 'android/model.int8.onnx': 'int8' }
@@ -111,7 +118,8 @@ function stylize() {
   at('another').hidden = at('images').hidden = false
   at('compare').hidden = at('download').disabled = true
   show(`Stylizing ${width} × ${height} …`, '', true)
-  pending = { model: at('model').value, pixels, width, height }
+  const ofPhoto = at('strokes').value === 'native'
+  pending = { model: at('model').value, pixels, width, height, strokeResolution: ofPhoto ? null : strokeResolution }
   send()
 }
 
@@ -209,7 +217,7 @@ at('area').onchange = () => {
 at('controls').onsubmit = event => event.preventDefault()
 at('colors').onchange = blend
 at('download').onclick = download
-at('size').onchange = at('model').onchange = stylize
+at('size').onchange = at('model').onchange = at('strokes').onchange = stylize
 at('strength').oninput = () => requestAnimationFrame(blend)
 at('split').oninput = () => moveDivider(at('split').value)
 at('images').onpointerdown = event => { at('images').setPointerCapture(event.pointerId); dragDivider(event) }

@@ -1,5 +1,8 @@
 // Runs the network outside the page's thread, so that the page remains responsive.
-// Receives { model: URL, pixels: RGBA bytes, width, height }. Posts { stylized, seconds, threads }, or { error: message }.
+// Receives { model: URL, pixels: RGBA bytes, width, height, strokeResolution: px or null }.
+// Posts { stylized, seconds, threads }, or { error: message }.
+import { enlarge, reduce, smallSize } from './strokes.mjs'
+
 let ort, session, sessionModel
 
 async function loadModel(model) {
@@ -36,17 +39,27 @@ function toPixels(output, pixels) {
   return new Uint8Array(stylized.buffer)
 }
 
-onmessage = async ({ data: { model, pixels, width, height } }) => {
+async function run(pixels, width, height) {
+  const feeds = { [session.inputNames[0]]: toTensor(pixels, width, height, session.inputMetadata[0].type) }
+  const results = await session.run(feeds).catch(error => {
+    const reason = error.message ?? error
+    throw new Error(`${width} × ${height} pixels are too much for this browser (${reason}); choose a smaller size`)
+  })
+  return toPixels(results[session.outputNames[0]], pixels)
+}
+
+async function stylize(pixels, width, height, small) {
+  if (!small) return run(pixels, width, height)
+  const copy = reduce(pixels, width, height, small)
+  return enlarge(await run(copy, small.width, small.height), copy, small, pixels, width, height)
+}
+
+onmessage = async ({ data: { model, pixels, width, height, strokeResolution } }) => {
   try {
     await loadModel(model)
-    const feeds = { [session.inputNames[0]]: toTensor(pixels, width, height, session.inputMetadata[0].type) }
     const start = performance.now()
-    const results = await session.run(feeds).catch(error => {
-      const reason = error.message ?? error
-      throw new Error(`${width} × ${height} pixels are too much for this browser (${reason}); choose a smaller size`)
-    })
+    const stylized = await stylize(pixels, width, height, smallSize(width, height, strokeResolution))
     const seconds = (performance.now() - start) / 1000
-    const stylized = toPixels(results[session.outputNames[0]], pixels)
     postMessage({ stylized, seconds, threads: ort.env.wasm.numThreads }, [stylized.buffer])
   } catch (error) {
     postMessage({ error: String(error.message ?? error) })

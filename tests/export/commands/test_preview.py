@@ -20,12 +20,13 @@ from PIL import Image
 from impasto.configs.errors import UsageError
 from impasto.export.commands import preview
 from impasto.export.validation import ort_web
-from impasto.models.image import color
+from impasto.models.image import color, detail_transfer
 from impasto.models.image.decode import read
-from impasto.models.image.picture import Picture
+from impasto.models.image.picture import Picture, resize
 from impasto.models.onnx_model import load, stylize
 from tests.helpers.bundles import Written
 from tests.helpers.heavy import tool
+from tests.helpers.stylize import run_stylize, save
 
 STYLE = {"name": "Swirls & waves", "artist": "Ünal", "license": "CC0-1.0"}
 
@@ -82,6 +83,7 @@ def test_server_serves_the_bundle_and_the_files_of_its_page(bundle: Path, tools:
             ("/preview/style.css", "text/css; charset=utf-8", ort_web.PAGE[1].read_bytes()),
             ("/preview/page.js", "text/javascript; charset=utf-8", ort_web.PAGE[2].read_bytes()),
             ("/preview/worker.mjs?1", "text/javascript; charset=utf-8", ort_web.PAGE[3].read_bytes()),
+            ("/preview/strokes.mjs", "text/javascript; charset=utf-8", ort_web.PAGE[4].read_bytes()),
             ("/preview/ort-wasm-simd-threaded.wasm", "application/wasm", b"runtime"),
             ("/manifest.json", "application/json", (bundle / "manifest.json").read_bytes()),
             ("/android/model.onnx", "application/octet-stream", (bundle / "android/model.onnx").read_bytes()),
@@ -101,7 +103,7 @@ def test_server_of_a_bundle_with_a_page_needs_no_tools(bundle: Path, tools: Path
     ort_web.copy_page(bundle, tools)
     assert sorted(path.name for path in (bundle / "preview").iterdir()) == [
         *("index.html", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"),
-        *("ort.wasm.min.mjs", "page.js", "style.css", "worker.mjs"),
+        *("ort.wasm.min.mjs", "page.js", "strokes.mjs", "style.css", "worker.mjs"),
     ]
     (bundle / "preview/index.html").write_text("of the bundle")
     with serving(bundle, tools / "absent") as port:
@@ -201,6 +203,62 @@ def test_page_in_a_browser_stylizes_like_onnx_runtime(written: Written, tmp_path
     assert difference(folder / "background.png", color.blend(stylized, rgb, 255 - mask)).max() <= 1
     assert not difference(folder / "after_changes.png", read(folder / "expected.png").rgb).any()
     assert np.abs(other - stylized).max() > 9
+
+
+@pytest.mark.heavy
+def test_page_of_a_style_with_a_stroke_resolution_matches_python(
+    bundle: Path, written: Written, tmp_path: Path
+) -> None:
+    values = json.loads((bundle / "manifest.json").read_text())
+    (bundle / "manifest.json").write_text(json.dumps(values | {"style": STYLE | {"stroke_resolution": 64}}))
+    rgb = resize(noise(33, 55), (396, 660))
+    photo = save(tmp_path / "photo.png", rgb)
+    programs = [tool(name) for name in ("node", "playwright-core", "chromium-headless-shell")]
+    with serving(bundle, tool("onnxruntime-web").parents[1]) as port:
+        url = f"http://{preview.HOST}:{port}/"
+        command = [programs[0], Path(__file__).with_name("drive_strokes.mjs"), *programs[1:], url, photo]
+        done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "(64 px), full\n" in done.stdout
+    model = written("mobile", "uint8_rgba")
+    for name, value, limit in ("default.png", "64", 4), ("native.png", "native", 1):
+        run_stylize(model, photo, tmp_path / "expected" / name, f"stroke_resolution={value}")
+        expected = read(tmp_path / "expected" / name).rgb
+        assert difference(tmp_path / name, expected).max() <= limit
+        assert difference(tmp_path / name, expected).mean() < 0.2
+    default, native = (read(tmp_path / name).rgb.astype(float) for name in ("default.png", "native.png"))
+    assert np.abs(default - native).mean() > 5
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(("height", "width", "resolution"), [(150, 250, 48), (501, 410, 130), (90, 61, 60)])
+def test_strokes_of_the_page_match_python(height: int, width: int, resolution: int, tmp_path: Path) -> None:
+    photo = resize(noise(height // 8, width // 8), (height, width))
+    small = resize(photo, resolution)
+    stylized = resize(noise(9, 7), small.shape[:2])
+    for name, pixels in ("photo", photo), ("stylized", stylized):
+        (tmp_path / name).write_bytes(np.dstack([pixels, np.full(pixels.shape[:2], 99, np.uint8)]).tobytes())
+    script = """
+        import { readFileSync, writeFileSync } from 'node:fs'
+        const [module, folder, width, height, resolution] = process.argv.slice(1)
+        const { enlarge, reduce, smallSize } = await import(module)
+        const [photo, stylized] = ['photo', 'stylized'].map(name => new Uint8Array(readFileSync(`${folder}/${name}`)))
+        const small = smallSize(+width, +height, +resolution)
+        const copy = reduce(photo, +width, +height, small)
+        writeFileSync(`${folder}/copy`, copy)
+        writeFileSync(`${folder}/result`, enlarge(stylized, copy, small, photo, +width, +height))
+    """
+    module = ort_web.PAGE[4].as_uri()
+    values = [module, tmp_path, width, height, resolution]
+    command = [tool("node"), "--input-type=module", "--eval", script, *values]
+    subprocess.run([*map(str, command)], check=True, timeout=60)
+    copy = np.frombuffer((tmp_path / "copy").read_bytes(), np.uint8).reshape(*small.shape[:2], 4)
+    result = np.frombuffer((tmp_path / "result").read_bytes(), np.uint8).reshape(height, width, 4)
+    assert np.abs(copy[..., :3].astype(int) - small).max() <= 1
+    expected = detail_transfer.enlarge(stylized, small, photo)
+    assert np.abs(result[..., :3].astype(int) - expected).max() <= 2
+    assert np.abs(result[..., :3].astype(int) - expected).mean() < 0.1
+    assert (copy[..., 3] == 255).all() and (result[..., 3] == 99).all()
 
 
 @pytest.mark.heavy
