@@ -5,7 +5,7 @@ size, the others a crop of each at full resolution.
 
 Run: python -m benchmarks.stroke_resolution MODEL SHEET.jpg [--photo FILE] [--sizes 512 1024 2048 4096]
      [--stroke-resolution 512]
-     python -m benchmarks.stroke_resolution MODEL SHEET.jpg --measure 12
+     python -m benchmarks.stroke_resolution MODEL --measure 12
      prints what impasto-stylize takes for a synthetic photo of 12 megapixels, instead of writing a sheet.
 """
 
@@ -37,7 +37,7 @@ def main() -> None:
     """Stylize, and write the sheet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
-    parser.add_argument("sheet", type=Path)
+    parser.add_argument("sheet", type=Path, nargs="?")
     parser.add_argument("--photo", type=Path, help="a synthetic photo by default")
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 1024, 2048, 4096])
     parser.add_argument("--stroke-resolution", type=int, default=512)
@@ -50,6 +50,8 @@ def main() -> None:
     if options.measure:
         measure(options)
         return
+    if options.sheet is None:
+        parser.error("name a SHEET.jpg to write, or give --measure")
     if min(options.sizes) < options.side:
         sys.exit(f"--sizes {min(options.sizes)} is smaller than a crop of --side {options.side} px; use larger sizes")
     photo = read(options.photo).rgb if options.photo else picture(900, 1200)

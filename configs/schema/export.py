@@ -34,9 +34,12 @@ class CoreMLConfig:
     """The Core ML packages."""
 
     sizes: Annotated[
-        list[int | str],
-        Key("One package per size, each N for a square or WIDTHxHEIGHT, and one of all sizes for iOS 18."),
-    ] = field(default_factory=lambda: [256, 512, 1024])
+        list[int | str] | None,
+        Key(
+            "One package per size, each N for a square or WIDTHxHEIGHT, and one of all sizes for iOS 18; null is "
+            "[256,512,1024], or 3:4 and 4:3 with the stroke resolution as short side for a network that has one."
+        ),
+    ] = None
     photos: Annotated[
         str | None,
         Key("Directory of photos to calibrate the fp16 range on, beside the built-in test images.", path="DIR"),
@@ -44,6 +47,8 @@ class CoreMLConfig:
 
     def __post_init__(self) -> None:
         rule = f"sides of {_SIDES[0]} to {_SIDES[-1]} px, divisible by {_SIDES.step}, as in [256,768x1024]"
+        if self.sizes is None:
+            return
         if not self.sizes:
             raise UsageError(f"coreml.sizes=[] is empty; give one or more sizes with {rule}")
         for size in self.sizes:
@@ -51,12 +56,19 @@ class CoreMLConfig:
                 raise UsageError(
                     f"coreml.sizes={shown(self.sizes)}: {size} is not a valid size; give N or WIDTHxHEIGHT with {rule}"
                 )
-        if len({*self.shapes()}) < len(self.sizes):
+        if len({*shapes(self.sizes)}) < len(self.sizes):
             raise UsageError(f"coreml.sizes={shown(self.sizes)} repeats a size; name each size once")
 
-    def shapes(self) -> list[tuple[int, int]]:
-        """The sizes as (height, width)."""
-        return shapes(self.sizes)
+    def shapes(self, stroke_resolution: int | None) -> list[tuple[int, int]]:
+        """The sizes as (height, width), for a network with this stroke resolution, None for one without."""
+        if self.sizes is not None:
+            return shapes(self.sizes)
+        if stroke_resolution is None:
+            return shapes([256, 512, 1024])
+        step = _SIDES.step
+        short = step * round(min(max(stroke_resolution, _SIDES[0]), _SIDES[-1] * 3 // 4) / step)
+        long = step * round(short * 4 / 3 / step)
+        return [(long, short), (short, long)]
 
 
 @dataclass(config=CONFIG)

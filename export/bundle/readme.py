@@ -37,7 +37,8 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int]) -> str:
     onnx = next(model.contract for model in built.models if model.file == _ANDROID)
     sizes = {size for model in built.models if model.format == COREML for size in model.functions.values()}
     ordered = sorted(sizes, key=lambda size: (size.width * size.height, size.width))
-    package = next((size for size in ordered if str(size) == "512x512"), ordered[len(ordered) // 2])
+    short = label.stroke_resolution or 512
+    package = min(ordered, key=lambda size: (abs(min(size.width, size.height) - short), size.width))
     return environment.get_template("README.md.j2").render(
         label=label,
         files=_file_rows(built.descriptions, files),

@@ -23,6 +23,7 @@ _IOS18 = "for iOS 18: all sizes in one package, as functions that share their we
 _CLIENTS = {
     client_files.SWIFT: "runs a package on a `CGImage` or `CVPixelBuffer`: copy it into the app",
     client_files.SWIFT_CONTROLS: "strength, colors and masks, for this client and the next",
+    client_files.SWIFT_STROKES: "restores the photo's detail, for both clients",
 }
 _UINT8_CLIENTS = {
     client_files.SWIFT_LARGE: (
@@ -47,7 +48,8 @@ class CoreMLExporter:
             "fp16": Tolerance(min_psnr=limits.coreml_psnr),
             "int8": Tolerance(min_psnr=limits.coreml_int8_psnr),
         }
-        packages = exporter.write_all(network, folder / "ios", self._config.coreml.shapes(), self._label, self._photos)
+        shapes = self._config.coreml.shapes(self._label.stroke_resolution)
+        packages = exporter.write_all(network, folder / "ios", shapes, self._label, self._photos)
         clients = _CLIENTS | (_UINT8_CLIENTS if self._config.onnx.io == "uint8_rgba" else {})
         client_files.copy(clients, folder)
         models = [

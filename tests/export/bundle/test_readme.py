@@ -1,11 +1,12 @@
 import re
+from dataclasses import replace
 
 import pytest
 
 from impasto.export.bundle import readme
 from impasto.export.bundle.artifacts import BuiltBundle
 from impasto.export.bundle.manifest import GraphReport, MemoryEstimate
-from impasto.export.client_files import CLIENTS, KOTLIN, SWIFT, SWIFT_CONTROLS
+from impasto.export.client_files import CLIENTS, KOTLIN, KOTLIN_STROKES, SWIFT, SWIFT_CONTROLS, SWIFT_STROKES
 from impasto.export.contract import ImageSize, Label, ModelArtifact, Tolerance
 from impasto.export.coreml.contracts import COREML, coreml_contract
 from impasto.export.onnx_graph.contracts import ONNX, onnx_contract
@@ -13,13 +14,14 @@ from impasto.export.validation.parity import ParityResult
 
 ANDROID = ("model.onnx", "model.fp16.onnx", "model.int8.onnx", "model.ort", "model.required_operators.config")
 IOS = [f"Model_{name}.mlpackage" for name in ("96x64", "96x64_int8", "512x512", "512x512_int8", "ios18")]
+SWIFT_ONLY = (SWIFT, SWIFT_CONTROLS, SWIFT_STROKES)
 LABEL = Label("swirls", "Ünal", "CC0-1.0", "0.1.0", "")
 
 
-def render(io: str, smallest: bool = True) -> str:
+def render(io: str, smallest: bool = True, label: Label = LABEL) -> str:
     """The README of a bundle of that io, with or without the smallest file."""
     android = [f"android/{name}" for name in ANDROID if smallest or "int8" not in name]
-    clients = [*CLIENTS, "android/stats.onnx", "android/tile.onnx"] if io == "uint8_rgba" else [SWIFT, SWIFT_CONTROLS]
+    clients = [*CLIENTS, "android/stats.onnx", "android/tile.onnx"] if io == "uint8_rgba" else [*SWIFT_ONLY]
     packages = [f"ios/{name}/{part}" for name in IOS for part in ("Manifest.json", "Data/weights/weight.bin")]
     files = [*android, *clients, *packages, "golden/16x90.png", "golden/16x90.stylized.png", "preview/index.html"]
     tolerances = {"android/model.onnx": Tolerance(max_difference=2), f"ios/{IOS[1]}": Tolerance(min_psnr=40.0)}
@@ -40,13 +42,13 @@ def render(io: str, smallest: bool = True) -> str:
     graph = GraphReport({}, {}, [MemoryEstimate(ImageSize(1920, 1080), 884_400_000)])
     described = [*android, *clients, *(f"ios/{name}" for name in IOS), "golden/", "preview/", "android/absent.onnx"]
     descriptions = {name: f"what {name} is" for name in described}
-    return readme.render(LABEL, BuiltBundle(models, descriptions, parity, {}, graph, None), dict.fromkeys(files, 1500))
+    return readme.render(label, BuiltBundle(models, descriptions, parity, {}, graph, None), dict.fromkeys(files, 1500))
 
 
 @pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])
 def test_render_describes_files_parity_and_steps(io: str) -> None:
     text = render(io)
-    for name in (*(f"android/{name}" for name in ANDROID), SWIFT, SWIFT_CONTROLS):
+    for name in (*(f"android/{name}" for name in ANDROID), *SWIFT_ONLY):
         assert text.count(f"| `{name}` | 1,500 | what {name} is |") == 1
     for name in (*(f"ios/{name}" for name in IOS), "golden/"):
         assert text.count(f"| `{name}` | 3,000 | what {name} is |") == 1
@@ -59,7 +61,7 @@ def test_render_describes_files_parity_and_steps(io: str) -> None:
     assert "| `ios/Model_96x64_int8.mlpackage` | 2 | 2 | 57.0 dB | 40 dB or more |" in text
     assert "Runtimes: A; B." in text
     assert 'StyleTransfer(named: "Model_512x512")' in text and "96x64, 512x512, 1024x1024" in text
-    for name in ({*CLIENTS} - {SWIFT, SWIFT_CONTROLS}) | {"android/stats.onnx", "android/tile.onnx"}:
+    for name in ({*CLIENTS} - {*SWIFT_ONLY}) | {"android/stats.onnx", "android/tile.onnx"}:
         assert text.count(f"| `{name}` | 1,500 |") == (1 if io == "uint8_rgba" else 0)
     assert text.count("| `keepColors` |") == (2 if io == "uint8_rgba" else 1)
     assert ("stylizeLarge(photo)" in text) == (io == "uint8_rgba")
@@ -69,9 +71,20 @@ def test_render_describes_files_parity_and_steps(io: str) -> None:
     assert "Nothing was run or timed on a phone." in text
 
 
+def test_render_names_the_stroke_resolution_and_the_package_nearest_to_it() -> None:
+    without, text = (render("uint8_rgba", label=replace(LABEL, stroke_resolution=value)) for value in (None, 1080))
+    assert "have a fixed size in pixels" in without
+    assert "a short side of 1080 pixels" in text and 'StyleTransfer(named: "Model_1024x1024")' in text
+    assert "stylizeLarge(photo, strokeResolution = null)" in text and "stylizeLarge(photo)" in without
+    assert "near 1080 pixels" in text and "1080 for this style" in text and "nil for this style" in without
+    for name in (KOTLIN_STROKES, SWIFT_STROKES):
+        assert name.rpartition("/")[2] in text[text.index("## Android") :]
+
+
 @pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])
-def test_render_is_well_formed_markdown(io: str) -> None:
-    text = render(io)
+@pytest.mark.parametrize("stroke_resolution", [None, 768])
+def test_render_is_well_formed_markdown(io: str, stroke_resolution: int | None) -> None:
+    text = render(io, label=replace(LABEL, stroke_resolution=stroke_resolution))
     assert not re.search(r"%\(|\{\w+\}|\{\{|\}\}|\{%|%s", text.replace("${applicationId}", ""))
     assert not re.search(r"\n\n\n|[ \t]\n", text) and text.endswith(".\n") and text.startswith("# swirls\n")
     assert text.count("```") % 2 == 0
