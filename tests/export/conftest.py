@@ -16,7 +16,7 @@ from impasto.models import checkpoint, transform_net
 from impasto.models.card import Card
 from tests.helpers.bundles import SETTINGS, Written
 from tests.helpers.commands import Run
-from tests.helpers.networks import CARD, LABEL, MODELS, SHAPES, TRAINED, Build
+from tests.helpers.networks import BUNDLE_STROKES, CARD, LABEL, MODELS, SHAPES, TRAINED, Build
 from tests.helpers.onnx_models import model
 from tests.helpers.shared import shared
 
@@ -48,7 +48,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def make(folder: Path) -> None:
         network, card = checkpoint.load(TRAINED)
-        style = CARD["style"] | {"stroke_resolution": 1080}
+        style = CARD["style"] | {"stroke_resolution": BUNDLE_STROKES}
         checkpoint.save(
             folder / "network.safetensors", network, Card.from_json(card.to_json() | CARD | {"style": style})
         )

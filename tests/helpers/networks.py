@@ -49,6 +49,8 @@ CARD: dict[str, dict[str, Any]] = {
 
 LABEL = Label.of(Card.from_json({"model": {"name": "mobile", "width": 0.25, "blocks": 1}} | CARD))
 
+BUNDLE_STROKES = 1080  # px, the stroke resolution of the checkpoint and the bundle of the fixtures
+
 Build = Callable[[str], transform_net.TransformNet]
 
 

@@ -14,6 +14,7 @@ from impasto.export.client_files import CLIENTS
 from impasto.export.contract import ImageSize
 from impasto.export.validation.latency import Latency
 from tests.helpers.commands import Run
+from tests.helpers.networks import BUNDLE_STROKES
 
 
 def test_manifest_describes_the_files_models_and_origin(exported: tuple[Path, Run], saved: Path) -> None:
@@ -26,7 +27,7 @@ def test_manifest_describes_the_files_models_and_origin(exported: tuple[Path, Ru
         data = (folder / name).read_bytes()
         assert (entry.bytes, entry.sha256) == (len(data), hashlib.sha256(data).hexdigest())
     assert (bundle.style.name, bundle.style.artist, bundle.style.license) == ("swirls", "Ünal", "CC0-1.0")
-    assert bundle.style.stroke_resolution == 1080
+    assert bundle.style.stroke_resolution == BUNDLE_STROKES
     assert bundle.checkpoint.sha256 == hashlib.sha256(saved.read_bytes()).hexdigest()
     assert bundle.checkpoint.card.training is not None and bundle.checkpoint.card.training.steps == 7
     assert {"impasto", "torch"} < set(bundle.versions)

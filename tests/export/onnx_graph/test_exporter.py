@@ -27,7 +27,7 @@ from impasto.models.image.picture import Picture
 from impasto.models.onnx_model import LICENSE, load, stylize
 from tests.helpers.bundles import Written, artifact
 from tests.helpers.commands import Run
-from tests.helpers.networks import CARD, LABEL, Build, slow
+from tests.helpers.networks import BUNDLE_STROKES, CARD, LABEL, Build, slow
 
 FILES = [
     ("mobile", "uint8_rgba"),
@@ -225,5 +225,6 @@ def test_alpha_passes_through(written: Written) -> None:
 def test_write_in_another_process_gives_the_same_bytes(
     trained: transform_net.TransformNet, exported: tuple[Path, Run], tmp_path: Path
 ) -> None:
-    write(trained, tmp_path / "model.onnx", "uint8_rgba", LABEL)
+    label = replace(LABEL, stroke_resolution=BUNDLE_STROKES)
+    write(trained, tmp_path / "model.onnx", "uint8_rgba", label)
     assert (exported[0] / "android" / "model.onnx").read_bytes() == (tmp_path / "model.onnx").read_bytes()
