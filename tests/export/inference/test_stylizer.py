@@ -45,6 +45,8 @@ def test_stylizer_by_default_takes_the_stroke_resolution_of_the_model(inverter: 
     expected = stylize(inverter, "stroke_resolution=60").rgb
     np.testing.assert_array_equal(stylize(path).rgb, expected)
     np.testing.assert_array_equal(stylize(path, "stroke_resolution=auto").rgb, expected)
+    config = compose("stylize", [f"model={path}", "input=a", "output=b"])
+    np.testing.assert_array_equal(Stylizer(config, 1, frames=True)(PHOTO).rgb, expected)
     np.testing.assert_array_equal(stylize(path, "stroke_resolution=native").rgb, 255 - PHOTO.rgb)
     larger = stylize(inverter, "stroke_resolution=90").rgb
     assert (larger != expected).any()
