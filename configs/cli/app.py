@@ -38,7 +38,9 @@ class Arguments(argparse.ArgumentParser):
         super().__init__(f"impasto-{name}", usage, vocabulary.schema.__doc__, formatter_class=style, add_help=False)
         self.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
         self.add_argument("-h", "--help", action="store_true", help="print this text")
-        self.add_argument("--version", action="version", version=f"impasto {version('impasto')}")
+        self.add_argument(
+            "--version", action="version", version=f"impasto {version('impasto')}", help="print the version"
+        )
         self.add_argument("-p", "--package", metavar="SECTION", help="with --cfg: print only a section")
         self.add_argument("--resolve", action="store_true", help="with --cfg: resolve interpolations")
         self.add_argument("-cd", "--config-dir", metavar="DIR", help="also take presets from DIR")

@@ -165,8 +165,14 @@ def _values(value: str, several: bool) -> list[str]:
     if not several or _exists(value):
         return [_unquote(value)]
     texts = [_unquote(part.strip()) for part in _PART.findall(value) if part.strip()]
-    files = [[] if _exists(text) else glob.glob(_absolute(text)) for text in texts]  # noqa: PTH207 - it may be absolute
-    return [path for text, paths in zip(texts, files, strict=True) for path in sorted(paths) or [text]]
+    return _matches(value) or [path for text in texts for path in _matches(text) or [text]]
+
+
+def _matches(pattern: str) -> list[str]:
+    """The files that match a pattern; none for the path of a file, which may contain the same characters."""
+    if not pattern or _exists(pattern):
+        return []
+    return sorted(glob.glob(_absolute(pattern)))  # noqa: PTH207 - it may be absolute
 
 
 def _unquote(text: str) -> str:

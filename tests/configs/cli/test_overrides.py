@@ -220,3 +220,16 @@ def test_run_name_that_the_terminal_has_no_letters_for_ends_no_command(monkeypat
     app.run("sweep", lambda config: print(config.sweep))
     output.flush()
     assert output.buffer.getvalue().endswith(b"\\u795e\\u5948\\u5ddd\n")
+
+
+def test_translate_pattern_with_commas_in_a_sweep_is_one_pattern(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine, old").mkdir()
+    for name in ("b.pt", "a.pt"):
+        (tmp_path / "mine, old" / name).touch()
+    [line] = overrides.translate(["init=mine, old/*.pt"], Vocabulary("train"), sweep=True)
+    assert line == f"init='{tmp_path}/mine, old/a.pt','{tmp_path}/mine, old/b.pt'"
+    [line] = overrides.translate(["init=mine, old/a.pt,zoo/udnie"], Vocabulary("train"), sweep=True)
+    assert line == f"init='{tmp_path}/mine','{tmp_path}/old/a.pt',zoo/udnie"
