@@ -45,7 +45,7 @@ def main() -> None:
     from impasto.train.engine.run_logger import RunLogger
     from impasto.train.runtime.progress import Display
 
-    timed(Live, "refresh", "bar")  # by its thread, ten times a second
+    timed(Live, "refresh", "bar")  # by its thread
     for method in ("trained", "validated"):
         timed(Display, method, "bar")
     timed(RunLogger, "row", "logs")

@@ -30,13 +30,14 @@ ABOUT = """\
 Networks trained by impasto on paintings in the public domain. Wherever a command takes a checkpoint or a model,
 `zoo/PAINTING` is the `mobile` network and `zoo/PAINTING/tiny` the `tiny` one.
 
-- **Training.** As in `python -m benchmarks.zoo train`, on 128 px crops: `--steps 800`, or `--steps 300
-  init=zoo/starry_night` where the table says "after zoo/starry_night". `great_wave/mobile` used `--steps 3200
-  trainer.batch_size=1 optimizer.lr=0.002`; `starry_night/mobile` was trained for two more hours with these settings
-  (`python -m benchmarks.soak`).
-- **Measurement.** `python -m benchmarks.zoo table`. Losses are total losses, the median of {photos} held-out photos.
-  Equivalent L-BFGS iterations and the ratio to the optimizer's best loss are from noise at 256 px (photos: {evaluated},
-  iterations: {iterations}). Flicker is in levels (0..255). Terms: [glossary](../../docs/glossary.md).
+- **Training.** `python -m benchmarks.zoo train --styles DIR --photos DIR`, on 128 px crops: `--steps 800`, or
+  `--steps 300 init=zoo/starry_night` where the table says "after zoo/starry_night". `great_wave/mobile` used
+  `--steps 3200 trainer.batch_size=1 optimizer.lr=0.002`; `starry_night/mobile` was trained for two more hours with
+  these settings (`python -m benchmarks.soak`).
+- **Measurement.** `python -m benchmarks.zoo table --styles DIR --val DIR`. Losses are total losses, the median of
+  {photos} held-out photos. Equivalent L-BFGS iterations and the ratio to the optimizer's best loss are from noise at
+  256 px (photos: {evaluated}, iterations: {iterations}). Flicker is in levels (0..255). Terms:
+  [glossary](../../docs/glossary.md).
 
 """
 HEAD = (

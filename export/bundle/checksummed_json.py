@@ -7,12 +7,12 @@ from typing import Any
 
 from impasto.configs.errors import CheckFailed
 
-SEAL = "sha256"
+HASH_KEY = "sha256"
 
 
 def write(path: Path, content: dict[str, Any]) -> None:
     """Write `content` as JSON with its hash; the same content gives the same bytes."""
-    path.write_text(_text(content | {SEAL: _hash(content)}), encoding="utf-8")
+    path.write_text(_text(content | {HASH_KEY: _hash(content)}), encoding="utf-8")
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -25,8 +25,8 @@ def read(path: Path) -> dict[str, Any]:
     data = path.read_bytes()
     try:
         content = json.loads(data)
-        seal = content.pop(SEAL)
-        intact = seal == _hash(content) and data == _text(content | {SEAL: seal}).encode()
+        digest = content.pop(HASH_KEY)
+        intact = digest == _hash(content) and data == _text(content | {HASH_KEY: digest}).encode()
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         intact = False
     if not intact:

@@ -143,12 +143,12 @@ class Manifest(TypedJson):
 def manifest_schema() -> dict[str, Any]:
     """Return the JSON schema of manifest.json."""
     schema = Manifest.schema()
-    seal = {"description": "The SHA-256 of the JSON above it.", "type": "string", "pattern": "^[0-9a-f]{64}$"}
+    digest = {"description": "The SHA-256 of the JSON above it.", "type": "string", "pattern": "^[0-9a-f]{64}$"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,
-        "properties": schema["properties"] | {checksummed_json.SEAL: seal},
-        "required": [*schema["required"], checksummed_json.SEAL],
+        "properties": schema["properties"] | {checksummed_json.HASH_KEY: digest},
+        "required": [*schema["required"], checksummed_json.HASH_KEY],
     }
 
 

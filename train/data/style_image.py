@@ -8,6 +8,7 @@ from torch import Tensor
 
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.style import StyleConfig
+from impasto.models import provenance
 from impasto.models.image import color, decode
 from impasto.models.image.picture import resize
 from impasto.train.data.dataset import picture_to_pixels
@@ -40,7 +41,7 @@ def load(config: StyleConfig) -> StyleImage:
         path = Path(config.image)
         picture = decode.read(path)
         rgb = resize(color.over_white(picture.rgb, picture.alpha), config.size)
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        sha256 = provenance.sha256(path)
     else:
         raise UsageError("style.image is missing; name a picture of the painting, as in style=FILE")
     return StyleImage(picture_to_pixels(rgb), sha256)

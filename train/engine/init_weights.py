@@ -1,7 +1,6 @@
 """The initial weights of a new network: random, of a checkpoint, or of the zoo's nearest network."""
 
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -12,6 +11,7 @@ from impasto.configs.schema.train import TrainConfig
 from impasto.models import checkpoint, transform_net, zoo
 from impasto.models.card import OriginCard
 from impasto.models.losses.perceptual import PerceptualLoss
+from impasto.models.provenance import sha256
 from impasto.models.transform_net import TransformNet
 from impasto.train.data.dataset import PhotoSet, to_pixels, validation_crops
 from impasto.train.engine import train_state
@@ -87,4 +87,4 @@ def _nearest(paths: dict[str, Path], config: TrainConfig, loss: PerceptualLoss, 
 
 
 def _origin(name: str, path: Path) -> OriginCard:
-    return OriginCard(name, sha256(path.read_bytes()).hexdigest())
+    return OriginCard(name, sha256(path))

@@ -102,7 +102,7 @@ def load(path: Path) -> StyleModel:
     except UsageError as error:
         raise UsageError(
             f"{path} does not record the style image and the loss of its training; name a checkpoint that "
-            "impasto-train wrote, or a file that this version of impasto-export made of one"
+            "impasto-train wrote, or a file that this version of impasto-export wrote"
         ) from error
     return StyleModel(run, output_type, card, exported.loss, style, exported.style.sha256, loss)
 

@@ -18,7 +18,7 @@ LIMITS = {
     "checkerboard": 1.5,
     "blobs": 10.0,
     "border": 0.2,
-}  # above the photo's own values, as configs/evaluate.yaml proposes
+}  # above the photo's own values, as configs/schema/evaluate.py proposes
 
 
 @pytest.fixture(scope="module")
