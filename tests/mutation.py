@@ -41,6 +41,9 @@ TABLE: dict[str, dict[str, list[str]]] = {
     "contract": {
         "sources": ["export/contract.py", "export/onnx_graph/contracts.py", "export/coreml/contracts.py"],
         "tests": [
+            "tests/export/test_contract.py",
+            "tests/export/onnx_graph/test_contracts.py",
+            "tests/export/coreml/test_contracts.py",
             "tests/export/test_formats.py",
             "tests/export/validation/test_parity.py",
             "tests/export/bundle/test_readme.py",

@@ -16,13 +16,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from impasto.export import test_images
 from impasto.export.bundle import artifacts
-from impasto.export.contract import Label, Tolerance
+from impasto.export.contract import Tolerance
 from impasto.export.onnx_graph import tiled_pair, weight_compression
 from impasto.export.onnx_graph.exporter import write
 from impasto.export.onnx_graph.runtime import OnnxRuntime
 from impasto.export.validation.parity import compare
 from impasto.models import onnx_model, transform_net
-from impasto.models.card import Card
 from impasto.models.image.picture import Picture
 from impasto.models.onnx_model import LICENSE, load, stylize
 from tests.helpers.bundles import Written, artifact
@@ -180,17 +179,6 @@ def test_every_onnx_file_records_the_stroke_resolution(build: Build, tmp_path: P
     sessions += [onnx_model.open_session(file) for file in files]
     sessions += [onnx_model.open_session(one.SerializeToString()) for one in stored]
     assert [onnx_model.stroke_resolution(session) for session in sessions] == [768] * 7
-
-
-def test_label_of_an_incomplete_card_has_no_card() -> None:
-    model = {"model": {"name": "mobile", "width": 0.25, "blocks": 1}}
-    for part in ("loss", "style"):
-        rest = {name: values for name, values in CARD.items() if name != part}
-        assert Label.of(Card.from_json(model | rest)).card == "{}"
-    nameless = Label.of(Card.from_json(model))
-    assert (nameless.style, nameless.artist, nameless.license) == ("unknown", "unknown", "unknown")
-    private = Card.from_json(model | CARD | {"style": CARD["style"] | {"image": "/home/me/painting.jpg"}})
-    assert Label.of(private).card == LABEL.card != "{}"
 
 
 @pytest.mark.parametrize(("name", "io"), FILES)
