@@ -97,7 +97,13 @@ def evaluate(path: Path, painting: Path, val: Path, home: Path, photos: int, ite
     """Return the medians of impasto-evaluate at 256 px from noise: equivalent iterations, ratio, artifacts, flicker."""
     output = home / "evaluations" / name
     command = [str(Path(sys.executable).with_name("impasto-evaluate")), f"checkpoint={path}", f"photos={val}"]
-    command += [f"style={painting}", f"output={output}", f"cache={home / 'trajectories'}", "evaluate.sizes=[256]"]
+    command += [
+        f"style={painting}",
+        f"output={output}",
+        f"cache={home / 'trajectories'}",
+        "evaluate.sizes=[256]",
+        "evaluate.display=null",
+    ]
     command += ["evaluate.starts=[noise]", f"evaluate.count={photos}", f"evaluate.iterations={iterations}"]
     subprocess.run(command, check=True)
     (medians,) = json.loads((output / "evaluation.json").read_text())["medians"]

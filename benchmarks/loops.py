@@ -12,8 +12,9 @@ from torch import Tensor
 
 from benchmarks import chip
 from impasto.configs.schema.train import TrainConfig
-from impasto.models import transform_net
-from impasto.models.losses.perceptual import PerceptualLoss, gram_matrix
+from impasto.models import network_blocks, transform_net
+from impasto.models.losses.perceptual import PerceptualLoss
+from impasto.models.losses.terms import gram_matrix
 from impasto.models.vgg import weights as vgg_weights
 from impasto.models.vgg.constants import MEAN_RGB
 from impasto.train.data.dataset import PhotoSet, to_pixels
@@ -100,7 +101,7 @@ class Plain:
         device = devices.choose(config.device, "fp32").device
         network = transform_net.build(config.model).train()
         for module in network.modules():
-            if isinstance(module, transform_net.InstanceNorm):
+            if isinstance(module, network_blocks.InstanceNorm):
                 module.eval()  # torch's instance_norm; it has no running statistics
         vgg = vgg16().features.requires_grad_(False)
         layers = [i for i, layer in enumerate(vgg) if isinstance(layer, torch.nn.Conv2d)]

@@ -29,6 +29,7 @@ class ModelCard(_CardJson):
     name: str
     width: float
     blocks: int
+    eighth_blocks: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,13 @@ class LossCard(_CardJson):
     tv_power: float
     checkerboard_weight: float
     temporal_weight: float
+    content_scale: int = 1
+    style_scales: list[int] = field(default_factory=lambda: [1])
+    style_scale_weights: list[float] | None = None
+    spectrum_weight: float = 0.0
+    drawing_weight: float = 0.0
+    frame_weight: float = 0.0
+    margin: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,13 +103,15 @@ class DivergenceCard(_CardJson):
 
 
 @dataclass(frozen=True)
-class AdamCard(_CardJson):
-    """The settings of torch.optim.Adam."""
+class OptimizerCard(_CardJson):
+    """The optimizer of training and its settings."""
 
     lr: float
     betas: list[float]
     eps: float
     weight_decay: float
+    name: str = "adam"
+    frequency: int = 10
 
 
 @dataclass(frozen=True)
@@ -115,7 +125,7 @@ class TrainingCard(_CardJson):
     precision: str
     seed: int
     batch_size: int
-    optimizer: AdamCard
+    optimizer: OptimizerCard
     warmup_steps: int
     ema_decay: float
     log_every: int

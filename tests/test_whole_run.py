@@ -53,8 +53,14 @@ def test_commands_from_photos_to_evaluation_agree(
     assert np.abs(_pixels(tmp_path / "one.png") - _expected(network, photos / "photo_0.jpg")).max() <= 2
 
     # The bundle and the checkpoint get the same evaluation, and fail the same threshold.
-    line = [f"photos={photo_folder}", "weights=random", f"cache={tmp_path / 'cache'}", "evaluate.sizes=[32]"]
-    line += ["evaluate.starts=[noise]", "evaluate.count=2", "evaluate.iterations=12"]
+    line = [
+        f"photos={photo_folder}",
+        "weights=random",
+        f"cache={tmp_path / 'cache'}",
+        "evaluate.sizes=[32]",
+        "evaluate.display=256",
+    ]
+    line += ["evaluate.starts=[noise]", "evaluate.count=2", "evaluate.iterations=14"]
     medians, caches = [], []
     for model in (newest, bundle):
         done = impasto(
@@ -62,10 +68,10 @@ def test_commands_from_photos_to_evaluation_agree(
             f"checkpoint={model}",
             *line,
             f"output={tmp_path / 'e'}",
-            "evaluate.min_equivalent_iterations=13",
+            "evaluate.max_ratio=0.001",
         )
         assert done.returncode == 1, done.stderr
-        assert "fewer than evaluate.min_equivalent_iterations=13" in done.stderr
+        assert "more than evaluate.max_ratio=0.001" in done.stderr
         medians += json.loads((tmp_path / "e/evaluation.json").read_text())["medians"]
         caches.append(sorted((tmp_path / "cache").iterdir()))
     assert medians[0]["total"] == pytest.approx(medians[1]["total"], rel=0.01)  # the output of the bundle is rounded

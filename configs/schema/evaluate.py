@@ -21,6 +21,29 @@ class EvaluationConfig:
     )
     iterations: Annotated[int, Key("Iterations of the optimizer, projected L-BFGS.", 2)] = 120
     count: Annotated[int, Key("Maximum number of photos.", 1)] = 8
+    display: Annotated[
+        int | None,
+        Key("Short side, in pixels, at which pictures are looked at; null skips the evaluation at display size.", 256),
+    ] = 1080
+    display_count: Annotated[int, Key("Maximum number of photos at display size.", 1)] = 12
+    display_iterations: Annotated[
+        int,
+        Key("L-BFGS iterations of the picture by the optimizer on the display sheet; 0 omits it. 20 take minutes.", 0),
+    ] = 0
+    max_octave: Annotated[
+        float | None,
+        Key("Fail if a distance to the painting at an octave of the display exceeds this part of the photo's own.", 0),
+    ] = None
+    min_edges: Annotated[
+        float | None, Key("Fail if the edges at display size correlate less with the photo's.", 0, 1)
+    ] = None
+    min_faces: Annotated[float | None, Key("Fail if the edges within faces correlate less with the photo's.", 0, 1)] = (
+        None
+    )
+    max_pattern: Annotated[
+        float | None,
+        Key("Fail if a periodic pattern has more than this part of its octave's variance (start around 0.25).", 0, 1),
+    ] = None
     min_equivalent_iterations: Annotated[
         float | None, Key("Fail if the network equals fewer L-BFGS iterations from noise.", 1)
     ] = None
@@ -55,6 +78,14 @@ class EvaluationConfig:
     def __post_init__(self) -> None:
         if not self.sizes or not self.starts:
             raise UsageError("evaluate.sizes and evaluate.starts must each name at least one")
+        if self.min_equivalent_iterations is not None and self.min_equivalent_iterations > self.iterations:
+            raise UsageError(
+                f"evaluate.min_equivalent_iterations={self.min_equivalent_iterations:g} is more than "
+                f"evaluate.iterations={self.iterations}, so no network can meet it; raise evaluate.iterations"
+            )
+        limits = (self.max_octave, self.min_edges, self.min_faces, self.max_pattern)
+        if self.display is None and any(limit is not None for limit in limits):
+            raise UsageError("the limits on octaves, edges, faces and patterns need evaluate.display; give it a size")
 
 
 @dataclass(config=CONFIG)

@@ -1,5 +1,6 @@
 """The settings of the perceptual loss."""
 
+from dataclasses import field
 from typing import Annotated
 
 from pydantic.dataclasses import dataclass
@@ -7,6 +8,8 @@ from pydantic.dataclasses import dataclass
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.fields import CONFIG, Key, shown
 from impasto.configs.schema.vgg_layers import NETWORKS, VGG19_LAYERS
+
+SCALES = (1, 2, 4, 8)
 
 
 @dataclass(config=CONFIG)
@@ -31,15 +34,25 @@ class LossConfig:
     normalization: Annotated[
         str,
         Key(
-            "Normalization of the Gram matrices: chw divides by C*H*W, gatys and keras follow Gatys et al. 2016 and "
-            "the Keras example.",
-            choices=("chw", "gatys", "keras"),
+            "Normalization of the content and style losses: chw divides by C*H*W, gatys and keras follow Gatys et al. "
+            "2016 and the Keras example, relative divides each layer by its target.",
+            choices=("chw", "gatys", "keras", "relative"),
         ),
     ]
     tv_weight: Annotated[float, Key("Weight of the total variation.", 0)]
     tv_power: Annotated[
         float, Key("Power of the total variation: 2, or 1.25 for sum((down^2 + right^2)^1.25).", choices=(2, 1.25))
     ]
+    content_scale: Annotated[
+        int, Key("The content loss compares pictures that are downscaled by this factor.", choices=SCALES)
+    ] = 1
+    style_scales: Annotated[
+        list[int],
+        Key("Factors that pictures are downscaled by; the style loss is the mean over them.", choices=SCALES),
+    ] = field(default_factory=lambda: [1])
+    style_scale_weights: Annotated[
+        list[float] | None, Key("Weight of each style scale; null weighs each by 1. They are divided by their sum.", 0)
+    ] = None
     style_strength: Annotated[
         float | None,
         Key("Style strength, 1 being usual: style_weight is calibrated to it; null uses style_weight as it is.", 0),
@@ -52,6 +65,26 @@ class LossConfig:
             0,
         ),
     ] = 5000.0
+    spectrum_weight: Annotated[
+        float,
+        Key(
+            "Training only: weight of the difference from the painting's energy in frequency bands "
+            "(models/losses/spectrum.py); 0 may leave a weave and little contrast.",
+            0,
+        ),
+    ] = 0.0
+    drawing_weight: Annotated[
+        float,
+        Key("Training only: weight of the outlines of the photo (models/losses/drawing.py).", 0),
+    ] = 0.0
+    frame_weight: Annotated[
+        float,
+        Key("Training only: weight of the difference of the border from the rest (models/losses/frame.py).", 0),
+    ] = 0.0
+    margin: Annotated[
+        int,
+        Key("Training only: border of each crop, in pixels, that no loss sees; 0 may leave a frame.", 0, 128, step=8),
+    ] = 0
     temporal_weight: Annotated[
         float,
         Key(
@@ -68,6 +101,15 @@ class LossConfig:
         if weights is not None and len(weights) != len(layers):
             raise UsageError(
                 f"loss.style_layer_weights={shown(weights)} is invalid; give {len(layers)}, one for each style layer"
+            )
+        scales = self.style_scales
+        if not scales or len(set(scales)) < len(scales):
+            raise UsageError(f"loss.style_scales={shown(scales)} is invalid; name at least one scale, and each once")
+        scale_weights = self.style_scale_weights
+        if scale_weights is not None and (len(scale_weights) != len(scales) or not sum(scale_weights)):
+            raise UsageError(
+                f"loss.style_scale_weights={shown(scale_weights)} is invalid; give {len(scales)}, one for each style "
+                "scale, and not all 0"
             )
         for layer in (self.content_layer, *layers):
             if layer not in NETWORKS[self.network]:

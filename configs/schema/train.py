@@ -59,13 +59,15 @@ class TrainerConfig:
 
 
 @dataclass(config=CONFIG)
-class AdamConfig:
-    """Adam, as torch.optim.Adam takes it."""
+class OptimizerConfig:
+    """The optimizer of training."""
 
+    name: Annotated[str, Key("Optimizer.", choices=("adam", "soap"))]
     lr: Annotated[float, Key("Learning rate after the warmup; falls linearly to 0 at the end of the budget.", 1e-8, 1)]
     betas: Annotated[list[float], Key("Decay of the running averages of gradient and square.", 0, 0.999999)]
     eps: Annotated[float, Key("Term added to the denominator.", 0, 1)]
-    weight_decay: Annotated[float, Key("L2 penalty.", 0, 1)]
+    weight_decay: Annotated[float, Key("L2 penalty, of Adam only.", 0, 1)]
+    frequency: Annotated[int, Key("Steps between two updates of SOAP's bases.", 1, 1000)] = 10
 
     def __post_init__(self) -> None:
         if len(self.betas) != 2:
@@ -85,7 +87,7 @@ class TrainConfig:
     style: StyleConfig
     data: DataConfig
     loss: LossConfig
-    optimizer: AdamConfig
+    optimizer: OptimizerConfig
     trainer: TrainerConfig
     precision: Annotated[str, PRECISION] = "auto"
     device: Annotated[str, DEVICE] = "auto"
@@ -99,3 +101,11 @@ class TrainConfig:
         ),
     ] = None
     resume: Annotated[str | None, Key("Run directory to resume.", path="DIR")] = None
+
+    def __post_init__(self) -> None:
+        for key in ("size", "val_size"):
+            if self.model.eighth_blocks and getattr(self.data, key) % 8:
+                raise UsageError(
+                    f"data.{key}={getattr(self.data, key)} is not a multiple of 8, which blocks at 1/8 of the "
+                    "resolution need; choose another size, or model.eighth_blocks=0"
+                )

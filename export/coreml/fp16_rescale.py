@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from impasto.export.test_images import Pixels, extremes, picture
-from impasto.models import transform_net
+from impasto.models import network_blocks, transform_net
 
 FP16_MAX = 65504.0  # IEEE 754 binary16
 FP16_MIN_NORMAL = 2.0**-14  # hardware may flush smaller numbers to 0
@@ -95,12 +95,12 @@ def _chains(network: nn.Module) -> Iterator[tuple[list[tuple[str, nn.Conv2d]], n
     for above, module in network.named_modules():
         if isinstance(module, nn.Sequential):
             for (name, first), (_, second) in pairwise(module.named_children()):
-                if not isinstance(first, transform_net.Conv):
+                if not isinstance(first, network_blocks.Conv):
                     continue
                 convolution = first[-1]
                 assert isinstance(convolution, nn.Conv2d)
                 chain = [*before.get(first, []), (f"{above}.{name}", convolution)]
-                if isinstance(second, transform_net.ConvNorm):
+                if isinstance(second, network_blocks.ConvNorm):
                     before[second[0]] = chain
                 elif isinstance(second, nn.InstanceNorm2d):
                     yield chain, second

@@ -30,6 +30,7 @@ class FusedNetwork(nn.Module):
 
     def __init__(self, network: transform_net.TransformNet) -> None:
         super().__init__()
+        self.stride = network.stride
         self.body = copy.deepcopy(network.body)
         first, norm = (
             next(module for module in self.body.modules() if isinstance(module, kind))
@@ -53,7 +54,7 @@ class Uint8Rgba(nn.Module):
     def forward(self, image: Tensor, strength: Tensor) -> Tensor:
         height, width = image.shape[1:3]
         planes = image.permute(0, 3, 1, 2)  # at both ends of the graph, where runtimes separate channels fastest
-        rgb = transform_net.pad(planes[:, :3].float())
+        rgb = transform_net.pad(planes[:, :3].float(), self.network.stride)
         # A blend of values in 0..255 needs no clamp, and cropping bytes takes a quarter of the time of cropping floats.
         stylized = blend(self.network(rgb), rgb, strength).round().to(torch.uint8)[..., :height, :width]
         return torch.cat([stylized, planes[:, 3:]], dim=1).permute(0, 2, 3, 1)
@@ -68,7 +69,7 @@ class Float32Rgb(nn.Module):
 
     def forward(self, image: Tensor, strength: Tensor) -> Tensor:
         height, width = image.shape[2:]
-        rgb = transform_net.pad(image)
+        rgb = transform_net.pad(image, self.network.stride)
         return blend(self.network(rgb), rgb, strength)[:, :, :height, :width]
 
 

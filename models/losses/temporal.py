@@ -7,8 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.models.transform_net import MULTIPLE
-
 NOISE = 4.0  # standard deviation in levels of 255: a phone's camera indoors
 BORDER = 8  # px at each side of a frame that are ignored, since padding may change them
 
@@ -29,7 +27,7 @@ class TemporalLoss(nn.Module):
         max_shift: The largest shift along each axis in px.
     """
 
-    def __init__(self, max_shift: int = 2 * MULTIPLE) -> None:
+    def __init__(self, max_shift: int = 8) -> None:
         super().__init__()
         self.max_shift = max_shift
 

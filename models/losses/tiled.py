@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from impasto.models.image.tiling import Box, Tile, cut, equal_edges
-from impasto.models.losses.perceptual import Losses, PerceptualLoss, gram_matrix, guided_pixels
+from impasto.models.losses.perceptual import Losses, PerceptualLoss, downscale
+from impasto.models.losses.terms import gram_matrix, guided_pixels
 from impasto.models.vgg.receptive_field import layer_field
 
 _DEEPEST = layer_field("pool5", "vgg19")
@@ -44,11 +45,12 @@ class TiledLoss(nn.Module):
             photo: RGB [1, 3, H, W], 0..255.
 
         Returns:
-            The content target [1, C, h, w], h and w the size of the content layer.
+            The content target [1, C, h, w], h and w the size of the content layer at content_scale.
         """
         layer, rows = self.loss.config.content_layer, []
-        for row in self._rows(photo):
-            parts = [self._features(_crop(photo, tile.outer), tile, [layer])[layer] for tile in row]
+        picture = downscale(photo, self.loss.config.content_scale)
+        for row in self._rows(picture):
+            parts = [self._features(_crop(picture, tile.outer), tile, [layer])[layer] for tile in row]
             rows.append(torch.cat(parts, 3))
         return torch.cat(rows, 2)
 
@@ -78,51 +80,70 @@ class TiledLoss(nn.Module):
             The content loss and the style loss, which are scalars without a graph, and the gradient of their sum with
             respect to `pixels`, [1, 3, H, W].
         """
-        loss, tiles = self.loss, self._tiles(pixels)
+        content = style = torch.zeros((), device=pixels.device)
+        gradient = torch.zeros_like(pixels)
+        for scale in self.loss.scales():
+            with torch.enable_grad():
+                leaf = pixels.detach().requires_grad_()
+                picture = downscale(leaf, scale)
+            scale_content, scale_style, scale_gradient = self._scale_terms(picture.detach(), content_target, scale)
+            content, style = content + scale_content, style + scale_style
+            gradient += torch.autograd.grad(picture, leaf, scale_gradient)[0] if scale > 1 else scale_gradient
+        return content, style, gradient
+
+    def _scale_terms(self, picture: Tensor, content_target: Tensor, scale: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The terms and their gradient with respect to the picture at a scale."""
+        tiles = self._tiles(picture)
         with torch.no_grad():
-            sums = self._sums(_crop(pixels, tiles[0].outer), content_target, tiles[0], pixels)
+            sums = self._sums(_crop(picture, tiles[0].outer), content_target, tiles[0], picture, scale)
             for tile in tiles[1:]:
-                tile_sums = self._sums(_crop(pixels, tile.outer), content_target, tile, pixels)
+                tile_sums = self._sums(_crop(picture, tile.outer), content_target, tile, picture, scale)
                 sums = [one + other for one, other in zip(sums, tile_sums, strict=True)]
         sums = [part.requires_grad_() for part in sums]
         with torch.enable_grad():
-            content = loss.config.content_weight * loss.content.from_sum(sums[0], 1, content_target.numel())
-            style = self._style(sums[1:], pixels)
+            content, style = self._terms_of_sums(sums, content_target, picture, scale)
             grads = torch.autograd.grad(content + style, sums)
-        gradient = torch.zeros_like(pixels)
+        gradient = torch.zeros_like(picture)
         for tile in tiles:
-            crop = _crop(pixels, tile.outer).detach().requires_grad_()
+            crop = _crop(picture, tile.outer).detach().requires_grad_()
             with torch.enable_grad():
-                tile_sums = self._sums(crop, content_target, tile, pixels)
+                tile_sums = self._sums(crop, content_target, tile, picture, scale)
                 (tile_gradient,) = torch.autograd.grad(tile_sums, crop, grads)
             _crop(gradient, tile.outer).add_(tile_gradient)
         return content.detach(), style.detach(), gradient
 
-    def _sums(self, crop: Tensor, content_target: Tensor, tile: Tile, picture: Tensor) -> list[Tensor]:
+    def _sums(self, crop: Tensor, content_target: Tensor, tile: Tile, picture: Tensor, scale: int) -> list[Tensor]:
         """Return a tile's contribution: its squared content differences, and F F^T for each layer and style image."""
-        config = self.loss.config
-        features = self._features(crop, tile, self.loss.vgg.layers)
-        target = _crop(content_target, tile.inner.downscale(_stride(config.content_layer)))
-        sums = [(features[config.content_layer] - target).to(torch.float32).square().sum()]
-        for layer in config.style_layers:
+        loss, layer, sums = self.loss, self.loss.config.content_layer, []
+        features = self._features(crop, tile, loss.layers(scale))
+        if loss.has_content(scale):
+            target = _crop(content_target, tile.inner.downscale(_stride(layer)))
+            sums.append((features[layer] - target).to(torch.float32).square().sum())
+        for layer in loss.style_weights if loss.has_style(scale) else ():
             c, h, w = features[layer].shape[1:]
             for guide in self._guides(layer, picture):
                 tile_guide = None if guide is None else _crop(guide, tile.inner.downscale(_stride(layer)))
                 sums.append(gram_matrix(features[layer], tile_guide) * (c * guided_pixels(h, w, tile_guide)))
         return sums
 
-    def _style(self, products: list[Tensor], picture: Tensor) -> Tensor:
-        loss, total, remaining = self.loss, torch.zeros((), device=picture.device), iter(products)
-        for layer, weight in loss.style_weights.items():
+    def _terms_of_sums(
+        self, sums: list[Tensor], content_target: Tensor, picture: Tensor, scale: int
+    ) -> tuple[Tensor, Tensor]:
+        """The weighted content and style losses of a scale, of the sums over all tiles."""
+        loss, remaining = self.loss, iter(sums)
+        content = style = torch.zeros((), device=picture.device)
+        if loss.has_content(scale):
+            content = loss.config.content_weight * loss.content.from_sums(next(remaining)[None], content_target)
+        for layer, weight in loss.style_weights.items() if loss.has_style(scale) else ():
             h, w = (side // _stride(layer) for side in picture.shape[2:])
             pixel_ratio = h * w / (picture.shape[2] * picture.shape[3])
-            guides, losses = self._guides(layer, picture), loss.style_losses(layer)
+            guides, losses = self._guides(layer, picture), loss.style_losses(layer, scale)
             for blend_weight, style_loss, guide in zip(loss.blend, losses, guides, strict=True):
                 product = next(remaining)
                 gram = product / (product.shape[1] * guided_pixels(h, w, guide))
-                style = style_loss.from_gram(gram, pixel_ratio)
-                total = total + loss.config.style_weight * weight * blend_weight * style
-        return total
+                term = style_loss.from_gram(gram, pixel_ratio)
+                style = style + loss.config.style_weight * weight * blend_weight * term
+        return content, (loss.scale_weights[scale] if loss.has_style(scale) else 0.0) * style
 
     def _guides(self, layer: str, picture: Tensor) -> list[Tensor | None]:
         return self.loss.guides(picture.shape[2] // _stride(layer), picture.shape[3] // _stride(layer))

@@ -7,8 +7,8 @@ from scipy import ndimage
 from torch import Tensor
 
 from impasto.models.losses.checkerboard import CheckerboardLoss
-from impasto.models.transform_net import MULTIPLE
 
+PERIODS = (4, 2)  # px; the grids of networks with two strides of 2
 CONTROL_PERIODS = (3, 5)  # px; they share no frequency with a network's grid
 NOISE_FLOOR = 2.0  # levels; weaker patterns count as flat
 SATURATED = 4  # levels from 0 or 255
@@ -28,7 +28,7 @@ def figures(pixels: Tensor) -> dict[str, float]:
         functions of these names.
     """
     return {
-        "checkerboard": max(checkerboard(pixels, period) for period in (MULTIPLE, MULTIPLE // 2)),
+        "checkerboard": max(checkerboard(pixels, period) for period in PERIODS),
         "blobs": blobs(pixels),
         "border": border(pixels),
     }

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from impasto.models.losses.temporal import NOISE, Network, crop_border
-from impasto.models.transform_net import MULTIPLE
+from impasto.models.transform_net import MAX_STRIDE
 
 FRAMES = 5
 PAN = (1, 2)  # px down and right per frame; not a multiple of a network's grid
@@ -35,7 +35,7 @@ def flicker(network: Network, photo: Tensor, seed: int = 0) -> dict[str, float]:
 
 def _pan(photo: Tensor) -> Iterator[Tensor]:
     distance = max(PAN) * (FRAMES - 1)
-    height, width = ((side - distance) // MULTIPLE * MULTIPLE for side in photo.shape[2:])
+    height, width = ((side - distance) // MAX_STRIDE * MAX_STRIDE for side in photo.shape[2:])
     for frame in range(FRAMES):
         top, left = frame * PAN[0], frame * PAN[1]
         yield photo[..., top : top + height, left : left + width]

@@ -8,6 +8,7 @@ from impasto.configs.schema.export import ZOO_MODELS
 FOLDER = Path(__file__).parent
 PREFIX = "zoo/"
 MODELS = ZOO_MODELS
+DEEP = "deep"  # checkpoints of model=deep to start from; there is no exported file
 _KINDS = {".safetensors": "checkpoint", ".onnx": "exported file"}
 
 
@@ -22,7 +23,7 @@ def resolve(reference: str, suffix: str, model: str | None = None) -> Path:
     Args:
         reference: The reference or path.
         suffix: `.safetensors` for a checkpoint, `.onnx` for an exported file.
-        model: One of MODELS, where the reference names none.
+        model: One of MODELS or DEEP, where the reference names none.
 
     Raises:
         UsageError: The zoo has no such file.
@@ -37,7 +38,7 @@ def resolve(reference: str, suffix: str, model: str | None = None) -> Path:
         raise UsageError(f"{reference} contradicts model={model}; name only one of them")
     chosen = named or model or MODELS[0]
     path = FOLDER / painting / f"{chosen}{suffix}"
-    if chosen not in MODELS or not path.is_file():
+    if chosen not in (*MODELS, DEEP) or not path.is_file():
         models = " and ".join(MODELS)
         raise UsageError(f"the zoo has no {_KINDS[suffix]} of {chosen} for {painting}; its networks are {models}")
     return path

@@ -19,8 +19,8 @@ def blurred(pixels: Tensor) -> Tensor:
 
 
 def grainy_photo() -> Tensor:
-    """Return smooth colors with some grain: integer levels [1, 3, 96, 96]."""
+    """Return smooth colors with some spectrum: integer levels [1, 3, 96, 96]."""
     random = torch.Generator().manual_seed(0)
-    coarse, grain = (torch.rand(1, 3, side, side, generator=random) for side in (7, 96))
+    coarse, spectrum = (torch.rand(1, 3, side, side, generator=random) for side in (7, 96))
     smooth = F.interpolate(coarse, size=(96, 96), mode="bicubic")
-    return (230 * smooth + 20 * grain).clamp(0, 255).round()
+    return (230 * smooth + 20 * spectrum).clamp(0, 255).round()

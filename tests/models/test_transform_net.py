@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from impasto.configs.schema.model import MODELS, ModelConfig
-from impasto.models import transform_net
-from impasto.models.transform_net import InstanceNorm
+from impasto.models import network_blocks, transform_net
+from impasto.models.network_blocks import InstanceNorm
+
+DEEP = ModelConfig("mobile", 1.0, 3, 2)
 
 
 def config(name: str, width: float = 1.0) -> ModelConfig:
@@ -44,10 +46,10 @@ def test_subpixel_at_initialization_has_no_checkerboard() -> None:
 
 
 def test_recurrent_applies_one_block_several_times() -> None:
-    block = transform_net.Residual(4).eval()
+    block = network_blocks.Residual(4).eval()
     x = torch.randn(1, 4, 8, 8)
-    torch.testing.assert_close(transform_net.Recurrent(block, 3)(x), block(block(block(x))))
-    assert parameters(transform_net.Recurrent(block, 3)) == parameters(block)
+    torch.testing.assert_close(network_blocks.Recurrent(block, 3)(x), block(block(block(x))))
+    assert parameters(network_blocks.Recurrent(block, 3)) == parameters(block)
 
 
 @pytest.mark.slow
@@ -100,3 +102,25 @@ def test_network_on_batch_normalizes_each_photo_alone() -> None:
     pixels = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 255
     with torch.no_grad():
         torch.testing.assert_close(network(pixels)[:1], network(pixels[:1]), rtol=1e-4, atol=1e-2)
+
+
+def test_eighth_blocks_start_as_the_identity_and_then_see_farther() -> None:
+    torch.manual_seed(0)
+    network = transform_net.build(DEEP).eval()
+    [eighth] = [module for module in network.modules() if isinstance(module, network_blocks.Eighth)]
+    features = torch.rand(1, 32, 24, 24)
+    assert torch.equal(eighth(features), features)
+    norm = eighth.body[3]
+    assert isinstance(norm, InstanceNorm)
+    torch.nn.init.ones_(norm.weight)
+    assert not torch.equal(eighth(features), features)
+
+
+def test_stride_pads_to_the_coarsest_features() -> None:
+    assert transform_net.build(DEEP).stride == transform_net.MAX_STRIDE == 8
+    assert parameters(transform_net.build(DEEP)) == 126_524
+    assert build("tiny").stride == build("mobile").stride == build("johnson").stride == transform_net.STRIDE == 4
+    pixels = torch.rand(1, 3, 17, 24)
+    assert transform_net.pad(pixels, 8).shape == (1, 3, 24, 24)
+    assert transform_net.pad(pixels, 4).shape == (1, 3, 20, 24)
+    assert torch.equal(transform_net.pad(pixels, 8)[:, :, 17:], pixels[:, :, 16:].expand(1, 3, 7, 24))

@@ -12,6 +12,7 @@ from impasto.train.runtime import openmp
 if TYPE_CHECKING:
     from impasto.models.losses.perceptual import PerceptualLoss
     from impasto.train.data.dataset import PhotoSet
+    from impasto.train.evaluation.display_evaluation import DisplayMedians
     from impasto.train.evaluation.loaded_model import StyleModel
     from impasto.train.evaluation.photo_evaluation import MedianRow, PhotoEvaluation
 
@@ -42,6 +43,7 @@ def task(config: EvaluateConfig) -> None:
     from impasto.train.commands import output_folder
     from impasto.train.data.dataset import PhotoSet
     from impasto.train.evaluation import loaded_model, optimizer_baseline, photo_evaluation, quality_gate
+    from impasto.train.evaluation.display_report import DisplayReport
     from impasto.train.image_optimization.projected import RANGE
     from impasto.train.runtime import device
 
@@ -51,10 +53,14 @@ def task(config: EvaluateConfig) -> None:
     style = model.style_image(config.style)
     settings = model.loss_config(config.weights)
     photos = PhotoSet(Path(config.photos), "photos")
-    photos.names = photos.names[: config.evaluate.count]
     output = output_folder.create(config.output)
     device.keep_memory()
-    loss = PerceptualLoss(settings, weights.load(config.weights, settings.network), style.pixels)
+    vgg = weights.load(config.weights, settings.network)
+    loss = PerceptualLoss(settings, vgg, style.pixels)
+    display = DisplayReport(config, model, vgg) if config.evaluate.display else None
+    if display is not None:
+        display.evaluate(photos, f"looking at {source.name}")
+    photos.names = photos.names[: config.evaluate.count]
     key = optimizer_baseline.loss_key(model.loss_card, style.sha256, model.style.size)
     evaluations = _evaluate_photos(config, photos, model, loss, key, f"evaluating {source.name}")
     rows = photo_evaluation.medians(evaluations)
@@ -66,14 +72,20 @@ def task(config: EvaluateConfig) -> None:
         "baseline": vars(optimizer_baseline.BASELINE)
         | {"range": list(RANGE), "iterations": config.evaluate.iterations, "seed": config.seed},
         "medians": [asdict(row) for row in rows],
+        "display": display.to_json() if display else None,
         "style_image": {"artifacts": artifacts.figures(style.pixels)},
         "photos": [evaluation.to_json() for evaluation in evaluations],
     }
     atomic_file.write_json(output / "evaluation.json", report)
     _write_pictures(evaluations, output)
+    if display is not None:
+        display.write_sheet(output / "display.png")
+        _print_display(display.medians, config.evaluate.display)
     _print_comparison(rows, config.evaluate.iterations)
     _print_artifacts(rows, report["style_image"]["artifacts"])
-    print(f"{output}: evaluation.json, curves.png, sheet.png")
+    print(f"{output}: evaluation.json, curves.png, sheet.png{', display.png' if display else ''}")
+    if display is not None:
+        quality_gate.check_display(display.medians, config.evaluate)
     quality_gate.check_limits(rows, config.evaluate)
 
 
@@ -105,6 +117,21 @@ def _evaluate_photos(
 
                 evaluations.append(evaluate_photo(model.run, loss, key, crop, name, config, on_progress))
     return evaluations
+
+
+def _print_display(medians: "DisplayMedians", size: int | None) -> None:
+    """Print the medians at display size."""
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = ("octave 1", "1/2", "1/4", "1/8", "edges", "faces", "pattern")
+    table = Table(*columns, title=f"at {size} px: distance to the painting (the photo's own is 1), and the drawing")
+    faces = "none" if medians.faces is None else f"{medians.faces:.2f}"
+    pattern = medians.pattern
+    words = f"{pattern.fraction:.2f} at {pattern.period:.1f} px in {pattern.channel}"
+    octaves = [f"{value:.2f}" for value in medians.octaves]
+    table.add_row(*octaves, f"{medians.edges:.2f}", faces, words if pattern.period else "none")
+    Console().print(table)
 
 
 def _print_comparison(rows: list["MedianRow"], iterations: int) -> None:

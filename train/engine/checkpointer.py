@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.train import TrainConfig
 from impasto.models import checkpoint
-from impasto.models.card import AdamCard, Card, DivergenceCard, TrainingCard
+from impasto.models.card import Card, DivergenceCard, OptimizerCard, TrainingCard
 from impasto.models.transform_net import TransformNet
 from impasto.train.engine import divergence, train_state
 from impasto.train.engine.callbacks import DivergenceGuard
@@ -71,7 +71,7 @@ class Checkpointer:
         settings = asdict(self.config.trainer)
         results = {
             "divergence": DivergenceCard(**settings["divergence"]),
-            "optimizer": AdamCard(**asdict(self.config.optimizer)),
+            "optimizer": OptimizerCard(**asdict(self.config.optimizer)),
             "precision": str(self.dtype).removeprefix("torch."),
             "seed": self.config.seed,
             "steps": state.step,

@@ -48,7 +48,7 @@ def load(config: TrainConfig, loss: PerceptualLoss, val_photos: PhotoSet) -> Ini
     if config.init == AUTO:
         paths = _candidates(config.model)
         return _nearest(paths, config, loss, val_photos) if paths else InitialWeights(transform_net.build(config.model))
-    path = zoo.resolve(config.init, checkpoint.SUFFIX, _zoo_model(config.model.name))
+    path = zoo.resolve(config.init, checkpoint.SUFFIX, _zoo_model(config.model))
     network, card = checkpoint.load(path)
     model = asdict(card.model)
     if model != vars(config.model):
@@ -59,15 +59,19 @@ def load(config: TrainConfig, loss: PerceptualLoss, val_photos: PhotoSet) -> Ini
     return InitialWeights(network, _origin(config.init if config.init.startswith(zoo.PREFIX) else path.name, path))
 
 
-def _zoo_model(model: str) -> str | None:
-    return model if model in zoo.MODELS else None
+def _zoo_model(model: ModelConfig) -> str | None:
+    """The name of an architecture in the zoo, if it is there."""
+    if model.eighth_blocks:
+        return zoo.DEEP
+    return model.name if model.name in zoo.MODELS else None
 
 
 def _candidates(model: ModelConfig) -> dict[str, Path]:
     """The zoo's checkpoints with the architecture of `model`, by reference."""
-    if model.name not in zoo.MODELS:
+    if (kind := _zoo_model(model)) is None:
         return {}
-    paths = {f"{zoo.PREFIX}{name}": zoo.FOLDER / name / f"{model.name}{checkpoint.SUFFIX}" for name in zoo.names()}
+    paths = {f"{zoo.PREFIX}{name}": zoo.FOLDER / name / f"{kind}{checkpoint.SUFFIX}" for name in zoo.names()}
+    paths = {name: path for name, path in paths.items() if path.is_file()}
     return {name: path for name, path in paths.items() if asdict(checkpoint.load(path)[1].model) == vars(model)}
 
 

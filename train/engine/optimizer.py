@@ -9,14 +9,19 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from impasto.configs.schema.train import TrainConfig
+from impasto.train.engine.soap import Soap
 from impasto.train.engine.train_state import TrainState
 
 LR_KEY = "optimizer.lr"
 
 
 def build_optimizer(config: TrainConfig, parameters: Iterable[nn.Parameter]) -> Optimizer:
-    """Adam, as in Johnson et al. 2016."""
-    return torch.optim.Adam(parameters, **asdict(config.optimizer), fused=True)
+    """Adam, as in Johnson et al. 2016, or SOAP."""
+    settings = asdict(config.optimizer)
+    name, frequency = settings.pop("name"), settings.pop("frequency")
+    if name == "soap":
+        return Soap(parameters, config.optimizer.lr, settings["betas"], config.optimizer.eps, frequency)
+    return torch.optim.Adam(parameters, **settings, fused=True)
 
 
 def build_schedule(config: TrainConfig, optimizer: Optimizer, state: TrainState) -> LambdaLR:

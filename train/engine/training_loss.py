@@ -9,36 +9,44 @@ from torch import Tensor, nn
 from impasto.configs.schema.train import TrainConfig
 from impasto.models.losses import temporal
 from impasto.models.losses.checkerboard import CheckerboardLoss
+from impasto.models.losses.drawing import DrawingLoss
+from impasto.models.losses.frame import FrameLoss
 from impasto.models.losses.perceptual import Losses, PerceptualLoss
 from impasto.models.losses.temporal import TemporalLoss
-from impasto.models.transform_net import MULTIPLE
+from impasto.models.transform_net import STRIDE, TransformNet
 from impasto.train.engine import divergence
 from impasto.train.runtime.compile import Compiled
 from impasto.train.runtime.device import Hardware
 
-MEASURES = ("total", "content", "style", "tv", "checkerboard", "temporal")
+MEASURES = ("total", "content", "style", "tv", "checkerboard", "temporal", "spectrum", "drawing", "frame")
 
 
 class _Forward(NamedTuple):
     stylized: Tensor
     losses: Losses
-    checkerboard: Tensor
+    auxiliary: Tensor  # checkerboard, spectrum, drawing and frame
 
 
 class TrainingLoss:
     """The loss that training minimizes.
 
-    perceptual + checkerboard_weight * checkerboard + temporal_weight * temporal, where perceptual = content_weight *
-    content + style_weight * style + tv_weight * tv (Johnson et al. 2016, section 3).
+    perceptual + checkerboard_weight * checkerboard + temporal_weight * temporal + spectrum_weight * spectrum +
+    drawing_weight * drawing + frame_weight * frame, where
+    perceptual = content_weight * content + style_weight * style + tv_weight * tv (Johnson et al. 2016, section 3).
     """
 
-    def __init__(self, config: TrainConfig, hardware: Hardware, network: nn.Module, loss: PerceptualLoss) -> None:
+    def __init__(self, config: TrainConfig, hardware: Hardware, network: TransformNet, loss: PerceptualLoss) -> None:
         self.config = config
         self.hardware = hardware
         self.network = network
         self.loss = loss
-        self.checkerboard = CheckerboardLoss(MULTIPLE)
+        self.checkerboards = [CheckerboardLoss(period) for period in sorted({STRIDE, network.stride})]
+        self.drawing = DrawingLoss()
         self.temporal = TemporalLoss()
+        self.frame = FrameLoss()
+        names = ("checkerboard_weight", "spectrum_weight", "drawing_weight", "frame_weight")
+        weights = [getattr(config.loss, name) for name in names]
+        self._weights = torch.tensor(weights, device=hardware.device)
         self.forward = Compiled(self._forward, config.trainer.compile, hardware.device)
 
     def __call__(self, photos: Tensor, step: int) -> tuple[Tensor, Tensor]:
@@ -51,24 +59,47 @@ class TrainingLoss:
         Returns:
             The scalar to minimize; and MEASURES followed by divergence.STATISTICS, detached, on the device.
         """
-        stylized, losses, checkerboard = self.forward(photos)
+        stylized, losses, auxiliary = self.forward(photos)
         with self.hardware.autocast():
             temporal_loss = self._temporal(self.network, photos, stylized, 1 + step)
-        weights = self.config.loss
-        total = losses.total + weights.checkerboard_weight * checkerboard + weights.temporal_weight * temporal_loss
-        measures = torch.stack([*losses, checkerboard, temporal_loss]).detach()
+        total = losses.total + self.config.loss.temporal_weight * temporal_loss + self._weights @ auxiliary
+        measures = self._measures(losses, auxiliary, temporal_loss).detach()
         return total, torch.cat([measures, divergence.statistics(stylized.detach())])
 
     def measures(self, network: nn.Module, photos: Tensor, stylized: Tensor) -> Tensor:
         """MEASURES of the pictures `stylized` that a network generated from photos [N, 3, H, W]."""
         losses = self.loss(stylized, self.loss.content_target(photos))
         temporal_loss = self._temporal(network, photos, stylized, 0)
-        return torch.stack([*losses, self.checkerboard(stylized), temporal_loss])
+        return self._measures(losses, self._auxiliary(stylized, photos), temporal_loss)
+
+    def checkerboard(self, pixels: Tensor) -> Tensor:
+        """The sum of the checkerboard losses of the strides of the network."""
+        return torch.stack([loss(pixels) for loss in self.checkerboards]).sum()
+
+    def _measures(self, losses: Losses, auxiliary: Tensor, temporal_loss: Tensor) -> Tensor:
+        checkerboard, *others = auxiliary
+        return torch.stack([*losses, checkerboard, temporal_loss, *others])
 
     def _forward(self, photos: Tensor) -> _Forward:
         with self.hardware.autocast():
             stylized = self.network(photos)
-        return _Forward(stylized, self.loss(stylized, self.loss.content_target(photos)), self.checkerboard(stylized))
+        inner, inner_photos = (self._crop(images) for images in (stylized, photos))
+        losses = self.loss(inner, self.loss.content_target(inner_photos))
+        return _Forward(stylized, losses, self._auxiliary(stylized, photos))
+
+    def _crop(self, pixels: Tensor) -> Tensor:
+        """Cut the margin, within which the padding shows."""
+        margin = self.config.loss.margin
+        height, width = pixels.shape[2:]
+        return pixels[..., margin : height - margin, margin : width - margin]
+
+    def _auxiliary(self, pixels: Tensor, photos: Tensor) -> Tensor:
+        """The checkerboard, spectrum, drawing and frame losses, [4]; those without a weight are 0."""
+        weights, zero = self.config.loss, torch.zeros((), device=pixels.device)
+        spectrum = self.loss.spectrum(pixels, photos) if weights.spectrum_weight else zero
+        drawing = self.drawing(pixels, photos) if weights.drawing_weight else zero
+        frame = self.frame(pixels) if weights.frame_weight else zero
+        return torch.stack([self.checkerboard(pixels), spectrum, drawing, frame])
 
     def _temporal(self, network: nn.Module, photos: Tensor, stylized: Tensor, step: int) -> Tensor:
         """The temporal loss with the shift and noise of a step, which a resumed run repeats; 0 without a weight."""

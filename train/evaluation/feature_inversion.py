@@ -139,7 +139,7 @@ def _style_energies(loss: PerceptualLoss, picture: Tensor) -> dict[str, float]:
     energies = {}
     for layer, features in loss.vgg(picture).items():
         share = features.shape[2:].numel() / picture.shape[2:].numel()
-        [style_loss] = loss.style_losses(layer)
+        [style_loss] = loss.style_losses(layer, 1)
         energies[layer] = float(style_loss.from_gram(torch.zeros_like(style_loss.get_buffer("target")), share))
     return energies
 

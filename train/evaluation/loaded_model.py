@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ from impasto.configs.errors import UsageError
 from impasto.configs.schema.fields import validate
 from impasto.configs.schema.loss import LossConfig
 from impasto.configs.schema.style import StyleConfig
-from impasto.models import checkpoint, onnx_model
+from impasto.models import checkpoint, onnx_model, transform_net
 from impasto.models.card import Card, ExportedCard, LossCard
 from impasto.models.image.picture import Picture
 from impasto.train.data import style_image
@@ -44,11 +45,12 @@ class StyleModel:
     style_sha256: str
     loss: LossConfig
 
-    def style_image(self, image: str | None) -> StyleImage:
+    def style_image(self, image: str | None, size: int | None = None) -> StyleImage:
         """Return the style image that the network was trained on.
 
         Args:
             image: The file of the style image; None if it is procedural.
+            size: Its short side in px; that of the training by default.
 
         Raises:
             UsageError: The file is missing, or contains another picture.
@@ -63,7 +65,7 @@ class StyleModel:
                 f"style={image or painter} is not the picture of {name} that the network was trained on (its SHA-256 "
                 "differs), so the losses would not be comparable; name the original file"
             )
-        return loaded
+        return loaded if size is None else style_image.load(replace(config, size=size))
 
     def loss_config(self, weights: str) -> LossConfig:
         """Return the loss with VGG's weights from `weights`, a value of loss.weights.
@@ -89,7 +91,8 @@ def load(path: Path) -> StyleModel:
         run, exported = _load_exported(path)
         output_type, card = "uint8, rounded", None
     else:
-        run, card = checkpoint.load(path)
+        network, card = checkpoint.load(path)
+        run = partial(transform_net.stylize, network)
         output_type, exported = "float32, not rounded", ExportedCard.of(card)
     try:
         if exported is None:

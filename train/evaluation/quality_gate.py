@@ -2,6 +2,7 @@
 
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.evaluate import EvaluationConfig
+from impasto.train.evaluation.display_evaluation import DisplayMedians
 from impasto.train.evaluation.photo_evaluation import MedianRow
 
 _ARTIFACTS = {
@@ -9,6 +10,31 @@ _ARTIFACTS = {
     "blobs": "{} more saturated blobs per megapixel",
     "border": "a border that differs from the interior by {} more",
 }
+
+
+def check_display(figures: DisplayMedians, limits: EvaluationConfig) -> None:
+    """Check the medians of `display_evaluation.medians` against the limits; raises CheckFailed."""
+    scope = f"at {limits.display} px, median of {figures.photos} photos"
+    octave, most = max(figures.octaves), limits.max_octave
+    if most is not None and octave > most:
+        raise CheckFailed(
+            f"the network's distance to the painting is {octave:.2f} of the photo's own in one octave ({scope}), more "
+            f"than evaluate.max_octave={most:g}; train it with loss=strokes, or longer"
+        )
+    for name in ("edges", "faces"):
+        value, least = getattr(figures, name), getattr(limits, f"min_{name}")
+        if least is not None and value is not None and value < least:
+            raise CheckFailed(
+                f"the {name} of the network's output correlate by {value:.2f} with the photo's ({scope}), less than "
+                f"evaluate.min_{name}={least:g}; train it with a lower loss.style_weight"
+            )
+    pattern, most = figures.pattern, limits.max_pattern
+    if most is not None and pattern.fraction > most:
+        raise CheckFailed(
+            f"the network's output has a periodic pattern of {pattern.period:.1f} px in {pattern.channel} with "
+            f"{pattern.fraction:.2f} of its octave's variance ({scope}), more than evaluate.max_pattern={most:g}; "
+            "train it with a higher loss.checkerboard_weight, or longer"
+        )
 
 
 def check_limits(rows: list[MedianRow], limits: EvaluationConfig) -> None:

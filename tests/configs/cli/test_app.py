@@ -41,14 +41,14 @@ SENTENCES = [  # arguments, and what the sentence must name
     (["+trainer.foo=1"], ["trainer.foo", "keys of trainer", "steps, minutes"]),
     (["foo=1"], ["foo", "experiment", "resume"]),
     (["optimizer=lbfgs"], ["optimizer=lbfgs", "choose one of adam"]),
-    (["experiment=gatys2016"], ["experiment=gatys2016", "demo, johnson2016, short"]),
+    (["experiment=gatys2016"], ["experiment=gatys2016", "demo, display, johnson2016, short"]),
     (["optimizer.betas=[0.9]"], ["optimizer.betas=[0.9]", "[0.9,0.999]"]),
     (["--style", "x.jpg"], ["--style is not a flag", "did you mean style=x.jpg?"]),
     (["--batch-size=8"], ["--batch-size is not a flag", "did you mean trainer.batch_size=8?"]),
     (["seed.x=1"], ["seed.x", "single value"]),
     (["model=jonson"], ["model=jonson", "did you mean johnson?", "johnson, mobile, tiny"]),
     (["model=null"], ["model=null", "johnson, mobile, tiny"]),
-    (["experiment=x"], ["experiment=x", "demo, johnson2016"]),
+    (["experiment=x"], ["experiment=x", "demo, display, johnson2016"]),
     (["modle=johnson"], ["modle", "did you mean model?", "trainer", "device"]),
     (["trainer.steps=many"], ["trainer.steps=many", "an integer of at least 1 or null"]),
     (["trainer.batch_size=2.5"], ["trainer.batch_size=2.5", "an integer"]),
@@ -206,8 +206,8 @@ def test_help_version_and_cfg_print_and_write_nothing(start: Start, tmp_path: Pa
     text = start("--help").out
     for words in (
         "Train a network on one painting.",
-        "model: johnson, mobile, tiny",
-        "optimizer: adam\n",
+        "model: deep, johnson, mobile, tiny",
+        "optimizer: adam, soap\n",
         "trainer.batch_size=4\n      an integer from 1 to 1024. Photos per step, over all processes.",
         "data.root=???",
         "-m loss.style_weight=2,5,10",
@@ -255,9 +255,7 @@ def test_run_in_a_shell_has_clean_streams_and_exit_codes(tmp_path: Path) -> None
         tmp_path, "model=jonson", code="import atexit; atexit.register(lambda: print('torch' in sys.modules))\n"
     )
     assert (done.returncode, done.stdout) == (2, "False\n")
-    assert (
-        done.stderr
-        == "impasto-train: model=jonson is not known (did you mean johnson?); choose one of johnson, mobile, tiny\n"
-    )
+    sentence = "model=jonson is not known (did you mean johnson?); choose one of deep, johnson, mobile, tiny"
+    assert done.stderr == f"impasto-train: {sentence}\n"
     done = shell(tmp_path, "model=jonson", HYDRA_FULL_ERROR="1")
     assert "Traceback" in done.stderr and done.returncode == 2

@@ -104,11 +104,12 @@ def test_stylize_folder_lists_unsupported_files_and_broken_links(
     assert capsys.readouterr().out.startswith("1 photo written")
     assert caplog.messages[0].splitlines() == [
         "2 photos of 3 skipped:",
-        f"  {source / 'IMG_1.HEIC'} has an unsupported format; convert it to JPEG",
+        f"  {source / 'IMG_1.HEIC'} is not a picture in a supported format (JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP, "
+        "GIF, PPM)",
         f"  {source / 'gone.jpg'} is a broken link",
     ]
     (source / "a.png").unlink()
-    with pytest.raises(UsageError, match=r"contains no pictures .* but 2 that cannot be read: .*IMG_1\.HEIC"):
+    with pytest.raises(UsageError, match=r"none of the 2 photos in .* could be stylized"):
         run_stylize(inverter, source, tmp_path / "out")
 
 

@@ -14,7 +14,7 @@ import torch
 from impasto.configs.errors import CheckFailed
 from impasto.export.coreml import exporter, fp16_rescale
 from impasto.export.suppress_output import suppress_output
-from impasto.models import transform_net
+from impasto.models import network_blocks, transform_net
 from tests.helpers.networks import LABEL, SHAPES, Build
 
 Packages = tuple[Path, dict[str, exporter.Package]]
@@ -131,7 +131,7 @@ def test_check_of_another_interface_or_network_raises(package: Path, build: Buil
     with pytest.raises(CheckFailed, match=r"version 7, not an mlProgram of 9"):
         exporter.check(network, package, {"size_96x64": (64, 96)})
     norm = network.get_submodule("body.inner.0.1")
-    assert isinstance(norm, transform_net.InstanceNorm)
+    assert isinstance(norm, network_blocks.InstanceNorm)
     norm.eps /= 4
     with pytest.raises(CheckFailed, match="does not contain the epsilons"):
         exporter.check(network, package, functions)

@@ -6,11 +6,11 @@ import torch
 
 from impasto.export.coreml import fp16_rescale
 from impasto.export.test_images import Pixels, picture
-from impasto.models import transform_net
+from impasto.models import network_blocks, transform_net
 
 
-def norms(network: transform_net.TransformNet) -> list[transform_net.InstanceNorm]:
-    return [module for module in network.modules() if isinstance(module, transform_net.InstanceNorm)]
+def norms(network: transform_net.TransformNet) -> list[network_blocks.InstanceNorm]:
+    return [module for module in network.modules() if isinstance(module, network_blocks.InstanceNorm)]
 
 
 def stylize(network: transform_net.TransformNet, rgb: Pixels) -> np.ndarray:

@@ -16,7 +16,7 @@ def pixel_statistics(rgb: Pixels) -> Statistics:
 
 
 @cache
-def grain(height: int, width: int) -> Pixels:
+def spectrum(height: int, width: int) -> Pixels:
     """A horizontal ramp with noise: in a thumbnail only the ramp remains."""
     ramp = np.broadcast_to(np.linspace(50, 200, width)[None, :, None], (height, width, 3))
     return np.rint(ramp + np.random.default_rng(0).normal(0, 20, ramp.shape)).clip(0, 255).astype(np.uint8)
@@ -25,7 +25,7 @@ def grain(height: int, width: int) -> Pixels:
 @pytest.mark.slow
 @pytest.mark.parametrize("scale", [0.75, 0.5, 0.37])
 def test_statistics_correct_the_variance_lost_in_the_thumbnail(scale: float) -> None:
-    photo = grain(1500, 2001)
+    photo = spectrum(1500, 2001)
     pixels = photo.shape[0] * photo.shape[1] * scale**2
     sizes: list[tuple[int, ...]] = []
 
@@ -52,7 +52,7 @@ def test_statistics_with_too_few_patches_use_the_thumbnail_alone(size: tuple[int
         measured.append(rgb)
         return pixel_statistics(rgb)
 
-    thumbnail_statistics.statistics(grain(*size), pixels, measure)
+    thumbnail_statistics.statistics(spectrum(*size), pixels, measure)
     assert len(measured) == 1 and min(measured[0].shape[:2]) >= 16
 
 

@@ -14,9 +14,9 @@ def test_onnx_contract_names_shapes_values_and_versions() -> None:
     assert contract.requires == {"opset": 18, "ir_version": 8}  # of ONNX 1.13: ONNX Runtime 1.14 and later
     assert [(spec.name, spec.type, spec.shape) for spec in contract.optional_inputs] == [("strength", "float32", ())]
     floats = onnx_contract("float32_rgb")
-    shape = (1, 3, "height", "width")
-    assert floats.inputs == (TensorSpec("image", "float32", shape, "RGB 0..255"),)
-    assert floats.output == TensorSpec("stylized", "float32", shape, "RGB 0..255, not rounded")
+    planar = (1, 3, "height", "width")
+    assert floats.inputs == (TensorSpec("image", "float32", planar, "RGB 0..255"),)
+    assert floats.output == TensorSpec("stylized", "float32", planar, "RGB 0..255, not rounded")
     assert floats.requires == contract.requires and floats.sides == contract.sides
 
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from impasto.configs.cli import app
 from impasto.configs.schema.loss import LossConfig
-from impasto.models.losses.perceptual import ContentLoss, PerceptualLoss, StyleLoss, TVLoss, gram_matrix
+from impasto.models.losses.perceptual import PerceptualLoss
+from impasto.models.losses.terms import ContentLoss, StyleLoss, TVLoss, gram_matrix
 from impasto.models.vgg import weights as vgg_weights
 from impasto.models.vgg.constants import Weights
 from impasto.models.vgg.features import VGGFeatures
@@ -157,7 +158,7 @@ def test_perceptual_loss_term_with_weight_zero_is_not_computed() -> None:
     losses = only_style(pixels, torch.full_like(only_style.content_target(pixels), torch.inf))
     assert losses.total == losses.style > 0 and losses.content == 0
     only_content = PerceptualLoss(dataclasses.replace(CONFIG, style_weight=0.0, tv_weight=0.0), weights, style)
-    for style_loss in only_content.style_losses("relu1_2"):
+    for style_loss in only_content.style_losses("relu1_2", 1):
         style_loss.get_buffer("target").fill_(torch.inf)
     losses = only_content(pixels, only_content.content_target(style))
     assert losses.total == losses.content > 0 and losses.style == 0

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from impasto.configs.cli import app
 from impasto.configs.schema.loss import LossConfig
-from impasto.models.losses.perceptual import PerceptualLoss, StyleLoss
+from impasto.models.losses.perceptual import PerceptualLoss
+from impasto.models.losses.terms import StyleLoss
 from impasto.models.vgg import weights as vgg_weights
 from impasto.models.vgg.constants import Weights
 
@@ -66,12 +67,11 @@ def test_keras_notebook_preset_equals_numpy() -> None:
     random = np.random.default_rng(1)
     pixels, photo, style_image = (random.uniform(0, 255, (3, 32, 32)) for _ in range(3))
     loss = PerceptualLoss(keras_notebook(), weights, torch.tensor(style_image)[None].float()).double()
-    loss.styles[0] = torch.nn.ModuleDict(
-        {
-            name: StyleLoss(torch.tensor(numpy_vgg(style_image, weights)[name])[None], "keras")
-            for name in loss.style_weights
-        }
-    )
+    targets = {
+        name: StyleLoss(torch.tensor(numpy_vgg(style_image, weights)[name])[None], "keras")
+        for name in loss.style_weights
+    }
+    loss.styles["1"] = torch.nn.ModuleList([torch.nn.ModuleDict(targets)])
     x = torch.tensor(pixels)[None].requires_grad_()
     total = loss(x, loss.content_target(torch.tensor(photo)[None])).total
     (gradient,) = torch.autograd.grad(total, x)

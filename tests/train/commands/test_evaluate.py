@@ -35,7 +35,13 @@ def test_evaluate_writes_figures_and_pictures_and_caches_trajectories(
             "weights=random",
             f"output={tmp_path / 'out'}",
         ),
-        *("evaluate.sizes=[32,48]", "evaluate.iterations=15", "evaluate.count=2", f"cache={tmp_path / 'cache'}"),
+        *(
+            "evaluate.sizes=[32,48]",
+            "evaluate.iterations=15",
+            "evaluate.count=2",
+            "evaluate.display=256",
+            f"cache={tmp_path / 'cache'}",
+        ),
     ]
     done = impasto(*line)
     assert done.returncode == 0, done.stderr
@@ -56,6 +62,13 @@ def test_evaluate_writes_figures_and_pictures_and_caches_trajectories(
             assert row["artifacts"]["excess"][name] == pytest.approx(np.median(more))
     assert {"checkerboard", "blobs", "border"} == report["style_image"]["artifacts"].keys()
     assert "equivalent" in done.stdout and "artifacts and flicker" in done.stdout
+    display = report["display"]
+    assert display["size"] == 256 and display["medians"]["photos"] == len(display["photos"]) > 2
+    for photo in display["photos"]:
+        assert len(photo["octaves"]) == 4 and min(photo["octaves"]) > 0 and -1 <= photo["edges"] <= 1
+        assert 0 <= photo["pattern"]["fraction"] <= 1
+    assert display["medians"]["edges"] == pytest.approx(np.median([photo["edges"] for photo in display["photos"]]))
+    assert "distance to the painting" in done.stdout and (tmp_path / "out/display.png").is_file()
     assert report["checkpoint"]["output"] == "float32, not rounded"
     assert report["checkpoint"]["model"]["name"] == "mobile"
     for name in ("curves.png", "sheet.png"):
@@ -67,10 +80,10 @@ def test_evaluate_writes_figures_and_pictures_and_caches_trajectories(
     assert len(trajectories) == 8
     written = {path: path.stat().st_mtime_ns for path in trajectories}
     trajectories[0].write_bytes(b"damaged")
-    strict = impasto(*line, "evaluate.min_equivalent_iterations=16", f"output={tmp_path / 'again'}")
+    strict = impasto(*line, "evaluate.max_ratio=0.001", f"output={tmp_path / 'again'}")
     assert strict.returncode == 1
     assert len([text for text in strict.stderr.splitlines() if text.startswith("impasto-evaluate: ")]) == 1
-    assert "fewer than evaluate.min_equivalent_iterations=16" in strict.stderr
+    assert "more than evaluate.max_ratio=0.001" in strict.stderr
     again = json.loads((tmp_path / "again/evaluation.json").read_text())
     assert again["photos"] == report["photos"]  # the damaged trajectory was computed again
     assert {path: path.stat().st_mtime_ns for path in trajectories[1:]} == {
@@ -106,6 +119,7 @@ def test_evaluate_exported_file_uses_the_loss_of_its_card(
         "weights=random",
         "photos=photos",
         "evaluate.sizes=[32]",
+        "evaluate.display=null",
         "evaluate.iterations=2",
         "evaluate.starts=[noise]",
     ]

@@ -65,7 +65,13 @@ def test_evaluate_uses_calibrated_weight(
         shutil.copy(photo_folder / name, val_photos)
     ended = impasto(
         *("evaluate", f"checkpoint={max(done[0].glob('*.safetensors'))}", f"photos={val_photos}", "weights=random"),
-        *("evaluate.sizes=[64]", "evaluate.iterations=2", f"output={tmp_path}", f"cache={tmp_path / 'cache'}"),
+        *(
+            "evaluate.sizes=[64]",
+            "evaluate.display=null",
+            "evaluate.iterations=2",
+            f"output={tmp_path}",
+            f"cache={tmp_path / 'cache'}",
+        ),
     )
     assert ended.returncode == 0, ended.stderr
     facts = json.loads((tmp_path / "evaluation.json").read_text())

@@ -12,7 +12,17 @@ def test_step_metrics_mean_over_steps_until_reset() -> None:
     metrics = StepMetrics(Group(), CPU, state)
     metrics.add(measures(2.0, std=4.0, saturated=0.5), ["a"]).add(measures(4.0, std=8.0, saturated=0.25), ["b"])
     assert metrics.losses() == pytest.approx(
-        {"total": 3, "content": 1, "style": 2, "tv": 3, "checkerboard": 2, "temporal": 5**0.5}
+        {
+            "total": 3,
+            "content": 1,
+            "style": 2,
+            "tv": 3,
+            "checkerboard": 2,
+            "temporal": 5**0.5,
+            "spectrum": 6,
+            "drawing": 7,
+            "frame": 8,
+        }
     )
     assert metrics.statistics() == [6.0, 0.375]
     assert len(metrics.statistics()) == len(STATISTICS)

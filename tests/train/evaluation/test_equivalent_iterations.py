@@ -56,7 +56,13 @@ def test_trained_network_exceeds_optimizer_iterations(
     network: Path, photos: Path, tmp_path: Path, impasto: Impasto
 ) -> None:
     done = impasto(
-        *("evaluate", f"checkpoint={network}", f"photos={photos / 'val'}", f"evaluate.sizes=[{SIZE}]"),
+        *(
+            "evaluate",
+            f"checkpoint={network}",
+            f"photos={photos / 'val'}",
+            f"evaluate.sizes=[{SIZE}]",
+            "evaluate.display=null",
+        ),
         *(
             "evaluate.starts=[noise]",
             f"evaluate.iterations={EXCEEDED + 1}",
@@ -81,7 +87,7 @@ def test_trained_network_lowers_the_style_loss_at_every_layer(network: Path, pho
         pixels = to_pixels(crop, torch.device("cpu"))
         of_photo, of_picture = (
             {
-                layer: loss.style_losses(layer)[0](values).item()
+                layer: loss.style_losses(layer, 1)[0](values).item()
                 for layer, values in loss.vgg(x, config.style_layers).items()
             }
             for x in (pixels, trained.run(pixels))

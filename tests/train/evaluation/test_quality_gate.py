@@ -2,10 +2,12 @@ from dataclasses import replace
 
 import pytest
 
-from impasto.configs.errors import CheckFailed
+from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.evaluate import EvaluationConfig
+from impasto.models.metrics.pattern import Pattern
+from impasto.train.evaluation.display_evaluation import DisplayMedians
 from impasto.train.evaluation.photo_evaluation import ArtifactMedians, MedianRow
-from impasto.train.evaluation.quality_gate import check_limits
+from impasto.train.evaluation.quality_gate import check_display, check_limits
 
 ROW = MedianRow(
     size=256,
@@ -23,7 +25,7 @@ ROW = MedianRow(
 
 def limits(**changes: object) -> EvaluationConfig:
     names = ("min_equivalent_iterations", "max_ratio", "max_checkerboard", "max_blobs", "max_border", "max_flicker")
-    settings: dict[str, object] = {"sizes": [64], "starts": ["noise"], "iterations": 9, "count": 2}
+    settings: dict[str, object] = {"sizes": [64], "starts": ["noise"], "iterations": 90, "count": 2}
     return EvaluationConfig(**(settings | dict.fromkeys(names) | changes))  # type: ignore[arg-type]
 
 
@@ -57,3 +59,33 @@ def test_check_limits_exceeded_limit_names_value_and_key(limit: dict[str, object
     with pytest.raises(CheckFailed, match=words) as error:
         check_limits([ROW], limits(**limit))
     assert "\n" not in str(error.value)
+
+
+FIGURES = DisplayMedians(3, [0.2, 0.1, 0.3, 0.25], 0.8, 0.7, Pattern("red-green", 5.7, 12.0, 0.6))
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"max_octave": 0.29}, "0.30 of the photo's own in one octave .*evaluate.max_octave=0.29"),
+        ({"min_edges": 0.81}, "edges of the network's output correlate by 0.80 .*evaluate.min_edges=0.81"),
+        ({"min_faces": 0.75}, "faces of the network's output correlate by 0.70 .*evaluate.min_faces=0.75"),
+        ({"max_pattern": 0.25}, "pattern of 5.7 px in red-green with 0.60 .*evaluate.max_pattern=0.25"),
+    ],
+)
+def test_check_display_beyond_a_limit_names_its_key(setting: dict[str, float], words: str) -> None:
+    with pytest.raises(CheckFailed, match=words):
+        check_display(FIGURES, limits(**setting))
+
+
+def test_check_display_equal_values_and_missing_faces_pass() -> None:
+    check_display(FIGURES, limits(max_octave=0.3, min_edges=0.8, min_faces=0.7, max_pattern=0.6))
+    check_display(replace(FIGURES, faces=None), limits(min_faces=0.99))
+    check_display(FIGURES, limits())
+
+
+def test_display_limits_without_a_display_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"need evaluate\.display"):
+        EvaluationConfig(display=None, max_octave=0.3)
+    with pytest.raises(UsageError, match=r"min_equivalent_iterations=40 is more than evaluate\.iterations=30"):
+        EvaluationConfig(iterations=30, min_equivalent_iterations=40)

@@ -226,12 +226,14 @@ def test_noise_is_uniform_and_depends_on_the_seed() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("form", "masked"), [("johnson", False), ("gatys2016", True), ("keras-notebook", False)])
+@pytest.mark.parametrize(
+    ("form", "masked"), [("johnson", False), ("gatys2016", True), ("keras-notebook", False), ("strokes", True)]
+)
 def test_tiled_loss_equals_the_whole_picture_in_value_and_gradient(form: str, masked: bool) -> None:
     generator = torch.Generator().manual_seed(0)
-    height, width = 36, 371
+    height, width = (76, 371) if form == "strokes" else (36, 371)  # a scale of 8 needs 8 px at relu4_3
     photo, pixels = (torch.rand(1, 3, height, width, generator=generator) * 255 for _ in range(2))
-    paintings = [torch.rand(1, 3, 40, 50, generator=generator) * 255 for _ in range(2)]
+    paintings = [torch.rand(1, 3, 72, 80, generator=generator) * 255 for _ in range(2)]
     masks = torch.rand(2, 1, height, width, generator=generator) if masked else None
     loss = PerceptualLoss(config(f"loss={form}").loss, weights(), paintings, [1, 3], masks)
     tiled = TiledLoss(loss, 160)
