@@ -34,6 +34,10 @@ Networks trained by impasto on paintings in the public domain. Wherever a comman
   `--steps 300 init=zoo/starry_night` where the table says "after zoo/starry_night". `great_wave/mobile` used
   `--steps 3200 trainer.batch_size=1 optimizer.lr=0.002`; `starry_night/mobile` was trained for two more hours with
   these settings (`python -m benchmarks.soak`).
+- **Starting points.** `zoo/PAINTING/deep` is a checkpoint of `model=deep` for `init=`, without an exported file:
+  `impasto-train experiment=display`, about 10,600 crops on The Starry Night, then 800 to 1,450 crops on each
+  painting, while the loss still changed. They paint a frame along the border
+  ([limitations](../../docs/limitations.md#quality)).
 - **Measurement.** `python -m benchmarks.zoo table --styles DIR --val DIR`. Losses are total losses, the median of
   {photos} held-out photos. Equivalent L-BFGS iterations and the ratio to the optimizer's best loss are from noise at
   256 px (photos: {evaluated}, iterations: {iterations}). Flicker is in levels (0..255). Terms:

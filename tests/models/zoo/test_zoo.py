@@ -24,6 +24,16 @@ def test_zoo_has_checkpoint_and_exported_file_of_both_networks() -> None:
             assert (stored := onnx_model.card(session)) is not None and stored.style.sha256 == card.style.sha256
 
 
+def test_zoo_has_a_deep_checkpoint_to_start_from_for_each_painting() -> None:
+    for name in zoo.names():
+        _, card = checkpoint.load(zoo.resolve(f"zoo/{name}/deep", ".safetensors"))
+        assert card.style is not None and (card.model.eighth_blocks, card.style.name) == (2, name)
+        assert card.style.stroke_resolution == card.style.size == 768
+        assert card.style.artist != "unknown" and "public domain" in card.style.license.lower()
+        with pytest.raises(UsageError, match="no exported file of deep"):
+            zoo.resolve(f"zoo/{name}/deep", ".onnx")
+
+
 def test_resolve_without_model_gives_mobile() -> None:
     tiny = zoo.FOLDER / "udnie" / "tiny.onnx"
     assert zoo.resolve("zoo/udnie", ".onnx") == zoo.FOLDER / "udnie" / "mobile.onnx"
