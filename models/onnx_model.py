@@ -24,7 +24,10 @@ CARD = "card"  # the metadata key that `card` reads
 STROKE_RESOLUTION = "stroke_resolution"  # the metadata key that `stroke_resolution` reads; native without it
 LICENSE = "licence"  # the metadata key of the license in format 1, which the zoo's files have
 _FORMAT_1 = {"normalization": "gram", "style_strength": "strength"}  # loss settings that format 1 names differently
-_TRAINING_ONLY = ("checkerboard_weight", "temporal_weight")  # loss settings that format 1 leaves out
+# Loss settings that format 1 leaves out
+_TRAINING_ONLY = ("checkerboard_weight", "temporal_weight", "spectrum_weight", "drawing_weight", "frame_weight")
+# Loss settings that are left out at these defaults, so that the files of older networks stay what they are
+_LATER = {"content_scale": 1, "style_scales": [1], "style_scale_weights": None, "margin": 0}
 
 
 def find(path: Path) -> Path:
@@ -156,7 +159,11 @@ def stroke_resolution(session: "InferenceSession") -> int | None:
 def card_text(card: ExportedCard) -> str:
     """Serialize what `card` returns, in format 1 of the metadata."""
     values = card.to_json()
-    loss = {_FORMAT_1.get(name, name): value for name, value in values["loss"].items() if name not in _TRAINING_ONLY}
+    loss = {
+        _FORMAT_1.get(name, name): value
+        for name, value in values["loss"].items()
+        if name not in _TRAINING_ONLY and (name not in _LATER or value != _LATER[name])
+    }
     return json.dumps(values | {"loss": loss}, separators=(",", ":"), sort_keys=True)
 
 

@@ -35,7 +35,7 @@ class SpectrumLoss(nn.Module):
 
     def __init__(self, style_images: Sequence[Tensor]) -> None:
         super().__init__()
-        self.register_buffer("opponent", torch.tensor(OPPONENT)[:, :, None, None])
+        self.register_buffer("opponent", torch.tensor(OPPONENT, dtype=torch.float32)[:, :, None, None])
         energies = [self._both(window) for image in style_images for window in _windows(image)]
         self.register_buffer("painting", torch.stack(energies).mean(0))
         periods = LONGEST / 2 ** (torch.arange(BANDS) / BANDS_PER_OCTAVE)
@@ -97,12 +97,12 @@ def _windows(image: Tensor) -> list[Tensor]:
 
 
 def _hann(side: int, device: torch.device) -> Tensor:
-    return torch.hann_window(side, device=device)
+    return torch.hann_window(side, dtype=torch.float32, device=device)
 
 
 def _multiplicity(width: int, device: torch.device) -> Tensor:
     """How often rfft2's columns occur in the whole spectrum: once for the first and, if the width is even, the last."""
-    counts = torch.full((width // 2 + 1,), 2.0, device=device)
+    counts = torch.full((width // 2 + 1,), 2.0, dtype=torch.float32, device=device)
     counts[0] = 1
     if width % 2 == 0:
         counts[-1] = 1
@@ -111,7 +111,8 @@ def _multiplicity(width: int, device: torch.device) -> Tensor:
 
 def _bands(height: int, width: int, device: torch.device) -> Tensor:
     """The share of each frequency in each band, [H * (W // 2 + 1), bands]; neighboring bands overlap linearly."""
-    rows, columns = torch.fft.fftfreq(height, device=device), torch.fft.rfftfreq(width, device=device)
+    kind = {"dtype": torch.float32, "device": device}
+    rows, columns = torch.fft.fftfreq(height, **kind), torch.fft.rfftfreq(width, **kind)
     frequency = torch.hypot(rows[:, None], columns).flatten().clamp(min=1e-6)
     position = BANDS_PER_OCTAVE * torch.log2(frequency * LONGEST)
     position = position.clamp(max=BANDS - 1)  # the corners of the spectrum: the last band

@@ -180,7 +180,7 @@ def test_train_init_checkpoint_starts_from_its_weights(
         torch.testing.assert_close(tensor, weights(tiny_run)[name], rtol=0, atol=1e-6)
     other = impasto("train", *TINY, "model.blocks=2", f"data.root={photo_folder}", f"init={newest}", cwd=tmp_path)
     assert other.returncode == 2
-    assert "use model=mobile model.blocks=1 model.width=0.25" in other.stderr
+    assert "use model=mobile model.blocks=1 model.eighth_blocks=0 model.width=0.25" in other.stderr
 
 
 def test_train_unreadable_photos_are_skipped_and_listed(photo_folder: Path, tmp_path: Path, impasto: Impasto) -> None:
@@ -259,7 +259,7 @@ def test_train_wrong_request_exits_with_one_sentence_before_any_work(
     (tmp_path / "text.jpg").write_text("not a picture")
     before = sorted(tmp_path.rglob("*"))
     monkeypatch.chdir(tmp_path)
-    line = [word.replace("{photos}", str(photo_folder)) for word in arguments]
+    line = [word.replace("{photos}", str(photo_folder)) for word in [*arguments, "data.val_photos=2"]]
     monkeypatch.setattr(sys, "argv", ["impasto-train", *line])
     with pytest.raises(SystemExit) as ended:
         train.main()
