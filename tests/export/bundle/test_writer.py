@@ -138,6 +138,7 @@ def test_write_that_fails_leaves_the_folder_as_it_was(
     "error",
     [
         OSError(28, "No space left on device"),
+        OSError("No space left on device"),  # without errno
         shutil.Error([("a/weight.bin", "b/weight.bin", "[Errno 28] No space left on device")]),
         shutil.Error([("a", "b", "[('a/c', 'b/c', \"[Errno 28] No space left on device: 'b/c'\")]")]),
     ],
