@@ -35,7 +35,7 @@ Networks trained by impasto on paintings in the public domain. Wherever a comman
   `--steps 3200 trainer.batch_size=1 optimizer.lr=0.002`; `starry_night/mobile` was trained for two more hours with
   these settings (`python -m benchmarks.soak`).
 - **Starting points.** `zoo/PAINTING/deep` is a checkpoint of `model=deep` for `init=`, without an exported file:
-  `impasto-train experiment=display`, about 10,600 crops on The Starry Night, then 800 to 1,450 crops on each
+  `impasto-train experiment=display`, about 10,600 crops on The Starry Night, then 1,000 to 1,450 crops on each
   painting, while the loss still changed. They paint a frame along the border
   ([limitations](../../docs/limitations.md#quality)).
 - **Measurement.** `python -m benchmarks.zoo table --styles DIR --val DIR`. Losses are total losses, the median of

@@ -74,7 +74,6 @@ class LossCard(_CardJson):
     spectrum_weight: float = 0.0
     drawing_weight: float = 0.0
     frame_weight: float = 0.0
-    margin: int = 0
 
 
 @dataclass(frozen=True)

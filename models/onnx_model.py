@@ -27,7 +27,7 @@ _FORMAT_1 = {"normalization": "gram", "style_strength": "strength"}  # loss sett
 # Loss settings that format 1 leaves out
 _TRAINING_ONLY = ("checkerboard_weight", "temporal_weight", "spectrum_weight", "drawing_weight", "frame_weight")
 # Loss settings that are left out at these defaults, so that the files of older networks stay what they are
-_LATER = {"content_scale": 1, "style_scales": [1], "style_scale_weights": None, "margin": 0}
+_LATER = {"content_scale": 1, "style_scales": [1], "style_scale_weights": None}
 
 
 def find(path: Path) -> Path:

@@ -81,10 +81,6 @@ class LossConfig:
         float,
         Key("Training only: weight of the difference of the border from the rest (models/losses/frame.py).", 0),
     ] = 0.0
-    margin: Annotated[
-        int,
-        Key("Training only: border of each crop, in pixels, that no loss sees; 0 may leave a frame.", 0, 128, step=8),
-    ] = 0
     temporal_weight: Annotated[
         float,
         Key(

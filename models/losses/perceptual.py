@@ -74,7 +74,7 @@ class PerceptualLoss(nn.Module):
         )
         self._drop_negligible_layers()
         self.tv = TVLoss(config.tv_power)
-        self.spectrum = SpectrumLoss(style_images)
+        self.spectrum = SpectrumLoss(style_images) if config.spectrum_weight else None
         self.guided = masks is not None
         self.register_buffer("masks", masks)
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -96,10 +97,12 @@ def _windows(image: Tensor) -> list[Tensor]:
     ]
 
 
+@cache
 def _hann(side: int, device: torch.device) -> Tensor:
     return torch.hann_window(side, dtype=torch.float32, device=device)
 
 
+@cache
 def _multiplicity(width: int, device: torch.device) -> Tensor:
     """How often rfft2's columns occur in the whole spectrum: once for the first and, if the width is even, the last."""
     counts = torch.full((width // 2 + 1,), 2.0, dtype=torch.float32, device=device)
@@ -109,6 +112,7 @@ def _multiplicity(width: int, device: torch.device) -> Tensor:
     return counts
 
 
+@cache  # the same at each step
 def _bands(height: int, width: int, device: torch.device) -> Tensor:
     """The share of each frequency in each band, [H * (W // 2 + 1), bands]; neighboring bands overlap linearly."""
     kind = {"dtype": torch.float32, "device": device}

@@ -77,6 +77,7 @@ def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Gro
     card = _card(config, style.sha256, photos, initial.origin)
     if group.is_main_process:
         directory = runs.claim()
+        dataset.warn_of_few_val_photos(config.data, photos, val_photos)
     trainer = Trainer(config, directory, hardware, initial.network, loss, (photos, val_photos), card, group)
     if config.resume is not None:
         trainer.resume()

@@ -176,10 +176,8 @@ def split(config: DataConfig) -> tuple[PhotoSet, PhotoSet]:
     train = PhotoSet(Path(config.root), "data.root", config.exclude)
     if config.val_root is not None:
         val_photos = PhotoSet(Path(config.val_root), "data.val_root")
-        _check_val_photos(config, val_photos, "data.val_root")
         val_photos.names = val_photos.names[: config.val_photos]
         return train, val_photos
-    _check_val_photos(config, train, "data.root")
     val_photos = copy.copy(train)
     count = min(config.val_photos, max(1, len(train.names) // 5))
     val_photos.names = sorted(sorted(train.names, key=_name_digest)[:count])
@@ -187,11 +185,14 @@ def split(config: DataConfig) -> tuple[PhotoSet, PhotoSet]:
     return train, val_photos
 
 
-def _check_val_photos(config: DataConfig, photos: PhotoSet, key: str) -> None:
-    count = len(photos.names)
+def warn_of_few_val_photos(config: DataConfig, photos: PhotoSet, val_photos: PhotoSet) -> None:
+    """Log a warning if `split` found fewer photos than the validation photos that the settings ask for."""
+    of_root = set() if config.val_root is not None else set(photos.names)
+    count = len(of_root | set(val_photos.names))
     if config.val_photos > count:
+        key = "data.root" if config.val_root is None else "data.val_root"
         logger.warning(
-            "data.val_photos=%d is more than the photos of %s=%s, %d", config.val_photos, key, photos.root, count
+            "data.val_photos=%d is more than the photos of %s=%s, %d", config.val_photos, key, val_photos.root, count
         )
 
 

@@ -83,20 +83,13 @@ class TrainingLoss:
     def _forward(self, photos: Tensor) -> _Forward:
         with self.hardware.autocast():
             stylized = self.network(photos)
-        inner, inner_photos = (self._crop(images) for images in (stylized, photos))
-        losses = self.loss(inner, self.loss.content_target(inner_photos))
+        losses = self.loss(stylized, self.loss.content_target(photos))
         return _Forward(stylized, losses, self._auxiliary(stylized, photos))
-
-    def _crop(self, pixels: Tensor) -> Tensor:
-        """Cut the margin, within which the padding shows."""
-        margin = self.config.loss.margin
-        height, width = pixels.shape[2:]
-        return pixels[..., margin : height - margin, margin : width - margin]
 
     def _auxiliary(self, pixels: Tensor, photos: Tensor) -> Tensor:
         """The checkerboard, spectrum, drawing and frame losses, [4]; those without a weight are 0."""
         weights, zero = self.config.loss, torch.zeros((), device=pixels.device)
-        spectrum = self.loss.spectrum(pixels, photos) if weights.spectrum_weight else zero
+        spectrum = self.loss.spectrum(pixels, photos) if self.loss.spectrum is not None else zero
         drawing = self.drawing(pixels, photos) if weights.drawing_weight else zero
         frame = self.frame(pixels) if weights.frame_weight else zero
         return torch.stack([self.checkerboard(pixels), spectrum, drawing, frame])

@@ -14,6 +14,7 @@ from impasto.models.image.picture import resize
 from impasto.models.metrics import display
 from impasto.models.metrics.display import PaintingDistance
 from impasto.models.metrics.pattern import Pattern, pattern
+from impasto.train.data.dataset import picture_to_pixels
 from impasto.train.runtime.contact_sheet import to_bytes
 
 Pixels = NDArray[np.uint8]
@@ -77,7 +78,7 @@ class DisplayEvaluator:
     def evaluate(self, photo: Pixels, name: str) -> DisplayEvaluation:
         """Evaluate the network on a photo uint8 [H, W, 3]."""
         pixels = resize(photo, self.short_side)
-        stylized = to_bytes(self.network(display.to_tensor(resize(photo, self.stroke_resolution))))[0]
+        stylized = to_bytes(self.network(picture_to_pixels(resize(photo, self.stroke_resolution))))[0]
         stylized = resize(stylized, (pixels.shape[0], pixels.shape[1]))
         distances = zip(self.distance(stylized), self.distance(pixels), strict=True)
         faces = [display.edges(stylized, pixels, box) for box in display.faces(pixels)]

@@ -13,10 +13,9 @@ from impasto.configs.schema.evaluate import EvaluateConfig
 from impasto.models.image.picture import UnreadablePicture
 from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.models.losses.tiled import TiledLoss
-from impasto.models.metrics import display
 from impasto.models.metrics.display import PaintingDistance
 from impasto.models.vgg.constants import Weights
-from impasto.train.data.dataset import PhotoSet
+from impasto.train.data.dataset import PhotoSet, picture_to_pixels
 from impasto.train.evaluation.display_evaluation import DisplayEvaluation, DisplayEvaluator, DisplayMedians, medians
 from impasto.train.evaluation.loaded_model import StyleModel
 from impasto.train.evaluation.optimizer_baseline import BASELINE
@@ -91,7 +90,7 @@ class DisplayReport:
 
     def _optimized(self, evaluation: DisplayEvaluation) -> Pixels:
         """The picture that the optimizer finds from the photo, by the loss of the network, at display size."""
-        painting, pixels = (display.to_tensor(rgb) for rgb in (self.painting, evaluation.pixels))
+        painting, pixels = (picture_to_pixels(rgb) for rgb in (self.painting, evaluation.pixels))
         loss = PerceptualLoss(self.model.loss_config(self.config.weights), self.weights, painting)
         tiled = TiledLoss(loss.to(memory_format=torch.channels_last), TILE)
         iterations = self.config.evaluate.display_iterations

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 
 from impasto.models.metrics import display
 from impasto.models.metrics.display import OCTAVES, PaintingDistance, Pixels
@@ -60,9 +59,3 @@ def test_faces_of_a_portrait_are_found_and_of_blocks_not() -> None:
     (rows, columns), *_ = display.faces(portrait)
     assert rows.start < 130 < rows.stop and columns.start < 225 < columns.stop  # her nose
     assert display.faces(blocks(5)) == []
-
-
-def test_to_tensor_has_the_networks_layout() -> None:
-    tensor = display.to_tensor(blocks(6))
-    assert tensor.shape == (1, 3, 128, 160) and tensor.dtype == torch.float32
-    assert tensor[0, :, 5, 40].tolist() == blocks(6)[5, 40].tolist()

@@ -241,6 +241,7 @@ def test_train_budget_in_minutes_ends(photo_folder: Path, tmp_path: Path, impast
         (["data.root={photos}", "model=jonson"], ["model=jonson", "johnson, mobile, tiny"]),
         (["data.root={photos}", "trainer.steps=null"], ["trainer.steps=N or trainer.minutes=M"]),
         (["data.root={photos}", "data.scale_range=[2.0,1.0]"], ["data.scale_range=[2,1]", "as in [1.0,1.5]"]),
+        (["data.root={photos}", "model=deep", "data.size=36"], ["data.size=36 is not a multiple of 8"]),
         (["data.root={photos}", "resume=empty"], ["resume=", "not a run directory"]),
         (["data.root={photos}", "init=text.jpg"], ["text.jpg", ".safetensors files only"]),
         (["data.root={photos}", "loss.weights=weights.bin"], ["weights.bin", ".safetensors, .onnx, .pth"]),
@@ -259,7 +260,7 @@ def test_train_wrong_request_exits_with_one_sentence_before_any_work(
     (tmp_path / "text.jpg").write_text("not a picture")
     before = sorted(tmp_path.rglob("*"))
     monkeypatch.chdir(tmp_path)
-    line = [word.replace("{photos}", str(photo_folder)) for word in [*arguments, "data.val_photos=2"]]
+    line = [word.replace("{photos}", str(photo_folder)) for word in arguments]
     monkeypatch.setattr(sys, "argv", ["impasto-train", *line])
     with pytest.raises(SystemExit) as ended:
         train.main()

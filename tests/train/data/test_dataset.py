@@ -209,10 +209,15 @@ def test_split_more_validation_photos_than_there_are_is_a_warning(
     photo_tree: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "impasto"):
-        dataset.split(config(photo_tree, val_photos=5))
-        assert not caplog.messages
-        dataset.split(config(photo_tree, val_photos=100))
-    assert caplog.messages == [f"data.val_photos=100 is more than the photos of data.root={photo_tree}, 5"]
+        for settings in (config(photo_tree, val_photos=5), config(photo_tree, val_photos=100)):
+            assert not caplog.messages
+            dataset.warn_of_few_val_photos(settings, *dataset.split(settings))
+        other = config(photo_tree, val_photos=6, val_root=str(photo_tree))
+        dataset.warn_of_few_val_photos(other, *dataset.split(other))
+    assert caplog.messages == [
+        f"data.val_photos=100 is more than the photos of data.root={photo_tree}, 5",
+        f"data.val_photos=6 is more than the photos of data.val_root={photo_tree}, 5",
+    ]
 
 
 @pytest.mark.parametrize("zipped", [False, True])
