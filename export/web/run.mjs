@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The impasto authors
+
 // Runs an ONNX file on images in ONNX Runtime Web (WASM). export/validation/ort_web.py starts `node run.mjs JOB.json`.
 // The file runs in Node or, if job.browser is set, in that browser, which imports `stylize` from this module.
 // JOB.json: { model, pictures: [{ height, width }], packages, seconds, browser, flags }. The inputs 0.in, 1.in ... and

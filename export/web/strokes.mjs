@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The impasto authors
+
 // Runs a style at its stroke resolution, as models/image/detail_transfer.py does: `reduce` makes the copy of the photo
 // that the network stylizes, and `enlarge` brings the result to the photo's size and restores the photo's detail.
 // The detail is what the copy lacks of the photo's luminance. It is added with a gain, the coefficient a of the guided

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The impasto authors
+
 // Runs the network outside the page's thread, so that the page remains responsive.
 // Receives { model: URL, pixels: RGBA bytes, width, height, strokeResolution: px or null }.
 // Posts { stylized, seconds, threads }, or { error: message }.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The impasto authors
+
 package impasto
 
 import android.graphics.Bitmap

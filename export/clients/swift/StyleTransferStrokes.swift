@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The impasto authors
+
 import Foundation
 
 /// Reduces a photo to the size at which the network runs, and brings the stylized copy to the photo's size with the
