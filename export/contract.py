@@ -1,6 +1,7 @@
 """The contract of an exported file: its inputs and output, and how close its images must come to PyTorch's."""
 
 import importlib.metadata
+import json
 from dataclasses import dataclass
 
 from impasto.models.card import Card, ExportedCard
@@ -28,12 +29,10 @@ class Label:
     @classmethod
     def of(cls, card: Card) -> "Label":
         """Return the label of a checkpoint's card; a value that the card lacks becomes `unknown`."""
-        from impasto.models.onnx_model import card_text  # loads Pillow, which the preview server does without
-
         named = (card.style.name, card.style.artist, card.style.license) if card.style else ("", "", "")
         name, artist, license = (" ".join((value or "unknown").split()) for value in named)
         stored = ExportedCard.of(card)
-        text = "{}" if stored is None else card_text(stored)
+        text = json.dumps(stored.to_json() if stored else {}, separators=(",", ":"), sort_keys=True)
         resolution = card.style.stroke_resolution if card.style else None
         return cls(name, artist, license, importlib.metadata.version("impasto"), text, resolution)
 
@@ -56,8 +55,6 @@ class Contract(TypedJson):
     """What a file takes and returns."""
 
     inputs: tuple[TensorSpec, ...]
-    optional_inputs: tuple[TensorSpec, ...]
-    """Inputs with a default, which a caller may leave out."""
     output: TensorSpec
     sides: str
     """Which image sizes the file accepts."""
@@ -119,7 +116,8 @@ class ModelArtifact(TypedJson):
     contract: Contract
     tolerance: Tolerance
     functions: dict[str, ImageSize]
-    """The functions of a model of fixed sizes, with the image size of each; empty for one that takes any size."""
+    """The functions of a model of fixed sizes, with the image size of each; empty for one that takes any size. A model
+    whose format has no functions, such as ONNX, has one, `main`."""
     tiling: Tiling | None
     """Set for a model that runs on tiles."""
 
@@ -140,5 +138,4 @@ def sentence(contract: Contract) -> str:
     ends = []
     for spec in (contract.inputs[0], contract.output):
         ends.append(f"{spec.name}: {spec.type} [{', '.join(str(side) for side in spec.shape)}], {spec.values}")
-    line = f"{' -> '.join(ends)}; {contract.sides}"
-    return line + "".join(f"; optional {spec.name}: {spec.type}, {spec.values}" for spec in contract.optional_inputs)
+    return f"{' -> '.join(ends)}; {contract.sides}"

@@ -19,15 +19,8 @@ if TYPE_CHECKING:
 MIN_SIDE = 16  # px; the contract of an exported file accepts any height and width from 16 on
 IN_BUNDLE = Path("android", "model.onnx")
 SUFFIXES = (".onnx", ".ort")
-STRENGTH = "strength"
 CARD = "card"  # the metadata key that `card` reads
 STROKE_RESOLUTION = "stroke_resolution"  # the metadata key that `stroke_resolution` reads; native without it
-LICENSE = "licence"  # the metadata key of the license in format 1, which the zoo's files have
-_FORMAT_1 = {"normalization": "gram", "style_strength": "strength"}  # loss settings that format 1 names differently
-# Loss settings that format 1 leaves out
-_TRAINING_ONLY = ("checkerboard_weight", "temporal_weight", "spectrum_weight", "drawing_weight", "frame_weight")
-# Loss settings that are left out at these defaults, so that the files of older networks stay what they are
-_LATER = {"content_scale": 1, "style_scales": [1], "style_scale_weights": None}
 
 
 def find(path: Path) -> Path:
@@ -86,23 +79,21 @@ def open_session(model: Path | bytes, threads: int = 0, arena: bool = True) -> "
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
 
 
-def stylize(session: "InferenceSession", picture: Picture, strength: float = 1.0) -> Picture:
+def stylize(session: "InferenceSession", picture: Picture) -> Picture:
     """Stylize a picture of any size; size, alpha and profile are preserved.
 
     Args:
         session: A session from `load`.
         picture: The photo.
-        strength: 0..1; blends between the photo (0) and the stylized picture (1).
 
     Raises:
-        UsageError: The model does not support `strength`, or cannot stylize a picture of this size.
+        UsageError: The model cannot stylize a picture of this size.
     """
-    feeds = strength_feed(session, strength)
     height, width = picture.rgb.shape[:2]
     alpha = np.full((height, width), 255, np.uint8) if picture.alpha is None else picture.alpha
     rgba = pad_to_min_side(np.dstack([picture.rgb, alpha]))
     try:
-        (stylized,) = session.run(["stylized"], {"image": rgba[None], **feeds})
+        (stylized,) = session.run(["stylized"], {"image": rgba[None]})
     except Exception as error:  # ONNX Runtime's errors have no narrower base class
         raise inference_error(error, height, width) from error
     if stylized.shape != (1, *rgba.shape):
@@ -123,15 +114,6 @@ def pad_to_min_side(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.pad(pixels, ((0, bottom), (0, right), (0, 0)), mode="edge")
 
 
-def strength_feed(session: "InferenceSession", strength: float) -> dict[str, Any]:
-    """Return the session's inputs for a strength, which are empty for 1; raise UsageError if it is unsupported."""
-    if strength == 1:
-        return {}
-    if STRENGTH not in (value.name for value in session.get_overridable_initializers()):
-        raise UsageError(f"this model does not support strength={strength:g}; re-export it or use strength=1")
-    return {STRENGTH: np.array(strength, np.float32)}
-
-
 def inference_error(error: Exception, height: int, width: int) -> UsageError:
     """Turn what ONNX Runtime raised for a picture of this size into one sentence."""
     if any(words in str(error) for words in ("Failed to allocate", "bad_alloc", "bad allocation")):
@@ -142,11 +124,8 @@ def inference_error(error: Exception, height: int, width: int) -> UsageError:
 def card(session: "InferenceSession") -> ExportedCard | None:
     """Return the card that impasto-export stored in a file; None for a file without one, or with another."""
     try:
-        stored = json.loads(session.get_modelmeta().custom_metadata_map.get(CARD, "{}"))
-        names = {old: new for new, old in _FORMAT_1.items()}
-        loss = {names.get(name, name): value for name, value in stored["loss"].items()}
-        return ExportedCard.from_json(stored | {"loss": dict.fromkeys(_TRAINING_ONLY, 0.0) | loss})
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError, CheckFailed):
+        return ExportedCard.from_json(json.loads(session.get_modelmeta().custom_metadata_map.get(CARD, "{}")))
+    except (ValueError, RecursionError, CheckFailed):
         return None  # ValueError includes UnicodeDecodeError
 
 
@@ -156,23 +135,15 @@ def stroke_resolution(session: "InferenceSession") -> int | None:
     return int(text) if text.isascii() and text.isdigit() and int(text) >= MIN_SIDE else None
 
 
-def card_text(card: ExportedCard) -> str:
-    """Serialize what `card` returns, in format 1 of the metadata."""
-    values = card.to_json()
-    loss = {
-        _FORMAT_1.get(name, name): value
-        for name, value in values["loss"].items()
-        if name not in _TRAINING_ONLY and (name not in _LATER or value != _LATER[name])
-    }
-    return json.dumps(values | {"loss": loss}, separators=(",", ":"), sort_keys=True)
-
-
 def _check_contract(session: "InferenceSession", path: Path) -> None:
     """Require one input `image` and one output `stylized`, both uint8 [1, H, W, 4] with H and W free."""
     for kind, name, values in (
         ("input", "image", session.get_inputs()),
         ("output", "stylized", session.get_outputs()),
     ):
+        if len(values) == 1 and _is_rgba(values[0], name, fixed=True):
+            height, width = values[0].shape[1:3]
+            raise UsageError(f"{path} takes images of {width}x{height} only; use the model.onnx beside it")
         if len(values) != 1 or not _is_rgba(values[0], name):
             actual = ", ".join(f"{value.name} {value.type} {value.shape}" for value in values)
             raise UsageError(
@@ -181,8 +152,8 @@ def _check_contract(session: "InferenceSession", path: Path) -> None:
             )
 
 
-def _is_rgba(value: Any, name: str) -> bool:
+def _is_rgba(value: Any, name: str, fixed: bool = False) -> bool:
     # A free dimension is a name or None.
     shape = value.shape
-    free = len(shape) == 4 and not any(isinstance(side, int) for side in shape[1:3])
-    return bool(value.name == name and value.type == "tensor(uint8)" and free and shape[0] == 1 and shape[3] == 4)
+    sides = len(shape) == 4 and all(isinstance(side, int) == fixed for side in shape[1:3])
+    return bool(value.name == name and value.type == "tensor(uint8)" and sides and shape[0] == 1 and shape[3] == 4)

@@ -161,11 +161,13 @@ def pad(pixels: Tensor, multiple: int) -> Tensor:
 
     Args:
         pixels: Pictures [N, C, H, W].
-        multiple: What height and width must be multiples of, in px.
+        multiple: What height and width must be multiples of, in px; 1 for no padding.
 
     Returns:
         Pictures whose height and width are the next multiples; those that are multiples are unchanged.
     """
+    if multiple == 1:
+        return pixels
     height, width = pixels.shape[2:]
     return F.pad(pixels, (0, -width % multiple, 0, -height % multiple), mode="replicate")
 

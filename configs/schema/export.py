@@ -13,7 +13,20 @@ from impasto.configs.schema.sizes import parse_size, shapes
 ZOO_MODELS = ("mobile", "tiny")  # of each painting in the zoo; the first is the default
 RUNTIMES = ("onnxruntime", "node", "chromium", "arm64", "coreml")
 TOOLS = Key("Directory where `make tools` puts the runtimes for node, chromium and arm64.", path="DIR")
-_SIDES = range(32, 4097, 4)  # px of a Core ML package: networks halve an image twice
+_SIDES = range(32, 4097, 4)  # px of files of a fixed size: networks halve an image twice
+
+
+_SIZE_RULE = f"sides of {_SIDES[0]} to {_SIDES[-1]} px, divisible by {_SIDES.step}, as in [256,768x1024]"
+
+
+def _check_sizes(key: str, sizes: list[int | str]) -> None:
+    for size in sizes:
+        if (shape := parse_size(size)) is None or not {*shape} <= {*_SIDES}:
+            raise UsageError(
+                f"{key}={shown(sizes)}: {size} is not a valid size; give N or WIDTHxHEIGHT with {_SIZE_RULE}"
+            )
+    if len({*shapes(sizes)}) < len(sizes):
+        raise UsageError(f"{key}={shown(sizes)} repeats a size; name each size once")
 
 
 @dataclass(config=CONFIG)
@@ -27,6 +40,20 @@ class OnnxConfig:
     tile: Annotated[
         int, Key("Side of android/tile.onnx, which apps run over large images, in pixels.", 32, 4096, 4)
     ] = 512
+    fixed_sizes: Annotated[
+        list[int | str],
+        Key(
+            "One more file per size, each N for a square or WIDTHxHEIGHT: android/model_WIDTHxHEIGHT.onnx, without "
+            "shape arithmetic, for libraries that take fixed sizes only, such as OpenCV's dnn."
+        ),
+    ] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        _check_sizes("onnx.fixed_sizes", self.fixed_sizes)
+
+    def shapes(self) -> list[tuple[int, int]]:
+        """The fixed sizes as (height, width)."""
+        return shapes(self.fixed_sizes)
 
 
 @dataclass(config=CONFIG)
@@ -46,18 +73,11 @@ class CoreMLConfig:
     ] = None
 
     def __post_init__(self) -> None:
-        rule = f"sides of {_SIDES[0]} to {_SIDES[-1]} px, divisible by {_SIDES.step}, as in [256,768x1024]"
         if self.sizes is None:
             return
         if not self.sizes:
-            raise UsageError(f"coreml.sizes=[] is empty; give one or more sizes with {rule}")
-        for size in self.sizes:
-            if (shape := parse_size(size)) is None or not {*shape} <= {*_SIDES}:
-                raise UsageError(
-                    f"coreml.sizes={shown(self.sizes)}: {size} is not a valid size; give N or WIDTHxHEIGHT with {rule}"
-                )
-        if len({*shapes(self.sizes)}) < len(self.sizes):
-            raise UsageError(f"coreml.sizes={shown(self.sizes)} repeats a size; name each size once")
+            raise UsageError(f"coreml.sizes=[] is empty; give one or more sizes with {_SIZE_RULE}")
+        _check_sizes("coreml.sizes", self.sizes)
 
     def shapes(self, stroke_resolution: int | None) -> list[tuple[int, int]]:
         """The sizes as (height, width), for a network with this stroke resolution, None for one without."""

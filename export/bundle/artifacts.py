@@ -88,7 +88,7 @@ def fill(
         ort_web.copy_page(folder, tools)
     measured = None
     if config.benchmark.sizes:
-        names = [model.file for model in models if model.format == ONNX]
+        names = [model.file for model in models if model.format == ONNX and not model.functions]
         measured = latency.measure(folder, names, config.benchmark, on_progress)
         checksummed_json.write(folder / MEASURED, measured.to_json())
     on_progress("counting operators")

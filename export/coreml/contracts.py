@@ -13,7 +13,6 @@ def coreml_contract(multifunction: bool) -> Contract:
     shape = ("height", "width")
     return Contract(
         inputs=(TensorSpec(INPUT, "image", shape, "RGB"),),
-        optional_inputs=(),
         output=TensorSpec(OUTPUT, "image", shape, "RGB"),
         sides="only the size of the function that is called",
         requires={

@@ -7,7 +7,7 @@ seams.
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -45,29 +45,27 @@ class Model:
         self._session = onnx_model.load(self._path, threads, arena=same_size)
         self.stroke_resolution = onnx_model.stroke_resolution(self._session)
 
-    def stylize(self, picture: Picture, strength: float = 1.0, on_progress: OnProgress = ignore_progress) -> Picture:
+    def stylize(self, picture: Picture, on_progress: OnProgress = ignore_progress) -> Picture:
         """Stylize a picture; size, alpha and profile are preserved.
 
         Args:
             picture: The photo.
-            strength: 0..1; blends between the photo (0) and the stylized picture (1).
             on_progress: Called after each tile.
 
         Raises:
-            UsageError: The model does not support `strength`, or cannot stylize a picture of this size.
+            UsageError: The model cannot stylize a picture of this size.
         """
         height, width = picture.rgb.shape[:2]
         if height * width <= self._tiles.threshold_mp * 1e6:
-            return onnx_model.stylize(self._session, picture, strength)
-        feeds = onnx_model.strength_feed(self._session, strength)
+            return onnx_model.stylize(self._session, picture)
         try:
-            return self._stylize_tiled(picture, feeds, on_progress)
+            return self._stylize_tiled(picture, on_progress)
         except UsageError:
             raise
         except Exception as error:  # ONNX Runtime's errors have no narrower base class
             raise onnx_model.inference_error(error, height, width) from error
 
-    def _stylize_tiled(self, picture: Picture, feeds: dict[str, Any], on_progress: OnProgress) -> Picture:
+    def _stylize_tiled(self, picture: Picture, on_progress: OnProgress) -> Picture:
         if self._path.suffix == ".ort":
             raise UsageError(
                 f"{self._path} cannot be computed in tiles, but the picture exceeds {self._tiles.threshold_mp:g} "
@@ -91,5 +89,5 @@ class Model:
             )
         padded = onnx_model.pad_to_min_side(picture.rgb)
         session = TiledSession(model, padded, self._threads, self._tiles, on_progress)
-        rgb = session.stylize(statistics, feeds)[:height, :width]
+        rgb = session.stylize(statistics)[:height, :width]
         return replace(picture, rgb=np.ascontiguousarray(rgb))

@@ -50,7 +50,13 @@ class Stylizer:
         Raises:
             UsageError: The photo cannot be stylized.
         """
+        strength = self.config.strength
+        if strength == 0:  # no control changes the photo then; the network need not run
+            on_progress(1.0)
+            return photo
         rgb = self._stylize(photo, on_progress)
+        if strength < 1:
+            rgb = color.mix(rgb, photo.rgb, strength, out=rgb)
         if self.config.keep_colors:
             rgb = color.keep_colors(rgb, photo.rgb, out=rgb)
         if mask is not None:
@@ -59,13 +65,9 @@ class Stylizer:
 
     def _stylize(self, photo: Picture, on_progress: OnProgress) -> NDArray[np.uint8]:
         """Stylize the photo itself, or a small copy of it where the stroke resolution is below its size."""
-        size, strength = self._stroke_resolution, self.config.strength
+        size = self._stroke_resolution
         if size is None or size >= min(photo.rgb.shape[:2]):
-            return self.model.stylize(photo, strength, on_progress).rgb
+            return self.model.stylize(photo, on_progress).rgb
         small = resize(photo.rgb, size)
-        stylized = self.model.stylize(Picture(small), on_progress=on_progress).rgb
-        rgb = detail_transfer.enlarge(stylized, small, photo.rgb)
-        if strength == 1:
-            return rgb
-        weight = np.broadcast_to(np.uint8(round(255 * strength)), rgb.shape[:2])
-        return color.blend(rgb, photo.rgb, weight, out=rgb)
+        stylized = self.model.stylize(Picture(small), on_progress).rgb
+        return detail_transfer.enlarge(stylized, small, photo.rgb)

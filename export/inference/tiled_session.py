@@ -105,44 +105,37 @@ class TiledSession:
     def statistics(self) -> instance_norm.Statistics:
         """Return mean and variance of the input of each instance norm. ONNX Runtime's exceptions propagate."""
         statistics: list[tuple[Floats, Floats]] = []
-        self._run(statistics, {}, None)
+        self._run(statistics, None)
         return statistics
 
-    def stylize(self, statistics: instance_norm.Statistics, feeds: dict[str, Any]) -> Pixels:
+    def stylize(self, statistics: instance_norm.Statistics) -> Pixels:
         """Stylize the picture. ONNX Runtime's exceptions propagate.
 
         Args:
             statistics: Mean and variance of the first norms; those of the others are measured.
-            feeds: Further inputs of the model.
 
         Returns:
             RGB [H, W, 3].
         """
         output = np.empty_like(self.rgb)
-        self._run([*statistics], feeds, output)
+        self._run([*statistics], output)
         return output
 
-    def _run(self, statistics: list[tuple[Floats, Floats]], feeds: dict[str, Any], output: Pixels | None) -> None:
+    def _run(self, statistics: list[tuple[Floats, Floats]], output: Pixels | None) -> None:
         """Measure the norms that `statistics` lacks, append to it, and fill in `output`, if any."""
         try:
-            self._run_passes(statistics, feeds, output, self._scratch_bytes())
+            self._run_passes(statistics, output, self._scratch_bytes())
         except ScratchUnavailable:
-            self._run_passes(statistics, feeds, output, 0)
+            self._run_passes(statistics, output, 0)
         finally:
             self.cache.clear()
 
-    def _run_passes(
-        self,
-        statistics: list[tuple[Floats, Floats]],
-        feeds: dict[str, Any],
-        output: Pixels | None,
-        scratch_bytes: float,
-    ) -> None:
+    def _run_passes(self, statistics: list[tuple[Floats, Floats]], output: Pixels | None, scratch_bytes: float) -> None:
         passes = self._plan(len(statistics), scratch_bytes)[: None if output is not None else -1]
         total, finished = sum(step.cost for step in passes), 0.0
         for step in passes:
             moments = Moments()
-            for number, (tile, values) in enumerate(self._tiles(step, statistics, feeds)):
+            for number, (tile, values) in enumerate(self._tiles(step, statistics)):
                 if output is not None and step.target == OUTPUT:
                     output[tile.inner.slices] = values[0][0][tile.crop()][..., :3]
                 else:
@@ -158,9 +151,7 @@ class TiledSession:
             slices = tile.inner.downscale(self.steps[name]).slices
             self.cache[name].write(*slices, self._without_margin(name, tile, value))
 
-    def _tiles(
-        self, step: Pass, statistics: instance_norm.Statistics, feeds: dict[str, Any]
-    ) -> Iterator[tuple[Tile, list[NDArray[Any]]]]:
+    def _tiles(self, step: Pass, statistics: instance_norm.Statistics) -> Iterator[tuple[Tile, list[NDArray[Any]]]]:
         """Yield each tile, and the values of a pass: the target, then those to store."""
         fixed = instance_norm.known(self.model, statistics)
         graph = instance_norm.part(fixed, [step.target, *step.store], step.sources)
@@ -170,7 +161,7 @@ class TiledSession:
             name: self._scratch_file(self.steps[name]) for name in step.store
         }
         for tile in (tile for row in cut(self.row_edges, self.column_edges, step.margin) for tile in row):
-            inputs = {name: value for name, value in feeds.items() if name in names}
+            inputs: dict[str, NDArray[Any]] = {}
             if INPUT in names:
                 rgb = self.rgb[tile.outer.slices]
                 inputs[INPUT] = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])[None]

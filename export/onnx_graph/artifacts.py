@@ -1,12 +1,14 @@
 """The Android files of a bundle: the network as ONNX in three storages, as .ort, and as a pair for large photos."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
 
+from impasto.configs.errors import UsageError
 from impasto.configs.schema.export import ExportConfig
 from impasto.export import client_files
-from impasto.export.contract import ExportedFiles, Label, ModelArtifact, Tolerance
+from impasto.export.contract import ExportedFiles, ImageSize, Label, ModelArtifact, Tolerance
 from impasto.export.onnx_graph import exporter, tiled_pair, weight_compression
 from impasto.export.onnx_graph.contracts import ONNX, ORT, onnx_contract
 from impasto.models import transform_net
@@ -41,7 +43,11 @@ class OnnxExporter:
     def export(self, network: transform_net.TransformNet, folder: Path) -> ExportedFiles:
         """Write the files of a network, in evaluation mode and on the CPU, into a bundle."""
         io, limits = self._config.onnx.io, self._config.parity
-        contract = onnx_contract(io)
+        if wrong := [size for size in self._config.onnx.shapes() if any(side % network.stride for side in size)]:
+            raise UsageError(
+                f"onnx.fixed_sizes: {ImageSize(*wrong[0][::-1])} would need padding, which OpenCV lacks; choose "
+                f"multiples of {network.stride} for this network"
+            )
         path = folder / IN_BUNDLE
         path.parent.mkdir(parents=True)
         exporter.write(network, path, io, self._label)
@@ -49,7 +55,7 @@ class OnnxExporter:
 
         def artifact(file: Path, form: str, weights: str, tolerance: Tolerance) -> ModelArtifact:
             name = file.relative_to(folder).as_posix()
-            return ModelArtifact(name, form, weights, contract, tolerance, {}, None)
+            return ModelArtifact(name, form, weights, onnx_contract(io), tolerance, {}, None)
 
         exact, fp16 = Tolerance(max_difference=limits.fp32), Tolerance(max_difference=limits.fp16)
         artifacts = [artifact(path, ONNX, "float32", exact)]
@@ -63,8 +69,16 @@ class OnnxExporter:
         ort = path.with_suffix(".ort")
         weight_compression.write_ort(path, ort, path.with_suffix(".required_operators.config"))
         artifacts.append(artifact(ort, ORT, "float32", exact))
+        descriptions = dict(_DESCRIPTIONS)
+        for height, width in self._config.onnx.shapes():
+            size = ImageSize(width, height)
+            file = path.with_stem(f"{path.stem}_{size}")
+            exporter.write(network, file, io, self._label, (height, width))
+            fixed = replace(artifact(file, ONNX, "float32", exact), contract=onnx_contract(io, (height, width)))
+            artifacts.append(replace(fixed, functions={"main": size}))
+            descriptions[fixed.file] = f"`model.onnx` for images of {size} only, for libraries such as OpenCV's dnn"
         if io != "uint8_rgba":
-            return ExportedFiles(artifacts, _DESCRIPTIONS)
+            return ExportedFiles(artifacts, descriptions)
         artifacts.append(tiled_pair.write(model, folder, self._config.onnx.tile, fp16))
         client_files.copy((name for name in client_files.CLIENTS if name in _UINT8_DESCRIPTIONS), folder)
-        return ExportedFiles(artifacts, _DESCRIPTIONS | _UINT8_DESCRIPTIONS)
+        return ExportedFiles(artifacts, descriptions | _UINT8_DESCRIPTIONS)

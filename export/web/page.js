@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The impasto authors
+
 // The page of a bundle: opens a photo, sends it to worker.mjs, blends the result with the photo and shows both.
 // A classic script, because browsers load no module from a page that was opened as a file.
 'use strict'
@@ -153,17 +156,17 @@ function showResult({ stylized, seconds, threads }) {
   blend()
 }
 
-// ONNX Runtime Web rejects optional inputs such as strength, so the page blends, as models/image/color.py does.
+// The network has no input for these controls: they mix its picture with the photo, as models/image/color.py does.
 const luma = (data, i) => 0.299 * data[i] + 0.587 * data[i + 1] + 0.114 * data[i + 2]
 function blend() {
   at('percent').textContent = `${at('strength').value} %`
   if (!images?.stylized) return
   const { width, height, photo, stylized } = images
   const context = after.getContext('2d'), result = context.createImageData(width, height), data = result.data
-  const strength = Number(at('strength').value), keepColors = at('colors').checked, area = at('area').value
+  const strength = Math.round(at('strength').value / 100 * 65536), keepColors = at('colors').checked, area = at('area').value
   if (mask && !images.mask) images.mask = pixelsOf(mask, new OffscreenCanvas(1, 1), width, height)
   for (let i = 0; i < data.length; i += 4) {
-    for (let c = i; c < i + 3; c++) data[c] = Math.floor((strength * stylized[c] + (100 - strength) * photo[c] + 50) / 100)
+    for (let c = i; c < i + 3; c++) data[c] = (stylized[c] * strength + photo[c] * (65536 - strength) + 32768) >> 16
     if (keepColors) {
       const change = luma(data, i) - luma(photo, i)
       for (let c = i; c < i + 3; c++) data[c] = photo[c] + change  // a Uint8ClampedArray rounds and clamps

@@ -1,4 +1,4 @@
-"""Mix a stylized picture with its photo, by luminance or by a mask, in 8 bits and without torch."""
+"""Mix a stylized picture with its photo, by strength, luminance or a mask, in 8 bits and without torch."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, the Y of YIQ
 
+_ONE = 1 << 16  # strength 1 in fixed point; 255 times it fits in 32 bits
 _BAND_PIXELS = 1 << 20  # pixels per step: a large photo converted to floats would not fit beside its bytes
 
 
@@ -57,6 +58,25 @@ def blend(
     for rows in _bands(photo):
         weight = mask[rows, :, None].astype(np.uint16)
         output[rows] = (stylized[rows] * weight + photo[rows] * (255 - weight) + 127) // 255  # at most 65,152
+    return output
+
+
+def mix(
+    stylized: NDArray[np.uint8], photo: NDArray[np.uint8], strength: float, out: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
+    """Return photo + strength * (stylized - photo), rounded, as the clients and the page of a bundle compute it.
+
+    Args:
+        stylized: RGB [H, W, 3].
+        photo: RGB [H, W, 3].
+        strength: 0..1; at 0 and 1 the result is exactly one of the two.
+        out: Array for the result; it may be `stylized`.
+    """
+    weight = round(strength * _ONE)
+    output = np.empty_like(photo) if out is None else out
+    for rows in _bands(photo):
+        stylized_rows, photo_rows = (picture[rows].astype(np.int32) for picture in (stylized, photo))
+        output[rows] = (stylized_rows * weight + photo_rows * (_ONE - weight) + _ONE // 2) >> 16
     return output
 
 

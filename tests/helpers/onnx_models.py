@@ -4,9 +4,20 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+import pytest
 from onnx import TensorProto, helper
 
+from impasto.models import ort_environment
+
 PIXELS = [1, "H", "W", 4]
+
+
+def warnings_of(path: Path, capfd: pytest.CaptureFixture[str]) -> str:
+    """Return what ONNX Runtime logs at its default level, warnings, while it loads a file as an app does."""
+    onnxruntime = ort_environment.import_onnxruntime()
+    capfd.readouterr()
+    onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return "".join(capfd.readouterr())
 
 
 def model(
@@ -20,7 +31,8 @@ def model(
 ) -> Path:
     """Write a file that inverts the colors and passes alpha, with metadata `props`.
 
-    With `strength`, it has that optional input. It pads by reflection and crops again, which needs 16 pixels a side.
+    With `strength`, it has that optional input, as older exported files have. It pads by reflection and crops again,
+    which needs 16 pixels a side.
     """
     constants = {
         "pads": [0, 15, 15, 0, 0, 0, 0, 0],

@@ -48,3 +48,14 @@ def test_benchmark_empty_sizes_measure_nothing() -> None:
     assert app.compose("export", [*LINE, "benchmark.sizes=[]", "benchmark.threads=[]"]).benchmark.shapes() == []
     with pytest.raises(UsageError, match=r"benchmark\.threads=\[\] is empty"):
         app.compose("export", [*LINE, "benchmark.threads=[]"])
+
+
+def test_onnx_fixed_sizes_are_heights_and_widths_and_none_by_default() -> None:
+    assert app.compose("export", LINE).onnx.shapes() == []
+    assert app.compose("export", [*LINE, "onnx.fixed_sizes=[512,768x1024]"]).onnx.shapes() == [(512, 512), (1024, 768)]
+
+
+@pytest.mark.parametrize(("value", "named"), [("[258]", "258"), ("[64,64x64]", "each size once"), ("512", "a list")])
+def test_onnx_wrong_fixed_sizes_are_one_sentence(value: str, named: str) -> None:
+    with pytest.raises(UsageError, match=rf"^onnx\.fixed_sizes=.*{named}"):
+        app.compose("export", [*LINE, f"onnx.fixed_sizes={value}"])

@@ -31,14 +31,22 @@ def test_stylize_one_photo_writes_the_result_with_alpha(
     assert [path.name for path in target.parent.iterdir()] == ["b.png"]
 
 
-def test_stylize_with_strength_needs_a_model_that_supports_it(inverter: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("older", [False, True])
+def test_stylize_with_strength_blends_with_the_photo(tmp_path: Path, older: bool) -> None:
+    network = model(tmp_path / "model.onnx", strength=older)
+    photo, rgb = save(tmp_path / "a.png", noise(20, 30)), noise(20, 30).astype(float)
+    for strength in (0, 0.25, 1):
+        target = tmp_path / f"{strength}.png"
+        run_stylize(network, photo, target, f"strength={strength}")
+        np.testing.assert_array_equal(read(target).rgb, np.floor(rgb + strength * (255 - 2 * rgb) + 0.5))
+
+
+@pytest.mark.parametrize("value", ["nan", "-0.01", "1.01", "inf", "null", "true", "half"])
+def test_stylize_with_strength_beyond_0_to_1_is_refused(inverter: Path, tmp_path: Path, value: str) -> None:
     photo, target = save(tmp_path / "a.png", noise(20, 30)), tmp_path / "b.png"
-    run_stylize(model(tmp_path / "model.onnx", strength=True), photo, target, "strength=0")
-    np.testing.assert_array_equal(read(target).rgb, noise(20, 30))
-    with pytest.raises(
-        UsageError, match=r"a\.png: this model does not support strength=0\.5; re-export it or use strength=1"
-    ):
-        run_stylize(inverter, photo, target.with_name("c.png"), "strength=0.5")
+    with pytest.raises(UsageError, match=r"^strength=.* is invalid; it must be a number from 0 to 1$"):
+        run_stylize(inverter, photo, target, f"strength={value}")
+    assert not target.exists()
 
 
 def test_stylize_rotated_photo_writes_upright_pixels_without_orientation_tag(inverter: Path, tmp_path: Path) -> None:
@@ -131,7 +139,7 @@ def test_stylize_folder_skips_existing_results_without_overwrite(
     run_stylize(inverter, source, output)
     assert capsys.readouterr().out.startswith(f"2 photos written to {output}; 1 already existed")
     assert (output / "b.png").read_bytes() == existing
-    run_stylize(model(tmp_path / "other.onnx", strength=True), source, output, "strength=0", "overwrite=true")
+    run_stylize(model(tmp_path / "other.onnx"), source, output, "strength=0", "overwrite=true")
     for name in "abc":
         np.testing.assert_array_equal(read(output / f"{name}.png").rgb, noise(20, 30))
 

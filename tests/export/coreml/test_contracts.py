@@ -9,7 +9,6 @@ def test_coreml_contract_names_images_and_versions(multifunction: bool, specific
     contract = coreml_contract(multifunction)
     assert contract.inputs == (TensorSpec("image", "image", ("height", "width"), "RGB"),)
     assert contract.output == TensorSpec("stylized", "image", ("height", "width"), "RGB")
-    assert contract.optional_inputs == ()
     assert contract.sides == "only the size of the function that is called"
     assert contract.requires == {
         "specification_version": specification,

@@ -27,12 +27,12 @@ TILES = TilesConfig(threshold_mp=0.0, side=64, statistics="exact", thumbnail_mp=
 Pixels = NDArray[np.uint8]
 
 
-def tiled(path: Path, photo: Picture, tiles: TilesConfig = TILES, strength: float = 1.0) -> Picture:
-    return Model(path, 1, tiles).stylize(photo, strength)
+def tiled(path: Path, photo: Picture, tiles: TilesConfig = TILES) -> Picture:
+    return Model(path, 1, tiles).stylize(photo)
 
 
-def whole(path: Path, photo: Picture, strength: float = 1.0) -> Picture:
-    return onnx_model.stylize(onnx_model.load(path, 1), photo, strength)
+def whole(path: Path, photo: Picture) -> Picture:
+    return onnx_model.stylize(onnx_model.load(path, 1), photo)
 
 
 def psnr(one: Pixels, other: Pixels) -> float:
@@ -61,18 +61,21 @@ def test_stylize_with_thumbnail_statistics_is_close_and_seamless(trained_file: P
     assert np.abs(stylized.astype(int) - single).max() <= 1
 
 
-def test_stylize_in_tiles_preserves_alpha_and_profile_at_any_strength(written: Written) -> None:
+def test_stylize_in_tiles_preserves_alpha_and_profile(written: Written) -> None:
     path = written("mobile", "uint8_rgba")
     alpha = np.random.default_rng(0).integers(0, 256, (90, 130), np.uint8)
     photo = Picture(picture(90, 130), alpha, had_profile=True)
-    for strength in (1.0, 0.3, 0.0):
-        stylized = tiled(path, photo, strength=strength)
-        np.testing.assert_array_equal(stylized.alpha, alpha)
-        assert stylized.had_profile
-        assert np.abs(stylized.rgb.astype(int) - whole(path, photo, strength).rgb).max() <= 1
-    np.testing.assert_array_equal(stylized.rgb, photo.rgb)
-    with pytest.raises(UsageError, match=r"this model does not support strength=0\.5"):
-        tiled(inverter(path.with_name("inverter.onnx")), photo, strength=0.5)
+    stylized = tiled(path, photo)
+    np.testing.assert_array_equal(stylized.alpha, alpha)
+    assert stylized.had_profile
+    assert np.abs(stylized.rgb.astype(int) - whole(path, photo).rgb).max() <= 1
+
+
+def test_stylize_with_a_file_that_has_an_optional_strength_runs_it_at_its_default(tmp_path: Path) -> None:
+    """Files that impasto-export wrote before strength became arithmetic of the callers."""
+    photo, path = Picture(picture(90, 130)), inverter(tmp_path / "model.onnx", strength=True)
+    np.testing.assert_array_equal(whole(path, photo).rgb, 255 - photo.rgb)
+    assert onnx_model.card(onnx_model.load(path)) is None
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 500), (200, 30)])

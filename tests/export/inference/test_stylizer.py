@@ -12,7 +12,7 @@ from impasto.configs.cli.app import compose
 from impasto.export import test_images
 from impasto.export.inference.model import Model
 from impasto.export.inference.stylizer import Stylizer
-from impasto.models.image import detail_transfer
+from impasto.models.image import color, detail_transfer
 from impasto.models.image.picture import Picture, resize
 from tests.helpers.onnx_models import model
 from tests.helpers.stylize import noise
@@ -79,9 +79,17 @@ def test_stylizer_leaves_a_photo_below_the_stroke_resolution_at_its_size(tmp_pat
     np.testing.assert_array_equal(stylize(path).rgb, 255 - PHOTO.rgb)
 
 
-def test_stylizer_applies_strength_before_keep_colors(tmp_path: Path) -> None:
-    result = stylize(model(tmp_path / "model.onnx", strength=True), "strength=0", "keep_colors=true")
-    np.testing.assert_array_equal(result.rgb, PHOTO.rgb)
+def test_stylizer_applies_strength_before_keep_colors(inverter: Path) -> None:
+    half = color.mix(255 - PHOTO.rgb, PHOTO.rgb, 0.5)
+    result = stylize(inverter, "strength=0.5", "keep_colors=true")
+    np.testing.assert_array_equal(result.rgb, color.keep_colors(half, PHOTO.rgb))
+
+
+def test_stylizer_at_strength_zero_returns_the_photo_without_running_the_network(
+    inverter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Model, "stylize", None)
+    assert stylize(inverter, "strength=0", "keep_colors=true").rgb is PHOTO.rgb
 
 
 def test_stylizer_for_frames_uses_the_video_threshold(inverter: Path, monkeypatch: pytest.MonkeyPatch) -> None:

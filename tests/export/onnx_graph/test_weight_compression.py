@@ -127,12 +127,9 @@ def test_variants_in_another_process_have_the_same_bytes_and_no_path(
 
 
 @pytest.mark.parametrize("name", ["model.fp16.onnx", "model.int8.onnx", "model.ort", "model.int8.ort"])
-def test_variants_preserve_strength_and_card(trained_file: Path, variants: Path, name: str) -> None:
-    session, picture = onnx_model.load(variants / name, 1), Picture(test_images.picture(33, 50))
+def test_variants_preserve_the_card(trained_file: Path, variants: Path, name: str) -> None:
+    session = onnx_model.load(variants / name, 1)
     assert onnx_model.card(session) == onnx_model.card(onnx_model.load(trained_file)) is not None
-    np.testing.assert_array_equal(onnx_model.stylize(session, picture, 0).rgb, picture.rgb)
-    full = onnx_model.stylize(session, picture).rgb.astype(float)
-    assert np.abs(onnx_model.stylize(session, picture, 0.5).rgb - (full + picture.rgb) / 2).max() <= 1
 
 
 @pytest.mark.slow

@@ -258,6 +258,6 @@ def test_stylize_video_on_terminal_shows_progress(
 
 def test_stylize_video_with_strength_zero_reproduces_the_source(tmp_path: Path) -> None:
     source = write_video(tmp_path / "a.mp4", audio=False)
-    network = model(tmp_path / "model.onnx", strength=True)
+    network = model(tmp_path / "model.onnx")
     run_stylize(network, source, tmp_path / "b.mp4", "strength=0", "crf=5")
     assert np.abs(read_video(tmp_path / "b.mp4").frames[0].astype(int) - read_video(source).frames[0]).mean() < 3

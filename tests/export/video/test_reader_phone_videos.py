@@ -38,7 +38,7 @@ def add(out: Any, stream: Any, pictures: list[NDArray[np.uint8]]) -> None:
 def copy(source: Path, folder: Path) -> Path:
     """Stylize a video with strength 0, which changes nothing."""
     target = folder / "copy.mp4"
-    run_stylize(model(folder / "model.onnx", strength=True), source, target, "strength=0", "crf=5")
+    run_stylize(model(folder / "model.onnx"), source, target, "strength=0", "crf=5")
     return target
 
 

@@ -41,3 +41,15 @@ def test_large_picture_in_bands_gives_equal_results(monkeypatch: pytest.MonkeyPa
         np.testing.assert_array_equal(one, other)
     for one, other in zip(whole, bands, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.003, 0.25, 0.5, 0.9999, 1.0])
+def test_mix_is_the_rounded_blend_and_may_write_into_its_input(strength: float) -> None:
+    stylized, photo = np.random.default_rng(0).integers(0, 256, (2, 40, 50, 3), np.uint8)
+    exact = photo + strength * (stylized.astype(float) - photo)
+    mixed = color.mix(stylized, photo, strength)
+    assert np.abs(mixed - exact).max() <= 0.5 + 255 / 2**17
+    if strength in (0, 1):
+        np.testing.assert_array_equal(mixed, exact)
+    np.testing.assert_array_equal(color.mix(stylized, photo, strength, out=stylized), mixed)
+    assert stylized is not mixed and (stylized == mixed).all()
