@@ -1,17 +1,19 @@
 """The zoo: train its networks, measure them, and write its table and its contact sheet.
 
-`train` trains networks on paintings and copies the checkpoints and the int8-stored ONNX files into models/zoo. `table`
+`train` trains networks on paintings and copies the checkpoints and the int8-stored ONNX files into models/zoo. `export`
+writes PROVENANCE into the checkpoints' cards, and the ONNX files again, after a change of the exporter. `table`
 compares the networks of the zoo with the per-image optimizer. `sheet` stylizes the demo's photos with every network,
 and needs only the demo extra. The folder of paintings contains a styles.csv (benchmarks/runs.py).
 
 Run: python -m benchmarks.zoo train --styles DIR --photos DIR [--paintings NAME ...] [--steps N] [key=value ...]
+     python -m benchmarks.zoo export
      python -m benchmarks.zoo table --styles DIR --val DIR
      python -m benchmarks.zoo sheet
 """
 
 import argparse
-import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import demo, frontier, runs
@@ -44,6 +46,16 @@ Networks trained by impasto on paintings in the public domain. Wherever a comman
   [glossary](../../docs/glossary.md).
 
 """
+SCAN = "a scan whose origin was not recorded"
+PROVENANCE = {  # title and source of each painting
+    "great_wave": ("The Great Wave off Kanagawa", SCAN),
+    "starry_night": ("The Starry Night", "Museum of Modern Art, New York; scan of the Google Art Project"),
+    "the_scream": ("The Scream (National Gallery Oslo version)", SCAN),
+    "udnie": ("Udnie (Young American Girl, The Dance)", SCAN),
+}
+PHOTOS = "samples of ImageNet, BSDS500 and COCO, wallpapers, and sample images of public repositories"
+PHOTOS_LICENSE = "various, by photo; no photo is distributed"
+NETWORK_LICENSE = "MIT"
 HEAD = (
     *("painting", "artist", "network", "parameters", "images seen", "int8 ONNX", "loss 256 px", "loss 512 px"),
     *("equivalent L-BFGS iterations", "ratio to best", "flicker"),
@@ -60,12 +72,34 @@ def train(options: argparse.Namespace) -> None:
 
 
 def install(path: Path, painting: str, model: str) -> None:
-    """Copy a checkpoint and its int8-stored ONNX file into the zoo."""
+    """Copy a checkpoint and its int8-stored ONNX file into the zoo, with PROVENANCE in its card."""
+    from impasto.models import checkpoint
+
     folder = zoo.FOLDER / painting
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(path, folder / f"{model}.safetensors")
-    _, int8 = frontier.exported_bytes(path)
-    (folder / f"{model}.onnx").write_bytes(int8)
+    network, card = checkpoint.load(path)
+    assert card.style is not None and card.data is not None
+    title, source = PROVENANCE[painting]
+    card = replace(
+        card,
+        style=replace(card.style, title=title, source=source),
+        data=replace(card.data, source=PHOTOS, license=PHOTOS_LICENSE),
+        init=card.init and replace(card.init, license=NETWORK_LICENSE),  # each began with a network of ours
+        license=NETWORK_LICENSE,
+    )
+    copy = folder / f"{model}{checkpoint.SUFFIX}"
+    checkpoint.save(copy, network, card)
+    if model != zoo.DEEP:
+        _, int8 = frontier.exported_bytes(copy)
+        (folder / f"{model}.onnx").write_bytes(int8)
+
+
+def export(options: argparse.Namespace) -> None:
+    """Install each network of the zoo again."""
+    for painting in zoo.names():
+        for model in (*zoo.MODELS, zoo.DEEP):
+            install(zoo.FOLDER / painting / f"{model}.safetensors", painting, model)
+            print(painting, model)
 
 
 def table(options: argparse.Namespace) -> None:
@@ -119,6 +153,7 @@ def main() -> None:
     """Run a subcommand."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
+    commands.add_parser("export").set_defaults(command=export)
     train_parser, table_parser, sheet_parser = (commands.add_parser(name) for name in ("train", "table", "sheet"))
     for command, folder in ((train_parser, "photos"), (table_parser, "val")):
         command.add_argument("--styles", type=Path, required=True)

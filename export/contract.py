@@ -4,7 +4,7 @@ import importlib.metadata
 import json
 from dataclasses import dataclass
 
-from impasto.models.card import Card, ExportedCard
+from impasto.models.card import UNKNOWN, Card, ExportedCard
 from impasto.models.typed_json import TypedJson
 
 INPUT = "image"
@@ -16,25 +16,31 @@ class Label:
     """The style and the version of impasto that an exported file names in its metadata.
 
     `card` is JSON: the loss and the style of the checkpoint's card, or an empty object where it lacks one of them.
-    `stroke_resolution` is that of the style's card, None for a network without one.
+    `stroke_resolution` is that of the style's card, None for a network without one. `license` is that of the network's
+    weights.
     """
 
     style: str
     artist: str
-    license: str
+    style_license: str
     version: str
     card: str
     stroke_resolution: int | None = None
+    license: str = UNKNOWN
 
     @classmethod
     def of(cls, card: Card) -> "Label":
         """Return the label of a checkpoint's card; a value that the card lacks becomes `unknown`."""
         named = (card.style.name, card.style.artist, card.style.license) if card.style else ("", "", "")
-        name, artist, license = (" ".join((value or "unknown").split()) for value in named)
+        name, artist, style_license, license = (_line(value) for value in (*named, card.license))
         stored = ExportedCard.of(card)
         text = json.dumps(stored.to_json() if stored else {}, separators=(",", ":"), sort_keys=True)
         resolution = card.style.stroke_resolution if card.style else None
-        return cls(name, artist, license, importlib.metadata.version("impasto"), text, resolution)
+        return cls(name, artist, style_license, importlib.metadata.version("impasto"), text, resolution, license)
+
+
+def _line(value: str) -> str:
+    return " ".join((value or UNKNOWN).split())
 
 
 @dataclass(frozen=True)

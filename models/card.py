@@ -13,6 +13,7 @@ from impasto.models.typed_json import TypedJson
 if TYPE_CHECKING:
     from pydantic import ConfigDict
 
+UNKNOWN = "unknown"  # an artist, a source or a license that nobody named
 SCHEMA = Path(__file__).parent / "schemas" / "card.schema.json"
 
 
@@ -48,6 +49,8 @@ class StyleCard(_CardJson):
     painter: str | None
     seed: int
     stroke_resolution: int | None = None
+    title: str = UNKNOWN
+    source: str = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,10 @@ class LossCard(_CardJson):
 
 @dataclass(frozen=True)
 class DataCard(_CardJson):
-    """The training photos. `photos` is their number; `sha256` is of their names and file sizes."""
+    """The training photos. `photos` is their number; `sha256` is of their names and file sizes.
+
+    `source` and `license` are what the user named.
+    """
 
     photos: int
     sha256: str
@@ -88,6 +94,8 @@ class DataCard(_CardJson):
     scale_range: list[float]
     flip: bool
     workers: int
+    source: str = UNKNOWN
+    license: str = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -138,10 +146,11 @@ class TrainingCard(_CardJson):
 
 @dataclass(frozen=True)
 class OriginCard(_CardJson):
-    """The checkpoint that training started from."""
+    """The checkpoint that training started from, and the license that its card names."""
 
     name: str
     sha256: str
+    license: str = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -149,7 +158,8 @@ class Card(_CardJson):
     """The model card of a checkpoint. It never contains a path of the training machine.
 
     `validation` has the mean losses on the validation photos by step; `versions` those of impasto, torch and Python;
-    `init` is null for a network that was trained from scratch. A section is null if it is unknown.
+    `init` is null for a network that was trained from scratch. A section is null if it is unknown. `license` is the
+    license of the network's own weights.
     """
 
     model: ModelCard
@@ -160,6 +170,7 @@ class Card(_CardJson):
     validation: list[dict[str, float]] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     init: OriginCard | None = None
+    license: str = UNKNOWN
 
     def with_style_weight(self, style_weight: float) -> "Card":
         """The card of a run whose style_weight was calibrated."""

@@ -34,6 +34,9 @@ class DataConfig:
     ]
     cache_gb: Annotated[float, Key("Size limit of the cache, in GB; the least recently used files go first.", 0.01)]
 
+    source: Annotated[str, Key("Where the photos are from, for the checkpoint's card: a data set, a URL.")] = "unknown"
+    license: Annotated[str, Key("License of the photos, for the checkpoint's card.")] = "unknown"
+
     def __post_init__(self) -> None:
         if len(self.scale_range) != 2 or self.scale_range[0] > self.scale_range[1]:
             raise UsageError(

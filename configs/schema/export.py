@@ -106,6 +106,15 @@ class ParityConfig:
 
 
 @dataclass(config=CONFIG)
+class LicensesConfig:
+    """Licenses for the manifest and the README of the bundle."""
+
+    network: Annotated[str | None, Key("License of the network's weights; null takes the card's.")] = None
+    painting: Annotated[str | None, Key("License of the painting; null takes the card's.")] = None
+    photos: Annotated[str | None, Key("License of the training photos; null takes the card's.")] = None
+
+
+@dataclass(config=CONFIG)
 class ExportConfig:
     """Export a checkpoint as a bundle of ONNX and Core ML files for app developers."""
 
@@ -120,6 +129,7 @@ class ExportConfig:
     onnx: OnnxConfig = field(default_factory=OnnxConfig)
     coreml: CoreMLConfig = field(default_factory=CoreMLConfig)
     parity: ParityConfig = field(default_factory=ParityConfig)
+    licenses: LicensesConfig = field(default_factory=LicensesConfig)
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
     tools_dir: Annotated[str, TOOLS] = "build/tools"
 

@@ -20,6 +20,8 @@ class StyleConfig:
     seed: Annotated[int, Key("Seed of a procedural style.", 0)]
     artist: Annotated[str, Key("Artist, for the checkpoint's card.")]
     license: Annotated[str, Key("License of the painting, for the checkpoint's card.")]
+    title: Annotated[str, Key("Title of the painting, for the checkpoint's card.")] = "unknown"
+    source: Annotated[str, Key("Where the image is from, for the checkpoint's card: a museum, a URL.")] = "unknown"
     stroke_resolution: Annotated[
         int | None,
         Key(

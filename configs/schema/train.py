@@ -100,6 +100,7 @@ class TrainConfig:
             path="FILE|auto|zoo/*",
         ),
     ] = None
+    license: Annotated[str, Key("License of the trained network, for the checkpoint's card.")] = "unknown"
     resume: Annotated[str | None, Key("Run directory to resume.", path="DIR")] = None
 
     def __post_init__(self) -> None:

@@ -22,4 +22,7 @@ class VerifyConfig:
     runtimes: Annotated[
         list[str], Key("Runtimes to check in; those whose tools are missing are reported as not run.", choices=RUNTIMES)
     ] = field(default_factory=lambda: [*RUNTIMES])
+    require_licenses: Annotated[
+        bool, Key("Fail if the manifest names no license of a part; otherwise that is a warning.")
+    ] = False
     tools_dir: Annotated[str, TOOLS] = "build/tools"

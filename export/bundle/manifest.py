@@ -8,13 +8,14 @@ from typing import Any, Final, Literal
 
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.export.bundle import checksummed_json
+from impasto.export.bundle.licenses import License
 from impasto.export.contract import ImageSize, ModelArtifact
 from impasto.export.validation.parity import ParityResult
 from impasto.models.card import Card
 from impasto.models.provenance import sha256
 from impasto.models.typed_json import TypedJson
 
-FORMAT: Final = "impasto-bundle-3"
+FORMAT: Final = "impasto-bundle-4"
 MANIFEST = "manifest.json"
 SCHEMA = "manifest.schema.json"
 CHECKSUMS = "SHA256SUMS"
@@ -30,8 +31,6 @@ class Style(TypedJson):
     """The style image."""
 
     name: str
-    artist: str
-    license: str
     stroke_resolution: int | None = None
     """The short side in px at which a photo is stylized by default; null means the size of the photo itself."""
 
@@ -76,8 +75,10 @@ class CheckpointEntry(TypedJson):
 class Manifest(TypedJson):
     """The description of a bundle."""
 
-    format: Literal["impasto-bundle-3"]
+    format: Literal["impasto-bundle-4"]
     style: Style
+    licenses: list[License]
+    """The licenses of the code and the network, and of what the network was trained with."""
     models: list[ModelArtifact]
     graph: GraphReport
     parity: list[ParityResult]

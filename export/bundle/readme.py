@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from impasto.export.bundle.artifacts import BuiltBundle
+from impasto.export.bundle.licenses import License
 from impasto.export.contract import Label, Tolerance, sentence
 from impasto.export.coreml.contracts import COREML
 from impasto.export.validation.parity import ParityResult
@@ -24,7 +25,7 @@ class _ParityRow:
     allowed: str
 
 
-def render(label: Label, built: BuiltBundle, files: Mapping[str, int]) -> str:
+def render(label: Label, built: BuiltBundle, files: Mapping[str, int], licenses: Sequence[License]) -> str:
     """Return the README of a bundle; `files` has the bytes of each file by its path in the bundle."""
     import jinja2
 
@@ -50,6 +51,7 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int]) -> str:
         package=f"Model_{package}",
         sizes=ordered,
         parity=_parity_rows(built.parity),
+        licenses=licenses,
         runtimes=dict.fromkeys(result.runtime for result in built.parity),
     )
 

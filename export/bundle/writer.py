@@ -9,7 +9,7 @@ from pathlib import Path
 
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.export import ExportConfig
-from impasto.export.bundle import artifacts, readme
+from impasto.export.bundle import artifacts, licenses, readme
 from impasto.export.bundle.manifest import (
     CHECKSUMS,
     FORMAT,
@@ -49,12 +49,15 @@ def write(config: ExportConfig, on_progress: Callable[[str], object]) -> tuple[M
     with _atomic_folder(output) as staging:
         built = artifacts.fill(network, staging, config, label, on_progress)
         sizes = {name: (staging / name).stat().st_size for name in file_names(staging)}
-        (staging / README).write_text(readme.render(label, built, sizes), encoding="utf-8")
+        chain = licenses.chain(card, config.licenses, staging)
+        (staging / README).write_text(readme.render(label, built, sizes, chain), encoding="utf-8")
+        licenses.write(staging)
         shutil.copyfile(SCHEMA_FILE, staging / SCHEMA)
         libraries = [name for form in FORMATS.values() for name in form.libraries]
         manifest = Manifest(
             format=FORMAT,
-            style=Style(label.style, label.artist, label.license, label.stroke_resolution),
+            style=Style(label.style, label.stroke_resolution),
+            licenses=chain,
             models=built.models,
             graph=built.graph,
             parity=built.parity,

@@ -1,5 +1,6 @@
 """impasto-verify: check the files of a bundle, and validate its models again on this machine."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ from impasto.configs.cli.app import run
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.verify import VerifyConfig
 from impasto.export import test_images
+from impasto.export.bundle import licenses
 from impasto.export.bundle.manifest import Manifest, verify_files
 from impasto.export.onnx_graph.contracts import ONNX
 from impasto.export.validation import report
@@ -15,6 +17,8 @@ from impasto.models.progress import spinner
 
 if TYPE_CHECKING:
     from impasto.export.validation.suite import Validation
+
+logger = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -29,6 +33,11 @@ def task(config: VerifyConfig) -> None:
         raise UsageError(f"bundle={folder} is not a folder; name one that impasto-export wrote")
     manifest = Manifest.load(folder)
     verify_files(folder, manifest)
+    unknown = licenses.missing(manifest.licenses)
+    for sentence in unknown:
+        logger.warning("%s", sentence)
+    if unknown and config.require_licenses:
+        raise CheckFailed(unknown[0])
     with spinner("reading the bundle") as on_progress:
         validation = validate_bundle(folder, manifest, config, on_progress)
     report.console().print(*report.parity(validation.results, validation.skipped_runtimes))

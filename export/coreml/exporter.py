@@ -191,7 +191,7 @@ def _finish(path: Path, label: Label) -> None:
     spec = ct.proto.Model_pb2.Model.FromString(file.read_bytes())
     metadata = spec.description.metadata
     metadata.author = f"{label.artist} (style), impasto (network)"
-    metadata.license = label.license
+    metadata.license = f"{label.license} (network), {label.style_license} (style)"
     metadata.shortDescription = f"Paints a photo in the style {label.style}."
     metadata.versionString = label.version
     metadata.userDefined.pop(_DATE, None)

@@ -104,6 +104,7 @@ def write(
         {
             "style": label.style,
             "artist": label.artist,
+            "style_license": label.style_license,
             "license": label.license,
             "impasto": label.version,
             "torch": importlib.metadata.version("torch"),

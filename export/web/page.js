@@ -34,7 +34,7 @@ async function readManifest() {
   if (location.protocol === 'file:')
     return fail('A page opened as a file cannot read the model; use impasto-preview bundle=DIR.')
   try {
-    const { style: { name, artist, license, stroke_resolution }, files } = await (await fetch('../manifest.json')).json()
+    const { style: { name, stroke_resolution }, licenses, files } = await (await fetch('../manifest.json')).json()
     style = name
     if (stroke_resolution) {
       strokeResolution = stroke_resolution
@@ -43,7 +43,8 @@ async function readManifest() {
       at('size').value = 'full'
     }
     at('name').textContent = document.title = style
-    at('credit').textContent = `Style by ${artist}; license of the style: ${license}`
+    const { author, license } = licenses.find(({ part }) => part === 'painting')
+    at('credit').textContent = `Style by ${author}; license of the style: ${license}`
     const names = { 'android/model.onnx': 'fp32', 'android/model.fp16.onnx': 'fp16', 'android/model.int8.onnx': 'int8' }
     for (const file of Object.keys(names).filter(file => files[file])) {
       const size = Math.ceil(files[file].bytes / 1000)

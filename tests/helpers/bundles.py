@@ -8,7 +8,10 @@ from impasto.export.onnx_graph.contracts import ONNX, onnx_contract
 
 SETTINGS = (
     "onnx.tile=160",
+    "onnx.fixed_sizes=[96x64]",
     "coreml.sizes=[96x64]",
+    "licenses.network=MIT",
+    "licenses.photos=CC0-1.0",
     "benchmark.sizes=[64x48]",
     "benchmark.threads=[1]",
     "benchmark.repeats=1",

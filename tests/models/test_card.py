@@ -48,7 +48,7 @@ def test_to_json_sorts_keys() -> None:
     values = Card(ModelCard("tiny", 1.0, 2), init=OriginCard("zoo/udnie", "5e")).to_json()
     assert [*values] == sorted(values)
     assert [*values["model"]] == ["blocks", "eighth_blocks", "name", "width"]
-    assert values["init"] == {"name": "zoo/udnie", "sha256": "5e"}
+    assert values["init"] == {"license": "unknown", "name": "zoo/udnie", "sha256": "5e"}
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_exported_card_lacks_what_identifies_nothing() -> None:
     exported = ExportedCard.of(read)
     assert exported is not None and read.style is not None and read.loss is not None
     assert exported.loss == read.loss
-    others = ("artist", "license", "stroke_resolution")
+    others = ("artist", "license", "source", "stroke_resolution", "title")
     identity = {name: value for name, value in asdict(read.style).items() if name not in others}
     assert asdict(exported.style) == identity
     assert ExportedCard.of(replace(read, loss=None)) is ExportedCard.of(replace(read, style=None)) is None

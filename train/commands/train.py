@@ -118,4 +118,5 @@ def _card(config: TrainConfig, style_sha256: str, photos: "PhotoSet", origin: "O
         data=DataCard(**data, photos=len(photos.names), sha256=photos.sha256),
         versions=run_versions(),
         init=origin,
+        license=config.license,
     )

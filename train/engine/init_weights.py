@@ -91,4 +91,4 @@ def _nearest(paths: dict[str, Path], config: TrainConfig, loss: PerceptualLoss, 
 
 
 def _origin(name: str, path: Path) -> OriginCard:
-    return OriginCard(name, sha256(path))
+    return OriginCard(name, sha256(path), checkpoint.load(path)[1].license)

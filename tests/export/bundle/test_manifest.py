@@ -20,13 +20,16 @@ from tests.helpers.networks import BUNDLE_STROKES
 def test_manifest_describes_the_files_models_and_origin(exported: tuple[Path, Run], saved: Path) -> None:
     folder, _ = exported
     bundle = Manifest.load(folder)
-    assert bundle.format == FORMAT == "impasto-bundle-3"
+    assert bundle.format == FORMAT == "impasto-bundle-4"
     unlisted = {MANIFEST, MEASURED, CHECKSUMS}
     assert {*manifest.file_names(folder)} == {*bundle.files} | unlisted
     for name, entry in bundle.files.items():
         data = (folder / name).read_bytes()
         assert (entry.bytes, entry.sha256) == (len(data), hashlib.sha256(data).hexdigest())
-    assert (bundle.style.name, bundle.style.artist, bundle.style.license) == ("swirls", "Ünal", "CC0-1.0")
+    assert bundle.style.name == "swirls"
+    (painting,) = [entry for entry in bundle.licenses if entry.part == "painting"]
+    assert (painting.title, painting.author, painting.license) == ("swirls", "Ünal", "CC0-1.0")
+    assert "MIT License" in (folder / "LICENSE").read_text() and "LICENSE" in bundle.files
     assert bundle.style.stroke_resolution == BUNDLE_STROKES
     assert bundle.checkpoint.sha256 == hashlib.sha256(saved.read_bytes()).hexdigest()
     assert bundle.checkpoint.card.training is not None and bundle.checkpoint.card.training.steps == 7
@@ -59,7 +62,7 @@ def test_manifest_of_a_bundle_validates_against_the_schema_beside_it(exported: t
     validator.validate(values)
     assert Manifest.from_json({key: value for key, value in values.items() if key != "sha256"}) == Manifest.load(folder)
     for changed in (
-        values | {"format": "impasto-bundle-2"},
+        values | {"format": "impasto-bundle-3"},
         values | {"licence": "MIT"},
         values | {"models": [{**values["models"][0], "weights": 16}]},
         {key: value for key, value in values.items() if key != "style"},

@@ -5,6 +5,7 @@ import pytest
 
 from impasto.export.bundle import readme
 from impasto.export.bundle.artifacts import BuiltBundle
+from impasto.export.bundle.licenses import License
 from impasto.export.bundle.manifest import GraphReport, MemoryEstimate
 from impasto.export.client_files import CLIENTS, KOTLIN, KOTLIN_STROKES, SWIFT, SWIFT_CONTROLS, SWIFT_STROKES
 from impasto.export.contract import ImageSize, Label, ModelArtifact, Tolerance
@@ -42,7 +43,9 @@ def render(io: str, smallest: bool = True, label: Label = LABEL) -> str:
     graph = GraphReport({}, {}, [MemoryEstimate(ImageSize(1920, 1080), 884_400_000)])
     described = [*android, *clients, *(f"ios/{name}" for name in IOS), "golden/", "preview/", "android/absent.onnx"]
     descriptions = {name: f"what {name} is" for name in described}
-    return readme.render(label, BuiltBundle(models, descriptions, parity, {}, graph, None), dict.fromkeys(files, 1500))
+    built = BuiltBundle(models, descriptions, parity, {}, graph, None)
+    licenses = [License("painting", "Swirls", "Ünal", "a | museum", "CC0-1.0")]
+    return readme.render(label, built, dict.fromkeys(files, 1500), licenses)
 
 
 @pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])
@@ -53,9 +56,9 @@ def test_render_describes_files_parity_and_steps(io: str) -> None:
     for name in (*(f"ios/{name}" for name in IOS), "golden/"):
         assert text.count(f"| `{name}` | 3,000 | what {name} is |") == 1
     assert "absent" not in text
-    for name in ("manifest.json", "manifest.schema.json", "SHA256SUMS", "measured.json"):
+    for name in ("LICENSE", "manifest.json", "manifest.schema.json", "SHA256SUMS", "measured.json"):
         assert text.count(f"| `{name}` | |") == 1
-    assert "Style by Ünal; license of the style: CC0-1.0" in text
+    assert "Style by Ünal." in text and "| painting | Swirls | Ünal | a \\| museum | CC0-1.0 |" in text
     assert "| 1920x1080 | 884 |" in text
     assert "| `android/model.onnx` | 2 | 2 | 57.0 dB | 2 at most |" in text
     assert "| `ios/Model_96x64_int8.mlpackage` | 2 | 2 | 57.0 dB | 40 dB or more |" in text

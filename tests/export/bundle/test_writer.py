@@ -17,11 +17,14 @@ from impasto.export.bundle.artifacts import BuiltBundle
 from impasto.export.bundle.manifest import Manifest
 from impasto.export.contract import Tolerance
 from impasto.export.coreml.artifacts import calibration_photos
+from impasto.export.onnx_graph.artifacts import OnnxExporter
 from impasto.export.validation.parity import assert_within_tolerance
 from impasto.export.validation.suite import Reference, validate
+from impasto.models.onnx_model import SUFFIXES
 from tests.helpers.bundles import SETTINGS, Written, artifact
 from tests.helpers.commands import Run
-from tests.helpers.networks import Build
+from tests.helpers.networks import LABEL, Build
+from tests.helpers.onnx_models import warnings_of
 
 ANDROID = ["model.onnx", "model.fp16.onnx", "model.int8.onnx", "model.ort"]
 PACKAGES = ["Model_96x64", "Model_96x64_int8", "Model_ios18"]
@@ -65,15 +68,24 @@ def test_export_command_prints_files_parity_and_operators(exported: tuple[Path, 
     assert [path.name for path in folder.parent.iterdir()] == ["swirls"]
 
 
+def test_every_onnx_file_loads_without_a_warning_of_onnx_runtime(
+    exported: tuple[Path, Run], capfd: pytest.CaptureFixture[str]
+) -> None:
+    paths = [path for path in sorted((exported[0] / "android").iterdir()) if path.suffix in SUFFIXES]
+    assert len(paths) == 7
+    assert {path.name: warnings_of(path, capfd) for path in paths} == dict.fromkeys((path.name for path in paths), "")
+
+
 def test_every_model_is_validated_and_within_its_tolerance(exported: tuple[Path, Run]) -> None:
     bundle = Manifest.load(exported[0])
     files = [model.file for model in bundle.models]
     android, ios = [f"android/{name}" for name in ANDROID], [f"ios/{name}.mlpackage" for name in PACKAGES]
-    assert files == [*android, "android/tile.onnx", *ios]
+    assert files == [*android, "android/model_96x64.onnx", "android/tile.onnx", *ios]
     assert [model.tolerance for model in bundle.models] == [
         Tolerance(max_difference=1),
         Tolerance(max_difference=2),
         Tolerance(min_psnr=40),
+        Tolerance(max_difference=1),
         Tolerance(max_difference=1),
         Tolerance(max_difference=2),
         Tolerance(min_psnr=50),
@@ -85,6 +97,8 @@ def test_every_model_is_validated_and_within_its_tolerance(exported: tuple[Path,
     for name in android:
         rows = [row for row in bundle.parity if row.file == name and row.runtime.startswith("ONNX Runtime 1")]
         assert {row.picture for row in rows} == sizes
+    fixed = [row.picture for row in bundle.parity if row.file == "android/model_96x64.onnx"]
+    assert fixed == ["96x64"]
     (row,) = [row for row in bundle.parity if row.file == "android/tile.onnx"]
     assert row.tolerance == Tolerance(max_difference=2) and row.reference == "PyTorch"
     for name in ios:
@@ -195,7 +209,7 @@ def test_write_replaces_an_earlier_bundle(
         ({"manifest.json": "[1]"}, "is neither empty nor an earlier bundle"),
         ({"manifest.json": "not json"}, "is neither empty nor an earlier bundle"),
         ({"manifest.json": '{"format": "another", "files": {}}'}, "is neither empty nor an earlier bundle"),
-        ({"manifest.json": '{"format": "impasto-bundle-3", "files": {}}', "notes.txt": "mine"}, "contains notes.txt"),
+        ({"manifest.json": '{"format": "impasto-bundle-4", "files": {}}', "notes.txt": "mine"}, "contains notes.txt"),
     ],
 )
 def test_write_into_a_foreign_folder_raises(
@@ -274,3 +288,12 @@ def test_reference_of_a_network_with_nan_raises(build: Build) -> None:
         network.get_parameter("body.exit.conv.1.bias")[0] = torch.nan
     with pytest.raises(CheckFailed, match="not finite at 33x17; train it again"):
         test_images.golden_image(artifacts.reference(network), 17, 33)
+
+
+def test_fixed_size_that_needs_padding_is_one_sentence(build: Build, tmp_path: Path) -> None:
+    network = build("mobile")
+    network.stride = 8
+    config = compose("export", ["checkpoint=c", "output=o", "onnx.fixed_sizes=[64,68x64]"])
+    with pytest.raises(UsageError, match=r"^onnx\.fixed_sizes: 68x64 would need padding.*choose multiples of 8"):
+        OnnxExporter(config, LABEL).export(network, tmp_path)
+    assert [*tmp_path.iterdir()] == []

@@ -1,5 +1,6 @@
 import json
 import logging
+import re
 import shutil
 import subprocess
 import sys
@@ -71,6 +72,20 @@ def test_verify_command_of_a_fresh_bundle_passes(exported: tuple[Path, Run], imp
         assert words in done.stdout
 
 
+def test_verify_warns_of_unknown_licenses_and_fails_if_asked(bundle: Path, caplog: pytest.LogCaptureFixture) -> None:
+    entries = Manifest.load(bundle).licenses
+    edit(bundle, licenses=[replace(entry, license="unknown") for entry in entries if entry.part == "photos"])
+    sentence = "the license of the photos (training photos) is unknown; export again with licenses.photos=LICENSE"
+    check(bundle)
+    assert [record.getMessage() for record in caplog.records] == [sentence]
+    with pytest.raises(CheckFailed, match=re.escape(sentence)):
+        verify.task(replace(settings(bundle), require_licenses=True))
+    edit(bundle, licenses=[replace(entry, license="CC0-1.0") for entry in entries])
+    caplog.clear()
+    verify.task(replace(settings(bundle), require_licenses=True))
+    assert not caplog.records
+
+
 def test_verify_runs_without_torch(exported: tuple[Path, Run]) -> None:
     code = (
         "import sys; sys.modules['torch'] = sys.modules['coremltools'] = None\n"
@@ -133,7 +148,7 @@ def test_verify_of_another_format_raises(bundle: Path) -> None:
     checksummed_json.write(
         bundle / "manifest.json", checksummed_json.read(bundle / "manifest.json") | {"format": "impasto-bundle-9"}
     )
-    with pytest.raises(UsageError, match="has the format impasto-bundle-9, not impasto-bundle-3; export it again"):
+    with pytest.raises(UsageError, match="has the format impasto-bundle-9, not impasto-bundle-4; export it again"):
         check(bundle)
 
 

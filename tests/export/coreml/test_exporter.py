@@ -75,7 +75,7 @@ def test_write_all_produces_every_package_with_metadata(packages: Packages) -> N
         spec = ct.models.MLModel(str(folder / name), skip_model_load=True).get_spec()
         metadata = spec.description.metadata
         assert "Ünal" in metadata.author
-        assert metadata.license == "CC0-1.0"
+        assert metadata.license == "unknown (network), CC0-1.0 (style)"
         assert "swirls" in metadata.shortDescription
         assert metadata.versionString
         assert not any("date" in key for key in metadata.userDefined)

@@ -1,0 +1,108 @@
+"""The licenses of a bundle: of its files, and of what its network was trained with."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from impasto.configs.schema.export import LicensesConfig
+from impasto.export.validation import ort_web
+from impasto.models.card import UNKNOWN, Card
+from impasto.models.typed_json import TypedJson
+
+LICENSE = "LICENSE"
+_SOURCE = Path(__file__).with_name(LICENSE)
+_OUR_COPYRIGHT, _COPYRIGHT_OF_ORT = "Copyright (c) 2026 The impasto authors", "Copyright (c) Microsoft Corporation"
+_URL_OF_ORT = "https://github.com/microsoft/onnxruntime"
+
+Part = Literal["code", "ONNX Runtime Web", "network", "initial network", "painting", "photos", "loss network"]
+
+
+@dataclass(frozen=True)
+class License(TypedJson):
+    """What a bundle consists of, or what its network was trained with. A value that nobody named is `unknown`."""
+
+    part: Part
+    title: str
+    author: str
+    source: str
+    license: str
+
+
+_CODE = License("code", "clients and page", "the impasto authors", "impasto", "MIT")
+_ORT_WEB = License("ONNX Runtime Web", "the runtime of the page", "Microsoft Corporation", _URL_OF_ORT, "MIT")
+# By network and origin of its weights, as in the loss of a card; random weights, for tests, have no license.
+_LOSS_NETWORKS = {
+    ("vgg16", "original"): License(
+        *("loss network", "VGG-16", "Karen Simonyan and Andrew Zisserman, Visual Geometry Group, University of Oxford"),
+        *("https://www.robots.ox.ac.uk/~vgg/research/very_deep/", "CC-BY-4.0"),
+    ),
+    # torchvision's code is BSD-3-Clause, but it says that its weights may have terms of their own.
+    ("vgg19", "torchvision's"): License("loss network", "VGG-19", "the torchvision authors", "torchvision", UNKNOWN),
+}
+
+
+def chain(card: Card, config: LicensesConfig, folder: Path) -> list[License]:
+    """Return the licenses of the bundle in `folder`: of its code, its network, and what that was trained with.
+
+    Args:
+        card: The card of the checkpoint.
+        config: Licenses that replace those of the card.
+        folder: The bundle, with all its models and the page.
+    """
+    style, data, loss, init = card.style, card.data, card.loss, card.init
+    licenses = [_CODE, *([_ORT_WEB] if _has_ort_web(folder) else [])]
+    name = style.name if style else UNKNOWN
+    origin = f"trained with impasto {card.versions.get('impasto', UNKNOWN)}"
+    licenses.append(License("network", name, UNKNOWN, origin, config.network or card.license))
+    if init is not None:
+        licenses.append(License("initial network", init.name, UNKNOWN, f"SHA-256 {init.sha256}", init.license))
+    title, artist, source, license = (
+        (style.title if style.title != UNKNOWN else style.name, style.artist, style.source, style.license)
+        if style
+        else (UNKNOWN,) * 4
+    )
+    licenses.append(License("painting", title, artist, source, config.painting or license))
+    count = f"{data.photos:,} photos" if data else "training photos"
+    source, license = (data.source, data.license) if data else (UNKNOWN, UNKNOWN)
+    licenses.append(License("photos", count, UNKNOWN, source, config.photos or license))
+    if loss is None:
+        licenses.append(License("loss network", *(UNKNOWN,) * 4))
+    elif loss.weights != "random":
+        unknown = License("loss network", loss.network, UNKNOWN, UNKNOWN, UNKNOWN)
+        licenses.append(_LOSS_NETWORKS.get((loss.network, loss.weights), unknown))
+    return [_on_one_line(entry) for entry in licenses]
+
+
+def missing(licenses: Sequence[License]) -> list[str]:
+    """Return a sentence for each part whose license nobody named."""
+    return [
+        f"the license of the {license.part} ({license.title}) is unknown; {_remedy(license.part)}"
+        for license in licenses
+        if license.license.strip().lower() in ("", UNKNOWN)
+    ]
+
+
+def write(folder: Path) -> None:
+    """Write the license texts of a bundle's code."""
+    shutil.copyfile(_SOURCE, folder / LICENSE)
+    if _has_ort_web(folder):
+        text = _SOURCE.read_text(encoding="utf-8").replace(_OUR_COPYRIGHT, _COPYRIGHT_OF_ORT)
+        (folder / ort_web.FOLDER / f"{LICENSE}.onnxruntime").write_text(text, encoding="utf-8")
+
+
+def _on_one_line(entry: License) -> License:
+    """Without line breaks and control characters: what users named goes into a table, and to a terminal."""
+    texts = entry.title, entry.author, entry.source, entry.license
+    return License(entry.part, *("".join(filter(str.isprintable, " ".join(text.split()))) for text in texts))
+
+
+def _has_ort_web(folder: Path) -> bool:
+    return (folder / ort_web.FOLDER / ort_web.RUNTIME[0]).is_file()
+
+
+def _remedy(part: str) -> str:
+    if part in ("network", "painting", "photos"):
+        return f"export again with licenses.{part}=LICENSE"
+    return "find it out before you publish the bundle"
