@@ -8,8 +8,19 @@ import pytest
 
 from impasto.configs.errors import UsageError
 from impasto.models import checkpoint, onnx_model, zoo
+from impasto.models.card import UNKNOWN, Card
+from tests.helpers.onnx_models import warnings_of
 
 PAINTINGS = {"great_wave", "starry_night", "the_scream", "udnie"}
+
+
+def assert_complete(card: Card) -> None:
+    """No artist, source or license of the network, the painting, the photos and the initial network is unknown."""
+    assert card.style is not None and card.data is not None
+    named = card.style.title, card.style.artist, card.style.source, card.data.source, card.data.license
+    assert UNKNOWN not in named
+    assert "public domain" in card.style.license.lower()
+    assert card.license == "MIT" and (card.init is None or card.init.license == "MIT")
 
 
 def test_zoo_has_checkpoint_and_exported_file_of_both_networks() -> None:
@@ -18,10 +29,14 @@ def test_zoo_has_checkpoint_and_exported_file_of_both_networks() -> None:
         for model in zoo.MODELS:
             _, card = checkpoint.load(zoo.resolve(f"zoo/{name}/{model}", ".safetensors"))
             assert card.style is not None and (card.model.name, card.style.name) == (model, name)
-            assert card.style.artist != "unknown"
-            assert "public domain" in card.style.license.lower()
+            assert_complete(card)
             session = onnx_model.load(zoo.resolve(f"zoo/{name}/{model}", ".onnx"), threads=1)
             assert (stored := onnx_model.card(session)) is not None and stored.style.sha256 == card.style.sha256
+
+
+def test_zoo_files_load_without_a_warning_of_onnx_runtime(capfd: pytest.CaptureFixture[str]) -> None:
+    for path in sorted(zoo.FOLDER.glob("*/*.onnx")):
+        assert warnings_of(path, capfd) == ""
 
 
 def test_zoo_has_a_deep_checkpoint_to_start_from_for_each_painting() -> None:
@@ -29,7 +44,7 @@ def test_zoo_has_a_deep_checkpoint_to_start_from_for_each_painting() -> None:
         _, card = checkpoint.load(zoo.resolve(f"zoo/{name}/deep", ".safetensors"))
         assert card.style is not None and (card.model.eighth_blocks, card.style.name) == (2, name)
         assert card.style.stroke_resolution == card.style.size == 768
-        assert card.style.artist != "unknown" and "public domain" in card.style.license.lower()
+        assert_complete(card)
         with pytest.raises(UsageError, match="no exported file of deep"):
             zoo.resolve(f"zoo/{name}/deep", ".onnx")
 
