@@ -25,7 +25,14 @@ STROKE_RESOLUTION = "stroke_resolution"  # the metadata key that `stroke_resolut
 LICENSE = "licence"  # the metadata key of the license in format 1, which the zoo's files have
 _FORMAT_1 = {"normalization": "gram", "style_strength": "strength"}  # loss settings that format 1 names differently
 # Loss settings that format 1 leaves out
-_TRAINING_ONLY = ("checkerboard_weight", "temporal_weight", "spectrum_weight", "drawing_weight", "frame_weight")
+_TRAINING_ONLY = (
+    "checkerboard_weight",
+    "temporal_weight",
+    "style_ema_decay",
+    "spectrum_weight",
+    "drawing_weight",
+    "frame_weight",
+)
 # Loss settings that are left out at these defaults, so that the files of older networks stay what they are
 _LATER = {"content_scale": 1, "style_scales": [1], "style_scale_weights": None}
 

@@ -78,7 +78,7 @@ class Trainer:
         self.group = group
         self.network = network.train().to(hardware.device).to(memory_format=torch.channels_last)
         self.average = ModelEma(self.network, config.trainer.ema_decay)
-        self.training_loss = TrainingLoss(config, hardware, self.network, loss)
+        self.training_loss = TrainingLoss(config, hardware, self.network, loss, group)
         self.optimizer = build_optimizer(config, self.network.parameters())
         self.state = TrainState(identity=run_identity.identity(config, card), origin=card.init)
         self.crops = Crops(photos[0], config.data, config.seed)
@@ -246,4 +246,7 @@ class Trainer:
         return loaded
 
     def _modules(self) -> dict[str, torch.nn.Module]:
-        return {"network": self.network, "average": self.average}
+        modules: dict[str, torch.nn.Module] = {"network": self.network, "average": self.average}
+        if self.training_loss.averages is not None:
+            modules["style_averages"] = self.training_loss.averages
+        return modules
