@@ -48,4 +48,3 @@ class MovingAverages(nn.Module):
 def average(averages: MovingAverages | None, name: str, values: Tensor) -> Tensor:
     """Return the moving average of statistics [N, ...], or the statistics themselves without averages."""
     return values if averages is None else averages(name, values)
-
