@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from impasto.configs.schema.export import ExportConfig
-from impasto.export.contract import ExportedFiles, Label, ModelArtifact
+from impasto.export.contract import ExportedFiles, ModelArtifact
 from impasto.export.coreml.format import CoreMLFormat
 from impasto.export.onnx_graph.format import OnnxFormat
 from impasto.export.runtime import Runtime
+from impasto.models.contract import Label
 
 if TYPE_CHECKING:
     from impasto.models.transform_net import TransformNet

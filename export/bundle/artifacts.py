@@ -13,7 +13,7 @@ from impasto.configs.schema.export import ExportConfig
 from impasto.export import test_images
 from impasto.export.bundle import checksummed_json
 from impasto.export.bundle.manifest import MEASURED, GraphReport, MemoryEstimate
-from impasto.export.contract import ImageSize, Label, ModelArtifact
+from impasto.export.contract import ImageSize, ModelArtifact
 from impasto.export.formats import FORMATS
 from impasto.export.onnx_graph import memory_estimate, op_coverage
 from impasto.export.onnx_graph.contracts import ONNX
@@ -22,6 +22,7 @@ from impasto.export.validation import latency, ort_web
 from impasto.export.validation.parity import ParityResult, assert_within_tolerance
 from impasto.export.validation.suite import Reference, validate
 from impasto.models import transform_net
+from impasto.models.contract import Label
 from impasto.models.onnx_model import IN_BUNDLE
 
 _FOLDERS = {

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from impasto.export.bundle.artifacts import BuiltBundle
-from impasto.export.contract import Label, Tolerance, sentence
+from impasto.export.contract import Tolerance
 from impasto.export.coreml.contracts import COREML
 from impasto.export.validation.parity import ParityResult
+from impasto.models.contract import Label, sentence
 
 _ANDROID, _SMALLEST = "android/model.onnx", "android/model.int8.onnx"
 _LIBRARY = "com.microsoft.onnxruntime:onnxruntime-android:1.29.0"  # the version that tests/export/clients runs

@@ -24,9 +24,9 @@ from impasto.export.bundle.manifest import (
     Style,
     file_names,
 )
-from impasto.export.contract import Label
 from impasto.export.formats import FORMATS
 from impasto.models import checkpoint, zoo
+from impasto.models.contract import Label
 from impasto.models.provenance import sha256, versions
 
 

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from impasto.configs.errors import CheckFailed
-from impasto.export.contract import INPUT, OUTPUT, Label
 from impasto.export.coreml import fp16_rescale
 from impasto.export.coreml.contracts import MULTIFUNCTION, SPECIFICATION
 from impasto.export.suppress_output import suppress_output
 from impasto.export.test_images import Pixels
 from impasto.models import transform_net
+from impasto.models.contract import INPUT, OUTPUT, Label
 from impasto.models.onnx_model import STROKE_RESOLUTION
 
 Shape = tuple[int, int]

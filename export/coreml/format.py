@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impasto.configs.schema.export import ExportConfig
-from impasto.export.contract import Label, ModelArtifact
+from impasto.export.contract import ModelArtifact
 from impasto.export.coreml import runtime
 from impasto.export.runtime import Runtime
+from impasto.models.contract import Label
 
 if TYPE_CHECKING:
     from impasto.export.coreml.artifacts import CoreMLExporter

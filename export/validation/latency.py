@@ -14,8 +14,8 @@ import numpy as np
 
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.bench import BenchmarkConfig
-from impasto.export.contract import INPUT, OUTPUT
 from impasto.export.test_images import opaque, picture
+from impasto.models.contract import INPUT, OUTPUT
 from impasto.models.ort_environment import child_environment, import_onnxruntime
 from impasto.models.ort_messages import reason
 from impasto.models.typed_json import TypedJson

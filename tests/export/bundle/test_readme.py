@@ -7,10 +7,11 @@ from impasto.export.bundle import readme
 from impasto.export.bundle.artifacts import BuiltBundle
 from impasto.export.bundle.manifest import GraphReport, MemoryEstimate
 from impasto.export.client_files import CLIENTS, KOTLIN, KOTLIN_STROKES, SWIFT, SWIFT_CONTROLS, SWIFT_STROKES
-from impasto.export.contract import ImageSize, Label, ModelArtifact, Tolerance
+from impasto.export.contract import ImageSize, ModelArtifact, Tolerance
 from impasto.export.coreml.contracts import COREML, coreml_contract
-from impasto.export.onnx_graph.contracts import ONNX, onnx_contract
+from impasto.export.onnx_graph.contracts import ONNX
 from impasto.export.validation.parity import ParityResult
+from impasto.models.contract import Label, onnx_contract
 
 ANDROID = ("model.onnx", "model.fp16.onnx", "model.int8.onnx", "model.ort", "model.required_operators.config")
 IOS = [f"Model_{name}.mlpackage" for name in ("96x64", "96x64_int8", "512x512", "512x512_int8", "ios18")]

@@ -20,8 +20,8 @@ from impasto.configs.schema.verify import VerifyConfig
 from impasto.export.bundle import checksummed_json
 from impasto.export.bundle.manifest import FileEntry, Manifest
 from impasto.export.commands import verify
-from impasto.export.contract import TensorSpec
 from impasto.export.onnx_graph.contracts import ONNX, ORT
+from impasto.models.contract import TensorSpec
 from impasto.models.provenance import sha256
 from tests.helpers import heavy
 from tests.helpers.commands import Run
