@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impasto.configs.errors import CheckFailed, UsageError
+from impasto.models import run_directory
 from impasto.models.card import ExportedCard
 from impasto.models.image.picture import Picture
 from impasto.models.ort_environment import import_onnxruntime
@@ -43,10 +44,19 @@ def find(path: Path) -> Path:
     Raises:
         UsageError: There is no such file.
     """
+    if path.suffix == run_directory.SUFFIX:
+        exported = path.with_suffix(".onnx")
+        beside = exported if exported.is_file() else path.parent / run_directory.LAST_MODEL
+        other = f"name {beside}, or " if beside.is_file() else ""
+        raise UsageError(
+            f"{path} is a checkpoint, not an exported file; {other}export it with impasto-export checkpoint={path} "
+            "output=DIR coreml.sizes=[], which takes seconds"
+        )
     if path.is_dir():
         if not (path / IN_BUNDLE).is_file():
             raise UsageError(
-                f"{path} is a folder but not a bundle: it has no {IN_BUNDLE}; name an exported .onnx or .ort file"
+                f"{path} is neither a run directory nor a bundle: it has no {IN_BUNDLE}; name an exported .onnx or "
+                ".ort file"
             )
         return path / IN_BUNDLE
     if not path.is_file():

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from impasto.configs import atomic_file
 from impasto.configs.cli import overrides, runs
@@ -48,6 +47,7 @@ class Outcome:
     failure: str
     weights: Mapping[str, float]
     sample: tuple[Pictures, Pictures] | None
+    painting: NDArray[np.uint8] | None
 
     def row(self, folder: Path) -> dict[str, str | int | float]:
         """By COLUMNS; the losses are those of the validation photos, the checkpoint's path is relative to the sweep."""
@@ -117,8 +117,8 @@ def _outcome(folder: Path, status: JobStatus, unlike: str) -> Outcome:
         failure = "it has not ended: it waits, runs, or was killed"
     elif newest is not None and newest.stat().st_mtime > runs.status_path(folder, status.job).stat().st_mtime:
         failure = ""  # it was resumed
-    sample = run_logger.last_sample(run)
-    return Outcome(status, unlike, metrics if "step" in metrics else {}, newest, failure, _weights(newest), sample)
+    trained, pictures = metrics if "step" in metrics else {}, (run_logger.last_sample(run), run_logger.painting_of(run))
+    return Outcome(status, unlike, trained, newest, failure, _weights(newest), *pictures)
 
 
 def _weights(newest: Path | None) -> dict[str, float]:
@@ -160,21 +160,23 @@ def _print(folder: Path, outcomes: Sequence[Outcome]) -> None:
 
 
 def _write_sheet(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """A row for each job, and one of photos wherever they differ from those above."""
+    """A row for each job, its painting first, and one of photos wherever they differ from those above."""
     rows: list[Pictures] = []
     captions: list[str] = []
     shown: Pictures = []
     for outcome in outcomes:
         photos, pictures = outcome.sample or ([], [])
         if photos and not _same(photos, shown):
-            rows.append(photos)
+            rows.append([contact_sheet.BLANK, *photos])
             captions.append("validation photos")
             shown = photos
-        rows.append(pictures)
+        rows.append([contact_sheet.BLANK if outcome.painting is None else outcome.painting, *pictures])
         captions.append(_caption(outcome))
     columns = max(len(row) for row in rows)
-    nothing = np.full((1, 1, 3), 255, np.uint8)
-    filled = [[_small(picture) for picture in row] + [nothing] * (columns - len(row)) for row in rows]
+    filled = [
+        [contact_sheet.thumbnail(picture, SIDE) for picture in row] + [contact_sheet.BLANK] * (columns - len(row))
+        for row in rows
+    ]
     contact_sheet.write_sheet(path, filled, [""] * columns, captions)
 
 
@@ -187,11 +189,3 @@ def _caption(outcome: Outcome) -> str:
 
 def _same(one: Pictures, other: Pictures) -> bool:
     return len(one) == len(other) and all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
-
-
-def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    if max(picture.shape) <= SIDE:
-        return picture
-    image = Image.fromarray(picture)
-    image.thumbnail((SIDE, SIDE))
-    return np.asarray(image)

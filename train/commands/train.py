@@ -57,9 +57,10 @@ def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Gro
     from impasto.models.losses.perceptual import PerceptualLoss
     from impasto.models.vgg import weights as vgg_weights
     from impasto.train.data import dataset, style_image
-    from impasto.train.engine import calibration, init_weights, train_state
+    from impasto.train.engine import calibration, init_weights, run_logger, train_state
     from impasto.train.engine.trainer import Trainer
     from impasto.train.runtime import device
+    from impasto.train.runtime.contact_sheet import to_bytes
 
     if group.is_main_process and config.resume is None:
         _check_directory(directory)
@@ -87,6 +88,7 @@ def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Gro
     with train_state.report_full_disk(directory):
         if group.is_main_process:
             runs.save(directory, config)
+            run_logger.save_painting(directory, to_bytes(style.pixels)[0])
         return trainer.fit(console)
 
 

@@ -168,8 +168,9 @@ class Trainer:
             return UsageError(str(error))
         if self.group.size == 1:
             self.state.stop_requested = True  # makes a save due
-            [checkpointer] = [callback for callback in callbacks if isinstance(callback, Checkpointer)]
-            checkpointer.on_step_end(self.state, metrics)
+            for callback in callbacks:
+                if isinstance(callback, Checkpointer | SampleWriter):
+                    callback.on_step_end(self.state, metrics)
         saved = next(iter(train_state.states(self.directory))).stem
         command = distributed.resume_command(self.directory)
         return CheckFailed(f"{error}; training is saved as {saved}, resume with: {command}")
@@ -184,10 +185,10 @@ class Trainer:
             guard,
             MetricsLogger(config, group, scheduler, self.unreadable, run_logger, display),
             Validation(config, self.val_photos, self.average, loss, group, interrupt, run_logger, display),
-            SampleWriter(config, self.val_photos, self.average, self.hardware.device, group, run_logger),
             Checkpointer(
                 self.config, self.directory, self.card, dtype, modules, self.optimizer, guard, group, run_logger
             ),
+            SampleWriter(config, self.val_photos, self.average, self.hardware.device, group, run_logger),
             StopSignal(config, self.directory, group, interrupt),
         ]
 

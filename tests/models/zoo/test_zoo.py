@@ -39,13 +39,14 @@ def test_resolve_without_model_gives_mobile() -> None:
     assert zoo.resolve("zoo/udnie", ".onnx") == zoo.FOLDER / "udnie" / "mobile.onnx"
     assert zoo.resolve("zoo/udnie/tiny", ".onnx") == zoo.resolve("zoo/udnie", ".onnx", "tiny") == tiny
     assert zoo.resolve("zoo/udnie/tiny", ".onnx", "tiny") == tiny
-    assert zoo.resolve("run/zoo/udnie", ".onnx") == Path("run/zoo/udnie")
+    assert zoo.resolve("run/zoo/udnies", ".onnx") == Path("run/zoo/udnies")
 
 
 @pytest.mark.parametrize(
     ("reference", "model", "words"),
     [
         ("zoo/mona_lisa", None, "zoo/starry_night"),
+        ("/here/udnie", None, r"/here/udnie does not exist; did you mean zoo/udnie\?"),
         ("zoo/", None, "zoo/starry_night"),
         ("zoo/../zoo/udnie", None, "zoo/starry_night"),
         ("zoo/udnie/johnson", None, "mobile and tiny"),

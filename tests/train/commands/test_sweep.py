@@ -55,6 +55,8 @@ def assert_complete(sweep: Path, done: Run) -> None:
     for row in (rows[0], rows[2]):
         sample = run_logger.last_sample(sweep / row["folder"])
         assert sample is not None and contains(sheet, sample[0][0]) and contains(sheet, sample[1][0])
+        painting = run_logger.painting_of(sweep / row["folder"])
+        assert painting is not None and contains(sheet, painting)
 
 
 def contains(sheet: np.ndarray, picture: np.ndarray) -> bool:
