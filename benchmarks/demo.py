@@ -41,7 +41,7 @@ def photos(folder: Path, names: dict[str, tuple[str, ...]]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for package, files in names.items():
         spec = find_spec(package)
-        assert spec and spec.origin, f"{package} is not installed: pip install 'impasto[demo]'"
+        assert spec and spec.origin, f"{package} is not installed: pip install -e '.[demo]'"
         for file in files:
             rgb = decode.read(Path(spec.origin).parent / PACKAGES[package] / file).rgb
             small = rgb if min(rgb.shape[:2]) <= SHORT_SIDE else resize(rgb, SHORT_SIDE)

@@ -147,6 +147,7 @@ def _run(command: str, task: Callable[[Any], None], arguments: Sequence[str]) ->
                 return
             settings = [vocabulary.validated(job) for job in jobs]
         if options.multirun:
+            runs.check_outputs(settings)
             runs.launch(engine, command, task, lines, jobs)
         else:
             runs.select(jobs[0])

@@ -91,8 +91,12 @@ def jobs(lines: list[str], sweep: bool, vocabulary: Vocabulary) -> list[list[str
             continue
         if (name := shown(value)) not in (choices := vocabulary.choices(group)):
             what = "neither a preset nor the path of an image file" if group == "style" else "not known"
-            others = "; pip install 'impasto[ray]' or 'impasto[slurm]' adds more" if group == LAUNCHER else ""
-            known = f"{hint(name, choices)}; choose one of {', '.join(choices)}{others}"
+            others = (
+                "; pip install -e '.[ray]' or '.[slurm]' in impasto's folder adds more" if group == LAUNCHER else ""
+            )
+            root = f"{group}.root"  # what a folder of photos is for
+            meant = f" (did you mean {root}={name}?)" if root in vocabulary.keys else hint(name, choices)
+            known = f"{meant}; choose one of {', '.join(choices)}{others}"
             raise UsageError(f"{group}={name} is {what}{known}")
     return expanded
 

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -82,6 +83,17 @@ def statuses(sweep: Path) -> list[JobStatus]:
         with suppress(OSError, ValueError, TypeError):
             jobs.append(JobStatus(**json.loads(path.read_text(encoding="utf-8"))))
     return sorted(jobs, key=lambda status: status.job)
+
+
+def check_outputs(settings: Sequence[Any]) -> None:
+    """Raise UsageError if jobs of a sweep would write to the same output."""
+    outputs = Counter(getattr(job, "output", None) for job in settings)
+    shared = next((path for path, count in outputs.items() if path is not None and count > 1), None)
+    if shared is not None:
+        raise UsageError(
+            f"output={shared} would be written by {outputs[shared]} jobs of the sweep; omit -m, and run the command "
+            "once for each value, with another output"
+        )
 
 
 def launch(hydra: Hydra, command: str, task: Callable[[Any], None], lines: list[str], jobs: Sequence[Any]) -> None:

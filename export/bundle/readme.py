@@ -39,7 +39,7 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int]) -> str:
     sizes = {size for model in built.models if model.format == COREML for size in model.functions.values()}
     ordered = sorted(sizes, key=lambda size: (size.width * size.height, size.width))
     short = label.stroke_resolution or 512
-    package = min(ordered, key=lambda size: (abs(min(size.width, size.height) - short), size.width))
+    package = min(ordered, key=lambda size: (abs(min(size.width, size.height) - short), size.width), default=None)
     return environment.get_template("README.md.j2").render(
         label=label,
         files=_file_rows(built.descriptions, files),

@@ -1,19 +1,23 @@
 """impasto-preview: serve the page of a bundle to a browser on this computer."""
 
 import shutil
+import tempfile
 import webbrowser
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from impasto.configs.atomic_file import write_json
 from impasto.configs.cli.app import run
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.preview import PreviewConfig
 from impasto.export.bundle.manifest import MANIFEST
 from impasto.export.validation import ort_web
+from impasto.models import zoo
 
 HOST = "127.0.0.1"
 _TYPES = {
@@ -44,16 +48,40 @@ def main() -> None:
 
 def task(config: PreviewConfig) -> None:
     """Serve the bundle until Ctrl-C, which is the regular end."""
-    bundle = Path(config.bundle).expanduser()
-    with server(bundle, Path(config.tools_dir).expanduser(), config.port) as serving:
+    tools = Path(config.tools_dir).expanduser()
+    with _bundle(config.bundle) as bundle, server(bundle, tools, config.port) as serving:
         url = f"http://{HOST}:{serving.server_port}/{ort_web.FOLDER}/"
         try:
-            print(f"{bundle} is at {url}; press Ctrl-C to stop", flush=True)
+            print(f"{config.bundle} is at {url}; press Ctrl-C to stop", flush=True)
             if config.open:
                 webbrowser.open(url)
             serving.serve_forever()
         except KeyboardInterrupt:
             return
+
+
+@contextmanager
+def _bundle(reference: str) -> Iterator[Path]:
+    """The bundle of that name; for an exported file, a temporary folder with what the page reads of a bundle."""
+    model = zoo.resolve(reference, ".onnx")
+    if not model.is_file():
+        yield model
+        return
+    from impasto.models import onnx_model  # loads Pillow, which a bundle's page does without
+
+    session = onnx_model.load(model, threads=1)
+    properties = session.get_modelmeta().custom_metadata_map
+    keys = {"name": "style", "artist": "artist", "license": onnx_model.LICENSE}
+    style: dict[str, Any] = {name: properties.get(key, "unknown") for name, key in keys.items()}
+    style["stroke_resolution"] = onnx_model.stroke_resolution(session)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        copied = folder / onnx_model.IN_BUNDLE
+        copied.parent.mkdir()
+        shutil.copyfile(model, copied)
+        files = {onnx_model.IN_BUNDLE.as_posix(): {"bytes": copied.stat().st_size}}
+        write_json(folder / MANIFEST, {"style": style, "files": files})
+        yield folder
 
 
 def server(bundle: Path, tools: Path, port: int = 0) -> ThreadingHTTPServer:

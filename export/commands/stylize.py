@@ -8,7 +8,7 @@ from impasto.configs.errors import UsageError
 from impasto.configs.schema.stylize import StylizeConfig
 from impasto.export.inference import batch
 from impasto.export.inference.batch import count_photos
-from impasto.export.inference.jobs import Job, Plan, plan
+from impasto.export.inference.jobs import Job, Plan, is_several, plan
 from impasto.export.inference.masks import Masks
 from impasto.export.inference.stylizer import Stylizer
 from impasto.export.video import formats
@@ -35,12 +35,12 @@ def task(config: StylizeConfig) -> None:
             _ = path and path.exists()
         except OSError as error:  # a name that is too long, a folder without permission
             raise UsageError(f"{key}={path} cannot be accessed: {(error.strerror or str(error)).lower()}") from error
-    if not source.is_dir() and formats.is_video(source, output):
+    if not is_several(source) and formats.is_video(source, output):
         _stylize_video(config, source, formats.target(source, output, config.overwrite), mask)
         return
     work = plan(source, output, mask, config.format, config.overwrite)
     masks = Masks(mask, config.invert_mask) if mask else None
-    if source.is_dir():
+    if is_several(source):
         _stylize_folder(config, work, masks)
     else:
         _stylize_photo(config, work.jobs[0], masks)
@@ -49,7 +49,7 @@ def task(config: StylizeConfig) -> None:
 def _stylize_photo(config: StylizeConfig, job: Job, masks: Masks | None) -> None:
     stylizer = Stylizer(config, config.threads)
     try:
-        with ProgressBar("stylizing", stderr_console(), 1, "photos") as progress:
+        with ProgressBar("stylizing", stderr_console()) as progress:
             _process(stylizer, job, masks, progress.update)
     except (UsageError, MemoryError) as error:
         raise UsageError(batch.failure_message(job, error)) from error
@@ -74,7 +74,7 @@ def _stylize_video(config: StylizeConfig, source: Path, target: Path, mask: Path
         from impasto.export.video import pipeline
     except ModuleNotFoundError as error:  # av or cv2
         fault = f"input={source} is a video, but {error.name} is not installed"
-        raise UsageError(f"{fault}; run: pip install 'impasto[video]'") from error
+        raise UsageError(f"{fault}; run: pip install -e '.[video]' in impasto's folder") from error
     masks = Masks(mask, config.invert_mask) if mask else None
     print(pipeline.stylize(config, None if str(source) == formats.CAMERA else source, target, masks))
 

@@ -92,7 +92,7 @@ def _unidentified(start: bytes) -> str:
     if start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS:
         if "HEIF" in Image.OPEN:
             return "is a damaged HEIC picture"
-        return "is a HEIC picture, which needs a decoder; run: pip install 'impasto[heif]'"
+        return "is a HEIC picture, which needs a decoder; run: pip install -e '.[heif]' in impasto's folder"
     if start[:4] in (b"II*\0", b"MM\0*"):
         return "is a TIFF of a kind that cannot be read; convert it to 8 or 16 bits"
     return "is not a picture in a supported format (JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP, GIF, PPM)"

@@ -10,6 +10,7 @@ FOLDER = Path(__file__).parent
 PREFIX = "zoo/"
 MODELS = ZOO_MODELS
 DEEP = "deep"  # checkpoints of model=deep to start from; there is no exported file
+PAINTING = "painting.jpg"  # in the folder of each painting: a thumbnail of it
 _KINDS = {".safetensors": "checkpoint", ".onnx": "exported file"}
 
 

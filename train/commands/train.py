@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+SMALL_IMAGES, SMALL_MINUTES = 1000, 20  # budgets below which random weights give blurs
 WEIGHTS = {"vgg16": "original", "vgg19": "torchvision's"}  # the origin of each loss network's weights
 
 
@@ -79,6 +80,7 @@ def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Gro
     if group.is_main_process:
         directory = runs.claim()
         dataset.warn_of_few_val_photos(config.data, photos, val_photos)
+        _warn_of_small_budget(config, hardware)
     trainer = Trainer(config, directory, hardware, initial.network, loss, (photos, val_photos), card, group)
     if config.resume is not None:
         trainer.resume()
@@ -90,6 +92,18 @@ def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Gro
             runs.save(directory, config)
             run_logger.save_painting(directory, to_bytes(style.pixels)[0])
         return trainer.fit(console)
+
+
+def _warn_of_small_budget(config: TrainConfig, hardware: "Hardware") -> None:
+    """Log what helps a run that starts from random weights and ends soon."""
+    budget = config.trainer
+    few = budget.steps is not None and budget.steps * budget.batch_size < SMALL_IMAGES
+    brief = hardware.device.type == "cpu" and budget.minutes is not None and budget.minutes < SMALL_MINUTES
+    if config.init is None and config.resume is None and (few or brief):
+        logger.warning(
+            "random weights learn little of a painting in so short a time; add experiment=short or init=auto, which "
+            "start from the nearest network of the zoo, or give more with trainer.steps= or trainer.minutes="
+        )
 
 
 def _check_directory(directory: Path) -> None:

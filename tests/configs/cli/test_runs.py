@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from impasto.configs.cli import runs
+from impasto.configs.cli import app, runs
 from impasto.configs.errors import CheckFailed, UsageError
 from tests.helpers.cli import Start, fail, files, shell
 
@@ -40,6 +40,16 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 CODE = "from some_jobs import task\n"
+
+
+def test_check_outputs_refuses_one_that_several_jobs_write() -> None:
+    line = ["model=zoo/udnie", "input=photo.jpg"]
+    jobs = [app.compose("stylize", [*line, f"output={name}"]) for name in ("a.jpg", "b.jpg", "a.jpg")]
+    with pytest.raises(UsageError, match=r"^output=.*/a\.jpg would be written by 2 jobs of the sweep; omit -m"):
+        runs.check_outputs(jobs)
+    runs.check_outputs(jobs[:2])
+    runs.check_outputs([app.compose("bench", ["model=zoo/udnie"])] * 2)  # writes no file
+    runs.check_outputs([app.compose("train", ["data.root=photos", "style=swirls"])] * 2)  # has a directory for each job
 
 
 @pytest.mark.slow
@@ -125,7 +135,7 @@ def test_sweep_lost_jobs_stay_open(jobs: Path) -> None:
 def test_launcher_not_installed_names_the_extra(jobs: Path) -> None:
     done = shell(jobs, "-m", "hydra/launcher=other", "seed=1,2", "data.root=x")
     assert done.returncode == 2 and done.stderr.count("\n") == 1
-    assert "pip install 'impasto[ray]'" in done.stderr
+    assert "pip install -e '.[ray]'" in done.stderr
     assert files(jobs) == []
 
 

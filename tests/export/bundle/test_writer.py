@@ -15,6 +15,7 @@ from impasto.export import test_images
 from impasto.export.bundle import artifacts, writer
 from impasto.export.bundle.artifacts import BuiltBundle
 from impasto.export.bundle.manifest import Manifest
+from impasto.export.commands import verify
 from impasto.export.contract import Tolerance
 from impasto.export.coreml.artifacts import calibration_photos
 from impasto.export.validation.parity import assert_within_tolerance
@@ -101,6 +102,18 @@ def test_readme_describes_each_file_of_a_bundle(exported: tuple[Path, Run]) -> N
     for name in Manifest.load(folder).files:
         covered = [row for row in rows if name == row or name.startswith(f"{row.removesuffix('/')}/")]
         assert len(covered) == (name != "README.md"), name
+
+
+@pytest.mark.slow
+def test_write_without_coreml_sizes_exports_to_onnx_alone(saved: Path, tmp_path: Path) -> None:
+    overrides = ["coreml.sizes=[]", "benchmark.sizes=[]", "onnx.tile=160", "parity.runtimes=[onnxruntime,coreml]"]
+    config = compose("export", [f"checkpoint={saved}", f"output={tmp_path / 'bundle'}", *overrides])
+    manifest, built = writer.write(config, lambda line: None)
+    names = [f"android/{name}" for name in (*ANDROID, "tile.onnx")]
+    assert [model.file for model in manifest.models] == names and built.skipped_runtimes == {}
+    assert not (tmp_path / "bundle" / "ios").exists()
+    assert "## Android" in (tmp_path / "bundle" / "README.md").read_text()
+    verify.task(compose("verify", [f"bundle={tmp_path / 'bundle'}", "runtimes=[onnxruntime,coreml]"]))
 
 
 def test_write_twice_gives_the_same_bytes(export: Callable[..., Any], tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from PIL import Image
 from impasto.configs.errors import UsageError
 from impasto.export.commands import preview
 from impasto.export.validation import ort_web
+from impasto.models import zoo
 from impasto.models.image import color, detail_transfer
 from impasto.models.image.decode import read
 from impasto.models.image.picture import Picture, resize
@@ -67,6 +68,24 @@ def serving(bundle: Path, tools: Path) -> Iterator[int]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@pytest.mark.parametrize("reference", ["zoo/starry_night/tiny", "run"])
+def test_preview_of_an_exported_file_serves_what_the_page_reads(reference: str, tools: Path, tmp_path: Path) -> None:
+    model = zoo.resolve("zoo/starry_night/tiny", ".onnx")
+    if reference == "run":
+        reference = str(tmp_path)
+        (tmp_path / "step_00000003.safetensors").touch()
+        (tmp_path / "last.onnx").write_bytes(model.read_bytes())
+    with preview._bundle(reference) as folder, serving(folder, tools) as port:
+        response, body = request(port, "/android/model.onnx")
+        assert response.status == 200 and body == model.read_bytes()
+        manifest = json.loads(request(port, "/manifest.json")[1])
+        assert request(port, "/preview/")[0].status == 200
+    named = {"name": "starry_night", "artist": "Vincent van Gogh", "license": "public domain"}
+    assert manifest["style"] == named | {"stroke_resolution": None}
+    assert manifest["files"] == {"android/model.onnx": {"bytes": len(model.read_bytes())}}
+    assert not folder.exists()
 
 
 def request(port: int, path: str, method: str = "GET") -> tuple[HTTPResponse, bytes]:

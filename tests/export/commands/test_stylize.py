@@ -269,6 +269,9 @@ def test_stylize_on_terminal_shows_progress(inverter: Path, tmp_path: Path, monk
     monkeypatch.setattr(stylize, "stderr_console", lambda: Console(file=screen, force_terminal=True, width=100))
     run_stylize(inverter, photos(tmp_path / "in"), tmp_path / "out")
     assert "5/5" in screen.getvalue() and "photos/s" in screen.getvalue()
+    screen.truncate(0)
+    run_stylize(inverter, tmp_path / "in" / "a.png", tmp_path / "a.png")
+    assert "100%" in screen.getvalue() and "photos" not in screen.getvalue()
 
 
 @pytest.mark.slow

@@ -90,7 +90,7 @@ def test_sweep_on_ray_writes_the_same_table_and_sheet(
     try:
         import ray  # noqa: F401
     except ImportError:
-        missing("ray is not installed; run pip install 'impasto[ray]'")
+        missing("ray is not installed; run pip install -e '.[ray]'")
     ray_line = ("hydra/launcher=ray", "hydra.launcher.ray.init.num_cpus=2")
     assert_complete(tmp_path / "sweep", sweep_styles(tmp_path, photo_folder, impasto, *ray_line))
 
