@@ -51,6 +51,7 @@ def _stylize_photo(config: StylizeConfig, job: Job, masks: Masks | None) -> None
     try:
         with ProgressBar("stylizing", stderr_console()) as progress:
             _process(stylizer, job, masks, progress.update)
+            progress.update(1)
     except (UsageError, MemoryError) as error:
         raise UsageError(batch.failure_message(job, error)) from error
     print(f"{count_photos(1)} written to {job.target}")

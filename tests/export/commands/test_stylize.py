@@ -270,7 +270,7 @@ def test_stylize_on_terminal_shows_progress(inverter: Path, tmp_path: Path, monk
     run_stylize(inverter, photos(tmp_path / "in"), tmp_path / "out")
     assert "5/5" in screen.getvalue() and "photos/s" in screen.getvalue()
     screen.truncate(0)
-    run_stylize(inverter, tmp_path / "in" / "a.png", tmp_path / "a.png")
+    run_stylize(inverter, save(tmp_path / "one.png", noise(20, 20)), tmp_path / "a.png")
     assert "100%" in screen.getvalue() and "photos" not in screen.getvalue()
 
 
