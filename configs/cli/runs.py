@@ -1,6 +1,5 @@
 """The directories of runs and sweeps. Hydra launches the jobs of a sweep, in any process; each leaves a status file."""
 
-import json
 import logging
 import os
 import sys
@@ -17,6 +16,7 @@ from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from pydantic import TypeAdapter
 
 from impasto.configs.atomic_file import atomic_write, write_json
 from impasto.configs.cli.overrides import RUN_DIR, SWEEP_DIR, key_of, quote
@@ -76,11 +76,13 @@ def status_path(sweep: Path, job: int) -> Path:
 
 
 def statuses(sweep: Path) -> list[JobStatus]:
-    """The jobs of a sweep, by number; none if the directory is not a sweep's."""
-    jobs = []
+    """The jobs of a sweep, by number; none if the directory is not a sweep's. Files of another kind do not count."""
+    jobs, adapter = [], TypeAdapter(JobStatus)
     for path in sweep.glob(".jobs/*.json"):
-        with suppress(OSError, ValueError, TypeError):
-            jobs.append(JobStatus(**json.loads(path.read_text(encoding="utf-8"))))
+        with suppress(OSError, ValueError):
+            status = adapter.validate_json(path.read_bytes(), strict=True)
+            if (sweep / status.folder).resolve().is_relative_to(sweep.resolve()):
+                jobs.append(status)
     return sorted(jobs, key=lambda status: status.job)
 
 
@@ -140,6 +142,6 @@ def _follow(command: str, sweep: Path, over: Event) -> None:
             if status.code is not None and status.job not in ended:
                 ended.add(status.job)
                 if status.code:
-                    log.error("impasto-%s: job %d: %s", command, status.job, status.message)
+                    log.error(f"impasto-{command}: job {status.job}: {status.message}")
                 else:
                     log.info("job %d has ended, %d of %d: %s", status.job, len(ended), len(jobs), status.folder)

@@ -12,7 +12,11 @@ from impasto.configs.schema.sizes import parse_size, shapes
 
 ZOO_MODELS = ("mobile", "tiny")  # of each painting in the zoo; the first is the default
 RUNTIMES = ("onnxruntime", "node", "chromium", "arm64", "coreml")
-TOOLS = Key("Directory where `make tools` puts the runtimes for node, chromium and arm64.", path="DIR")
+TOOLS = Key(
+    "Directory of the runtimes for node, chromium and arm64: build/tools after `make tools`. Their code is run, so "
+    "none is used unless it is named.",
+    path="DIR",
+)
 _SIDES = range(32, 4097, 4)  # px of a Core ML package: networks halve an image twice
 
 
@@ -101,7 +105,7 @@ class ExportConfig:
     coreml: CoreMLConfig = field(default_factory=CoreMLConfig)
     parity: ParityConfig = field(default_factory=ParityConfig)
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
-    tools_dir: Annotated[str, TOOLS] = "build/tools"
+    tools_dir: Annotated[str | None, TOOLS] = None
 
     def __post_init__(self) -> None:
         if self.model is not None and not self.checkpoint.startswith("zoo/"):

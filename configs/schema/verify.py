@@ -22,4 +22,4 @@ class VerifyConfig:
     runtimes: Annotated[
         list[str], Key("Runtimes to check in; those whose tools are missing are reported as not run.", choices=RUNTIMES)
     ] = field(default_factory=lambda: [*RUNTIMES])
-    tools_dir: Annotated[str, TOOLS] = "build/tools"
+    tools_dir: Annotated[str | None, TOOLS] = None
