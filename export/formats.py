@@ -54,11 +54,11 @@ class Format(Protocol):
             CheckFailed: A model does not honor its contract.
         """
 
-    def runtimes(self, tools: Path) -> Mapping[str, Sequence[Runtime]]:
+    def runtimes(self, tools: Path | None) -> Mapping[str, Sequence[Runtime]]:
         """Return the runtimes that come with this format.
 
         Args:
-            tools: The folder that `make tools` fills.
+            tools: The folder that `make tools` fills, or None.
 
         Returns:
             The runtimes by their key of parity.runtimes.

@@ -17,6 +17,7 @@ from impasto.export.contract import ImageSize, Label, ModelArtifact
 from impasto.export.formats import FORMATS
 from impasto.export.onnx_graph import memory_estimate, op_coverage
 from impasto.export.onnx_graph.contracts import ONNX
+from impasto.export.runtime import tools_folder
 from impasto.export.test_images import Pixels
 from impasto.export.validation import latency, ort_web
 from impasto.export.validation.parity import ParityResult, assert_within_tolerance
@@ -63,7 +64,7 @@ def fill(
     Raises:
         CheckFailed: A file differs from the network by more than its tolerance.
     """
-    tools = Path(config.tools_dir).expanduser()
+    tools = tools_folder(config.tools_dir)
     # All are created before any is run, so that one that refuses the configuration does so before any work.
     exporters = {name: form.exporter(config, label) for name, form in FORMATS.items()}
     stylize = reference(network)

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rich.table import Table
-
 from impasto.configs.cli.app import run
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.bench import BenchConfig
 from impasto.export.validation import latency, report
+from impasto.models.console import Table
 from impasto.models.progress import spinner
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +12,9 @@ from urllib.parse import unquote, urlsplit
 from impasto.configs.cli.app import run
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.preview import PreviewConfig
-from impasto.export.bundle.manifest import MANIFEST
+from impasto.configs.terminal import show
+from impasto.export.bundle.manifest import MANIFEST, Manifest, verify_files
+from impasto.export.runtime import tools_folder
 from impasto.export.validation import ort_web
 
 HOST = "127.0.0.1"
@@ -29,11 +31,18 @@ _TYPES = {
 }
 _HEADERS = {
     "Cache-Control": "no-cache",
+    # The page's own policy, and what only a header can say: no other page may embed it.
+    "Content-Security-Policy": (
+        "default-src 'none'; connect-src 'self'; img-src data:; script-src 'self' 'wasm-unsafe-eval'; "
+        "worker-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
     # These two allow the page to share memory between threads.
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
 }
 
 
@@ -45,10 +54,10 @@ def main() -> None:
 def task(config: PreviewConfig) -> None:
     """Serve the bundle until Ctrl-C, which is the regular end."""
     bundle = Path(config.bundle).expanduser()
-    with server(bundle, Path(config.tools_dir).expanduser(), config.port) as serving:
+    with server(bundle, tools_folder(config.tools_dir), config.port) as serving:
         url = f"http://{HOST}:{serving.server_port}/{ort_web.FOLDER}/"
         try:
-            print(f"{bundle} is at {url}; press Ctrl-C to stop", flush=True)
+            show(f"{bundle} is at {url}; press Ctrl-C to stop")
             if config.open:
                 webbrowser.open(url)
             serving.serve_forever()
@@ -56,39 +65,41 @@ def task(config: PreviewConfig) -> None:
             return
 
 
-def server(bundle: Path, tools: Path, port: int = 0) -> ThreadingHTTPServer:
+def server(bundle: Path, tools: Path | None, port: int = 0) -> ThreadingHTTPServer:
     """Create a server of a bundle's files on the loopback address. The caller runs and closes it.
+
+    The page is the one of this version of impasto, since a bundle's own could be anyone's.
 
     Args:
         bundle: The bundle.
-        tools: The folder that `make tools` fills, for files of ONNX Runtime Web that the bundle lacks.
+        tools: The folder that `make tools` fills, for ONNX Runtime Web; None takes that of the bundle.
         port: The port; 0 selects a free one.
 
     Raises:
         UsageError: The folder is not a bundle, ONNX Runtime Web is missing, or the port is in use.
+        CheckFailed: A file of the bundle is missing, changed or not listed in its manifest.
     """
-    if not (bundle / MANIFEST).is_file():
-        raise UsageError(f"bundle={bundle} contains no {MANIFEST}; name a folder that impasto-export wrote")
-    runtime = [bundle / ort_web.FOLDER / name for name in ort_web.RUNTIME]
-    if not all(path.is_file() for path in runtime):
-        runtime = ort_web.runtime_files(tools)
-    if not runtime:
+    manifest = Manifest.load(bundle)
+    verify_files(bundle, manifest)
+    runtime = ort_web.runtime_files(tools)
+    in_bundle = {f"{ort_web.FOLDER}/{name}" for name in ort_web.RUNTIME} <= manifest.files.keys()
+    if not runtime and not in_bundle:
         raise UsageError(
-            f"neither {bundle / ort_web.FOLDER} nor tools_dir={tools} contains ONNX Runtime Web; "
-            "run `make tools` in impasto's folder and name its build/tools with tools_dir=DIR"
+            f"neither {bundle / ort_web.FOLDER} nor tools_dir={tools or 'null'} contains ONNX Runtime Web; run "
+            "`make tools` in impasto's folder and name its build/tools with tools_dir=DIR"
         )
-    extra = {f"{ort_web.FOLDER}/{path.name}": path for path in (*ort_web.PAGE, *runtime)}
+    own = {f"{ort_web.FOLDER}/{path.name}": path for path in (*ort_web.PAGE, *runtime)}
     try:
-        return ThreadingHTTPServer((HOST, port), _handler(bundle.resolve(), extra))
+        return ThreadingHTTPServer((HOST, port), _handler(bundle.resolve(), {MANIFEST, *manifest.files}, own))
     except OSError as error:
         raise UsageError(
             f"port={port} cannot be used: {error.strerror or error}; name another, or 0 for any free one"
         ) from error
 
 
-def _handler(bundle: Path, extra: Mapping[str, Path]) -> type[BaseHTTPRequestHandler]:
+def _handler(bundle: Path, listed: Collection[str], own: Mapping[str, Path]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+        protocol_version, server_version, sys_version = "HTTP/1.1", "impasto", ""
 
         def do_GET(self) -> None:
             self._respond(with_body=True)
@@ -99,14 +110,25 @@ def _handler(bundle: Path, extra: Mapping[str, Path]) -> type[BaseHTTPRequestHan
         def log_message(self, *_: object) -> None:
             """Log nothing: the terminal shows only the address."""
 
+        def end_headers(self) -> None:
+            """Send the headers of every response, errors included."""
+            for header, value in _HEADERS.items():
+                self.send_header(header, value)
+            super().end_headers()
+
         def _respond(self, with_body: bool) -> None:
+            # A foreign name that resolves to this address (DNS rebinding) would make its page the same origin.
+            port = self.server.server_address[1]
+            if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
+                self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
+                return
             name = unquote(urlsplit(self.path).path).removeprefix("/")
             if name in ("", ort_web.FOLDER):
                 self._start(HTTPStatus.FOUND, {"Location": f"/{ort_web.FOLDER}/", "Content-Length": "0"})
                 return
             if name.endswith("/"):
                 name += ort_web.PAGE[0].name
-            path = _inside(bundle, name) or extra.get(name)
+            path = own.get(name) or (_inside(bundle, name) if name in listed else None)
             if path is None:
                 self.send_error(HTTPStatus.NOT_FOUND)
                 return
@@ -119,7 +141,7 @@ def _handler(bundle: Path, extra: Mapping[str, Path]) -> type[BaseHTTPRequestHan
 
         def _start(self, status: HTTPStatus, headers: Mapping[str, str]) -> None:
             self.send_response(status)
-            for header, value in {**headers, **_HEADERS}.items():
+            for header, value in headers.items():
                 self.send_header(header, value)
             self.end_headers()
 

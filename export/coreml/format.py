@@ -27,6 +27,6 @@ class CoreMLFormat:
     def check(self, folder: Path, artifacts: Sequence[ModelArtifact]) -> None:
         """Check nothing: the exporter reads back each package, and the runtimes need its interface."""
 
-    def runtimes(self, tools: Path) -> Mapping[str, Sequence[Runtime]]:
+    def runtimes(self, tools: Path | None) -> Mapping[str, Sequence[Runtime]]:
         """Return the reference interpreter, and on a Mac Core ML."""
         return {"coreml": runtime.runtimes()}

@@ -37,7 +37,7 @@ class OnnxFormat:
                 contract = artifact.tiling.stats_contract
                 _check_signature(folder, artifact.tiling.stats, contract.inputs, contract.output)
 
-    def runtimes(self, tools: Path) -> Mapping[str, Sequence[Runtime]]:
+    def runtimes(self, tools: Path | None) -> Mapping[str, Sequence[Runtime]]:
         """Return ONNX Runtime for Python."""
         return {"onnxruntime": [OnnxRuntime()]}
 

@@ -4,11 +4,11 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from impasto.export.validation.latency import Latency
 from impasto.export.validation.parity import ParityResult, worst
+from impasto.models.console import Console, Table
 
 _WIDTH = 150  # columns
 
@@ -39,7 +39,7 @@ def parity(results: Sequence[ParityResult], skipped_runtimes: Mapping[str, str])
         psnr = "identical" if row.psnr is None else f"{row.psnr:.1f} dB"
         table.add_row(
             *(row.file, row.runtime, row.picture, f"{row.max_difference} of 255", f"{row.differing:.3%}", psnr),
-            f"[red]{row.tolerance}[/]" if row.failure() else str(row.tolerance),
+            Text(str(row.tolerance), "red" if row.failure() else ""),
         )
     if not skipped_runtimes:
         return [table]

@@ -35,7 +35,7 @@ def validate(
     golden: Sequence[GoldenImage],
     reference: Reference,
     runtimes: Sequence[str],
-    tools: Path,
+    tools: Path | None,
     on_progress: OnStep,
 ) -> Validation:
     """Run the models of a bundle, and compare their images with the reference.
@@ -46,7 +46,7 @@ def validate(
         golden: The images for models that take any size; they hold PyTorch's output.
         reference: Computes the expected output for models of fixed sizes that no golden image has.
         runtimes: Keys of parity.runtimes.
-        tools: The folder that `make tools` fills.
+        tools: The folder that `make tools` fills, or None.
         on_progress: Receives a line on the current step.
 
     Raises:
