@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -12,7 +13,7 @@ from impasto.export.contract import ImageSize, ModelArtifact
 from impasto.export.validation.parity import ParityResult
 from impasto.models.card import Card
 from impasto.models.provenance import sha256
-from impasto.models.typed_json import TypedJson
+from impasto.models.typed_json import ForeignJson, TypedJson
 
 FORMAT: Final = "impasto-bundle-3"
 MANIFEST = "manifest.json"
@@ -22,7 +23,8 @@ MEASURED = "measured.json"  # beside the manifest, since it differs between mach
 README = "README.md"
 SCHEMA_FILE = Path(__file__).parents[1] / "schemas" / SCHEMA
 logger = logging.getLogger(__name__)
-_IGNORED = {".DS_Store", "Thumbs.db"}  # file managers create these in any folder
+FILE_MANAGER = {".DS_Store", "Thumbs.db", "desktop.ini"}  # file managers create these in any folder
+_SIDES = 16, 4096  # px of a function of a Core ML package
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class CheckpointEntry(TypedJson):
 
 
 @dataclass(frozen=True)
-class Manifest(TypedJson):
+class Manifest(ForeignJson):
     """The description of a bundle."""
 
     format: Literal["impasto-bundle-3"]
@@ -109,7 +111,10 @@ class Manifest(TypedJson):
                 f"bundle={folder} has the format {values.get('format')}, not {FORMAT}; "
                 "export it again with this version of impasto"
             )
-        return cls.from_json(values)
+        manifest = cls.from_json(values)
+        if (problem := _contradiction(manifest.models, manifest.files)) is not None:
+            raise CheckFailed(f"{MANIFEST} is inconsistent: {problem}; get the bundle again from its source")
+        return manifest
 
     def save(self, folder: Path) -> None:
         """Write the manifest of a bundle, and SHA256SUMS."""
@@ -117,22 +122,32 @@ class Manifest(TypedJson):
         (folder / CHECKSUMS).write_text(self._checksums(folder), encoding="utf-8")
 
     def damage(self, folder: Path) -> list[str]:
-        """Return a sentence for each file of a bundle that is missing, changed or not listed."""
-        present, problems = set(file_names(folder)) - {MANIFEST, MEASURED, CHECKSUMS}, []
+        """Return a sentence for each file of a bundle that is missing, changed, a link or a device.
+
+        A link may lead out of the bundle, and what it leads to may change.
+        """
+        names = file_names(folder)
+        odd = [name for name in names if (folder / name).is_symlink() or not (folder / name).is_file()]
+        problems = [f"{name} is {'a link' if (folder / name).is_symlink() else 'not a regular file'}" for name in odd]
         for name, entry in self.files.items():
-            if name not in present:
+            if name in odd:
+                continue
+            if name not in names:
                 problems.append(f"{name} is missing")
             elif (size := (folder / name).stat().st_size) != entry.bytes:
                 problems.append(f"{name} was changed: it has {size:,} bytes, not {entry.bytes:,}")
             elif sha256(folder / name) != entry.sha256:
                 problems.append(f"{name} was changed: its SHA-256 is not the one in the manifest")
-        problems += [f"{name} is not part of the bundle" for name in sorted(present - {*self.files})]
         checksums = folder / CHECKSUMS
-        if not checksums.is_file():
+        if CHECKSUMS not in names:
             problems.append(f"{CHECKSUMS} is missing")
-        elif checksums.read_bytes() != self._checksums(folder).encode():
+        elif CHECKSUMS not in odd and checksums.read_bytes() != self._checksums(folder).encode():
             problems.append(f"{CHECKSUMS} was changed: it differs from the manifest")
         return problems
+
+    def additions(self, folder: Path) -> list[str]:
+        """Return the files of a bundle's folder that the manifest does not list."""
+        return sorted({*file_names(folder)} - {MANIFEST, MEASURED, CHECKSUMS, *self.files})
 
     def _checksums(self, folder: Path) -> str:
         """The lines that `sha256sum -c` reads, for all files but those that differ between machines."""
@@ -158,21 +173,45 @@ def write_schema(path: Path) -> None:
 
 
 def file_names(folder: Path) -> list[str]:
-    """Return the paths of the files below a folder. A link counts as a file; files of file managers do not count."""
+    """Return the paths of the files below a folder. A link counts as a file, whatever it leads to."""
     files = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    files = (path for path in files if path.name not in _IGNORED)
     return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
 def verify_files(folder: Path, manifest: Manifest) -> None:
     """Raise CheckFailed unless the files of a bundle are those of its manifest; problems after the first are logged."""
-    if (folder / MEASURED).exists():
-        checksummed_json.read(folder / MEASURED)
-    if problems := manifest.damage(folder):
+    damage = manifest.damage(folder)
+    added = [f"{name} is not part of the bundle" for name in manifest.additions(folder)]
+    if problems := damage + added:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         for problem in problems[1:]:
             logger.error("%s", problem)
-        raise CheckFailed(f"{problems[0]}{more}; get the bundle again from its source")
+        remedy = "get the bundle again from its source" if damage else "delete it before the bundle is used"
+        raise CheckFailed(f"{problems[0]}{more}; {remedy}")
+    if (folder / MEASURED).exists():
+        checksummed_json.read(folder / MEASURED)
+
+
+def _contradiction(models: Sequence[ModelArtifact], files: Container[str]) -> str | None:
+    """The first thing that a manifest says of its models and that cannot be, since anyone may have written it."""
+    for model in models:
+        tiling, sizes = model.tiling, model.functions.values()
+        contracts = [model.contract] if tiling is None else [model.contract, tiling.stats_contract]
+        if model.file not in files and f"{model.file}/Manifest.json" not in files:
+            return f"the model {model.file} is not among its files"
+        if tiling is not None and tiling.stats not in files:
+            return f"{tiling.stats} is not among its files"
+        if not all(contract.inputs for contract in contracts):
+            return f"{model.file} has no input"
+        if not all(_SIDES[0] <= side <= _SIDES[1] for size in sizes for side in (size.width, size.height)):
+            return f"{model.file} has a function of an impossible size"
+        if tiling is not None and not 1 <= tiling.multiple <= tiling.side <= _SIDES[1]:
+            return f"{model.file} has impossible tiles"
+        if tiling is not None and not 0 <= 2 * tiling.margin < tiling.side:
+            return f"{model.file} has an impossible margin"
+        if (model.tolerance.max_difference is None) == (model.tolerance.min_psnr is None):
+            return f"{model.file} has no tolerance, or two"
+    return None
 
 
 if __name__ == "__main__":

@@ -103,10 +103,11 @@ def test_verify_names_missing_and_added_files(bundle: Path, caplog: pytest.LogCa
     (bundle / ".DS_Store").write_text("a file manager's")
     with (
         caplog.at_level(logging.ERROR),
-        pytest.raises(CheckFailed, match=r"android/model\.ort is missing \(and 1 more\); get the bundle again"),
+        pytest.raises(CheckFailed, match=r"android/model\.ort is missing \(and 2 more\); get the bundle again"),
     ):
         check(bundle)
     assert "android/notes.txt is not part of the bundle" in caplog.text
+    assert ".DS_Store is not part of the bundle" in caplog.text
 
 
 @pytest.mark.parametrize(
