@@ -77,6 +77,8 @@ def run(command: str, task: Callable[[Any], None]) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(PrintableFormatter())
     log.handlers[:] = [handler]
+    if logging.lastResort is not None:  # shows the warnings of libraries
+        logging.lastResort.setFormatter(PrintableFormatter())
     log.setLevel(logging.INFO)
     os.environ["PYTHONSAFEPATH"] = "1"  # Python processes that libraries start import nothing of the current folder
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal has no letters for ends no command
