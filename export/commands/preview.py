@@ -100,6 +100,7 @@ def server(bundle: Path, tools: Path | None, port: int = 0) -> ThreadingHTTPServ
 def _handler(bundle: Path, listed: Collection[str], own: Mapping[str, Path]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version, server_version, sys_version = "HTTP/1.1", "impasto", ""
+        timeout = 60  # seconds, after which a silent connection is closed
 
         def do_GET(self) -> None:
             self._respond(with_body=True)
