@@ -42,7 +42,7 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int]) -> str:
     short = label.stroke_resolution or 512
     package = min(ordered, key=lambda size: (abs(min(size.width, size.height) - short), size.width))
     return environment.get_template("README.md.j2").render(
-        label=replace(label, **{key: _plain(getattr(label, key)) for key in ("style", "artist", "license")}),
+        label=replace(label, style=_plain(label.style), artist=_plain(label.artist), license=_plain(label.license)),
         files=_file_rows(built.descriptions, files),
         contract=sentence(onnx),
         uint8=onnx.inputs[0].type == "uint8",

@@ -119,7 +119,8 @@ def _handler(bundle: Path, listed: Collection[str], own: Mapping[str, Path]) -> 
 
         def _respond(self, with_body: bool) -> None:
             # A foreign name that resolves to this address (DNS rebinding) would make its page the same origin.
-            port = self.server.server_address[1]
+            assert isinstance(self.server, ThreadingHTTPServer)
+            port = self.server.server_port
             if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
                 self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
                 return
