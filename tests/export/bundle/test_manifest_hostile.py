@@ -17,7 +17,10 @@ from impasto.export.bundle.manifest import MANIFEST, Manifest, verify_files
 from impasto.export.commands import verify
 from tests.helpers.commands import Run
 
-VALUES = (None, True, 0, -1, 2**70, 1e308, "", "x", "../x", "\ud800", "\x1b[2J", "a" * 5000, [], [[]], {}, {"": None})
+VALUES: tuple[Any, ...] = (
+    *(None, True, 0, -1, 2**70, 1e308, "", "x", "../x", "\ud800", "\x1b[2J", "a" * 5000),
+    *([], [[]], {}, {"": None}),
+)
 
 
 @pytest.fixture

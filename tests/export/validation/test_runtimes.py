@@ -26,7 +26,7 @@ from tests.helpers.bundles import Written, artifact
 from tests.helpers.heavy import missing, tool
 
 Runtime = ort_web.Node | ort_arm64.Arm64
-RUNTIMES: dict[str, tuple[Callable[[Path], Runtime], str]] = {
+RUNTIMES: dict[str, tuple[Callable[[Path | None], Runtime], str]] = {
     "node": (ort_web.Node, r"ONNX Runtime Web 1\.\d+\.\d+, Node \d+ \(WASM\)"),
     "chromium": (ort_web.Chromium, r"ONNX Runtime Web 1\.\d+\.\d+, Chromium \d+ \(WASM\)"),
     "arm64": (ort_arm64.Arm64, r"ONNX Runtime 1\.\d+\.\d+, arm64 \(qemu\)"),
