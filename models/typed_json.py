@@ -1,7 +1,6 @@
 """Dataclasses that JSON files are made of. Each is checked when it is read, and has a JSON schema."""
 
 import json
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from impasto.configs.errors import CheckFailed
@@ -80,8 +79,12 @@ def _one_line(value: Any) -> Any:
     return value if value == printable(value) else printable(" ".join(value.split()))
 
 
-@cache  # building one of a manifest takes a tenth of a second
+_ADAPTERS: dict[Any, "TypeAdapter[Any]"] = {}  # building one of a manifest takes a tenth of a second
+
+
 def _adapter(kind: Any) -> "TypeAdapter[Any]":
     from pydantic import TypeAdapter  # here, so that importing a card, a contract or a manifest does not load it
 
-    return TypeAdapter(kind)
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
