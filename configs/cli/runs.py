@@ -11,7 +11,7 @@ from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, Literal
 
 from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
@@ -38,6 +38,7 @@ class JobStatus:
     overrides: list[str]
     code: int | None = None
     message: str = ""
+    format: Literal["impasto-job-1"] = "impasto-job-1"
 
 
 def select(config: DictConfig) -> None:
@@ -80,7 +81,9 @@ def statuses(sweep: Path) -> list[JobStatus]:
     jobs = []
     for path in sweep.glob(".jobs/*.json"):
         with suppress(OSError, ValueError, TypeError):
-            jobs.append(JobStatus(**json.loads(path.read_text(encoding="utf-8"))))
+            status = JobStatus(**json.loads(path.read_text(encoding="utf-8")))
+            if status.format == JobStatus.format:
+                jobs.append(status)
     return sorted(jobs, key=lambda status: status.job)
 
 
