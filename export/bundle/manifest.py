@@ -1,9 +1,9 @@
 """The manifest: the one description of a bundle, and the check that the files beside it are those it describes."""
 
+import hashlib
 import json
-import logging
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final, Literal
 
 from impasto.configs.errors import CheckFailed, UsageError
@@ -19,10 +19,14 @@ MANIFEST = "manifest.json"
 SCHEMA = "manifest.schema.json"
 CHECKSUMS = "SHA256SUMS"
 MEASURED = "measured.json"  # beside the manifest, since it differs between machines
+SIGNATURES = (f"{CHECKSUMS}.sig", f"{CHECKSUMS}.sigstore.json")  # of ssh-keygen and of Sigstore: added by who releases
+ATTRIBUTES = ".gitattributes"
+ATTRIBUTES_TEXT = "# Git must not convert line ends here: SHA256SUMS has the checksum of every byte.\n* -text\n"
+UNLISTED = {MANIFEST, MEASURED, CHECKSUMS, *SIGNATURES}  # in Manifest.files
 README = "README.md"
 SCHEMA_FILE = Path(__file__).parents[1] / "schemas" / SCHEMA
-logger = logging.getLogger(__name__)
 _IGNORED = {".DS_Store", "Thumbs.db"}  # file managers create these in any folder
+_PACKAGE = ".mlpackage"  # ships whole, so no other file may be in it
 
 
 @dataclass(frozen=True)
@@ -99,16 +103,15 @@ class Manifest(TypedJson):
             CheckFailed: The manifest was changed after it was written.
         """
         path = folder / MANIFEST
+        if not folder.is_dir():
+            raise UsageError(f"bundle={folder} is not a folder; name one that impasto-export wrote")
         if not path.is_file():
             raise UsageError(
                 f"bundle={folder} is not a bundle: it contains no {MANIFEST}; name a folder that impasto-export wrote"
             )
         values = checksummed_json.read(path)
         if values.get("format") != FORMAT:
-            raise UsageError(
-                f"bundle={folder} has the format {values.get('format')}, not {FORMAT}; "
-                "export it again with this version of impasto"
-            )
+            raise UsageError(_other_format(folder, values.get("format")))
         return cls.from_json(values)
 
     def save(self, folder: Path) -> None:
@@ -116,23 +119,43 @@ class Manifest(TypedJson):
         checksummed_json.write(folder / MANIFEST, self.to_json())
         (folder / CHECKSUMS).write_text(self._checksums(folder), encoding="utf-8")
 
-    def damage(self, folder: Path) -> list[str]:
-        """Return a sentence for each file of a bundle that is missing, changed or not listed."""
-        present, problems = set(file_names(folder)) - {MANIFEST, MEASURED, CHECKSUMS}, []
-        for name, entry in self.files.items():
-            if name not in present:
-                problems.append(f"{name} is missing")
-            elif (size := (folder / name).stat().st_size) != entry.bytes:
-                problems.append(f"{name} was changed: it has {size:,} bytes, not {entry.bytes:,}")
-            elif sha256(folder / name) != entry.sha256:
-                problems.append(f"{name} was changed: its SHA-256 is not the one in the manifest")
-        problems += [f"{name} is not part of the bundle" for name in sorted(present - {*self.files})]
-        checksums = folder / CHECKSUMS
-        if not checksums.is_file():
-            problems.append(f"{CHECKSUMS} is missing")
-        elif checksums.read_bytes() != self._checksums(folder).encode():
-            problems.append(f"{CHECKSUMS} was changed: it differs from the manifest")
-        return problems
+    def digest(self, folder: Path) -> str:
+        """Return the SHA-256 of SHA256SUMS as it must be: it stands for every byte of the bundle but measured.json."""
+        return hashlib.sha256(self._checksums(folder).encode()).hexdigest()
+
+    def check_file(self, folder: Path, name: str) -> None:
+        """Raise CheckFailed if a file of the bundle, listed or not, is missing, changed, a link or not part of it."""
+        path, entry = folder / name, self.files.get(name)
+        try:
+            if path.is_symlink():
+                raise CheckFailed(f"{name} is a link; put the file itself there")
+            if not path.is_file() or ".." in PurePath(name).parts:
+                raise CheckFailed(f"{name} is missing")
+            if name == MEASURED:
+                checksummed_json.read(path)
+            elif name == CHECKSUMS:
+                if path.read_bytes() != self._checksums(folder).encode():
+                    raise CheckFailed(f"{name} was changed: it differs from the manifest")
+            elif entry is None:
+                raise CheckFailed(f"{name} is not part of the bundle")
+            elif (size := path.stat().st_size) != entry.bytes:
+                raise CheckFailed(f"{name} was changed: it has {size:,} bytes, not {entry.bytes:,}")
+            elif sha256(path) != entry.sha256:
+                raise CheckFailed(f"{name} was changed: its SHA-256 is not the one in the manifest")
+        except OSError as error:
+            raise CheckFailed(f"{name} cannot be read: {error.strerror or error}") from error
+
+    def names(self, folder: Path) -> list[str]:
+        """Return the paths that `check_file` must be called for: what is listed, and what else the folder contains."""
+        others = {*file_names(folder)} - {MANIFEST, *SIGNATURES, *self.files}
+        others = {name for name in others if name.split("/")[0] != ".git"}  # the bundle may be a repository
+        return [*self.files, *sorted(others | {CHECKSUMS})]
+
+    def unlisted_models(self) -> list[str]:
+        """Return the files of models that `files` does not list, so that no checksum covers them."""
+        stats = [model.tiling.stats for model in self.models if model.tiling is not None]
+        paths = [*(model.file for model in self.models), *stats]
+        return [path for path in paths if not any(name == path or name.startswith(f"{path}/") for name in self.files)]
 
     def _checksums(self, folder: Path) -> str:
         """The lines that `sha256sum -c` reads, for all files but those that differ between machines."""
@@ -160,19 +183,21 @@ def write_schema(path: Path) -> None:
 def file_names(folder: Path) -> list[str]:
     """Return the paths of the files below a folder. A link counts as a file; files of file managers do not count."""
     files = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    files = (path for path in files if path.name not in _IGNORED)
-    return sorted(path.relative_to(folder).as_posix() for path in files)
+    paths = (path.relative_to(folder) for path in files)
+    return sorted(path.as_posix() for path in paths if not _is_ignored(path))
 
 
-def verify_files(folder: Path, manifest: Manifest) -> None:
-    """Raise CheckFailed unless the files of a bundle are those of its manifest; problems after the first are logged."""
-    if (folder / MEASURED).exists():
-        checksummed_json.read(folder / MEASURED)
-    if problems := manifest.damage(folder):
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        for problem in problems[1:]:
-            logger.error("%s", problem)
-        raise CheckFailed(f"{problems[0]}{more}; get the bundle again from its source")
+def _is_ignored(path: PurePath) -> bool:
+    inside_package = any(parent.suffix == _PACKAGE for parent in path.parents)
+    return path.name in _IGNORED and not inside_package
+
+
+def _other_format(folder: Path, found: Any) -> str:
+    """The sentence on a bundle of another format."""
+    known, number = FORMAT.rpartition("-")[::2], str(found).rpartition("-")[2]
+    newer = str(found).startswith(f"{known[0]}-") and number.isdecimal() and int(number) > int(known[1])
+    remedy = "update impasto" if newer else "export it again with this version of impasto"
+    return f"bundle={folder} has the format {found}, not {FORMAT}; {remedy}"
 
 
 if __name__ == "__main__":

@@ -11,13 +11,15 @@ from impasto.configs.errors import UsageError
 from impasto.configs.schema.export import ExportConfig
 from impasto.export.bundle import artifacts, readme
 from impasto.export.bundle.manifest import (
-    CHECKSUMS,
+    ATTRIBUTES,
+    ATTRIBUTES_TEXT,
     FORMAT,
     MANIFEST,
     MEASURED,
     README,
     SCHEMA,
     SCHEMA_FILE,
+    UNLISTED,
     CheckpointEntry,
     FileEntry,
     Manifest,
@@ -51,6 +53,7 @@ def write(config: ExportConfig, on_progress: Callable[[str], object]) -> tuple[M
         sizes = {name: (staging / name).stat().st_size for name in file_names(staging)}
         (staging / README).write_text(readme.render(label, built, sizes), encoding="utf-8")
         shutil.copyfile(SCHEMA_FILE, staging / SCHEMA)
+        (staging / ATTRIBUTES).write_text(ATTRIBUTES_TEXT, encoding="utf-8", newline="\n")
         libraries = [name for form in FORMATS.values() for name in form.libraries]
         manifest = Manifest(
             format=FORMAT,
@@ -82,7 +85,7 @@ def check_target(output: Path) -> None:
         listed = None
     if listed is None:
         raise UsageError(f"output={output} is neither empty nor an earlier bundle; name another folder")
-    added = [name for name in file_names(output) if name not in {MANIFEST, MEASURED, CHECKSUMS, *listed}]
+    added = [name for name in file_names(output) if name not in UNLISTED | listed]
     if added:
         raise UsageError(f"output={output} contains {added[0]}, which is not part of the bundle there; move it away")
 

@@ -1,5 +1,7 @@
 """impasto-export: turn a checkpoint into a bundle for app developers."""
 
+from pathlib import Path
+
 from impasto.configs.cli.app import run
 from impasto.configs.schema.export import ExportConfig
 from impasto.export.validation import report
@@ -26,4 +28,5 @@ def task(config: ExportConfig) -> None:
     console.print(*report.graph(manifest.graph.operators, manifest.graph.execution_providers))
     if built.measured is not None:
         console.print(report.latency(built.measured))
+    print(f"digest={manifest.digest(Path(config.output).expanduser())}")
     print(f"{config.output} is complete; its README.md is for the app developer")

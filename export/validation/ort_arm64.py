@@ -49,7 +49,7 @@ class Arm64(Runtime):
     def missing(self) -> str | None:
         """Return a sentence on what it needs and this machine lacks, or None where it can run."""
         if not (self._wheel() and (self.folder / _ARCHIVE).is_file()):
-            return f"{self.folder} does not contain ONNX Runtime {self.version} for arm64 with headers; run make tools"
+            return f"tools_dir does not contain ONNX Runtime {self.version} for arm64 with headers; run make tools"
         programs = shutil.which(COMPILER) and shutil.which(EMULATOR)
         return None if programs and (LIBRARIES / "libstdc++.so.6").exists() else f"install {_PACKAGES}"
 

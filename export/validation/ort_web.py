@@ -54,7 +54,7 @@ class Node(Runtime):
     def missing(self) -> str | None:
         """Return a sentence on what it needs and this machine lacks, or None where it can run."""
         if not runtime_files(self.packages.parent):
-            return f"{self.packages} does not contain {_PACKAGE}; run make tools"
+            return f"tools_dir does not contain {_PACKAGE}; run make tools"
         return None if shutil.which("node") else "Node.js is not installed; install version 20 or newer"
 
     def supports(self, artifact: ModelArtifact) -> bool:
@@ -95,7 +95,7 @@ class Chromium(Node):
         if (sentence := super().missing()) is not None:
             return sentence
         if not (self.packages / "playwright-core" / "package.json").is_file():
-            return f"{self.packages} does not contain playwright-core; run make tools"
+            return "tools_dir does not contain playwright-core; run make tools"
         return None if _browser() else f"no browser is installed; install one of {', '.join(BROWSERS)}"
 
     def run(self, folder: Path, artifact: ModelArtifact, images: Sequence[Pixels]) -> list[Pixels]:

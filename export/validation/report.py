@@ -3,8 +3,10 @@
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import TextIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from impasto.export.validation.latency import Latency
@@ -13,9 +15,10 @@ from impasto.export.validation.parity import ParityResult, worst
 _WIDTH = 150  # columns
 
 
-def console() -> Console:
-    """Return a console on stdout, which is wide enough for the tables where stdout is not a terminal."""
-    return Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+def console(file: TextIO | None = None) -> Console:
+    """Return a console on a stream, by default stdout; wide enough for the tables where that is not a terminal."""
+    file = file or sys.stdout
+    return Console(file=file) if file.isatty() else Console(file=file, width=_WIDTH)
 
 
 def files(sizes: Mapping[str, int]) -> Table:
@@ -38,14 +41,14 @@ def parity(results: Sequence[ParityResult], skipped_runtimes: Mapping[str, str])
     for row in worst(results):
         psnr = "identical" if row.psnr is None else f"{row.psnr:.1f} dB"
         table.add_row(
-            *(row.file, row.runtime, row.picture, f"{row.max_difference} of 255", f"{row.differing:.3%}", psnr),
+            *(escape(row.file), row.runtime, row.picture, f"{row.max_difference} of 255", f"{row.differing:.3%}", psnr),
             f"[red]{row.tolerance}[/]" if row.failure() else str(row.tolerance),
         )
     if not skipped_runtimes:
         return [table]
     skipped = Table("not run", "why")
     for key, reason in skipped_runtimes.items():
-        skipped.add_row(key, reason)
+        skipped.add_row(key, escape(reason))
     return [table, skipped]
 
 

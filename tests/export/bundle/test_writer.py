@@ -17,21 +17,15 @@ from impasto.export.bundle.artifacts import BuiltBundle
 from impasto.export.bundle.manifest import Manifest
 from impasto.export.contract import Tolerance
 from impasto.export.coreml.artifacts import calibration_photos
+from impasto.export.validation.checks import Checks
 from impasto.export.validation.parity import assert_within_tolerance
 from impasto.export.validation.suite import Reference, validate
-from tests.helpers.bundles import SETTINGS, Written, artifact
+from tests.helpers.bundles import SETTINGS, Written, artifact, bytes_in
 from tests.helpers.commands import Run
 from tests.helpers.networks import Build
 
 ANDROID = ["model.onnx", "model.fp16.onnx", "model.int8.onnx", "model.ort"]
 PACKAGES = ["Model_96x64", "Model_96x64_int8", "Model_ios18"]
-
-
-def bytes_in(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else b""
-        for path in sorted(folder.rglob("*"))
-    }
 
 
 @pytest.fixture
@@ -196,6 +190,7 @@ def test_write_replaces_an_earlier_bundle(
         ({"manifest.json": "not json"}, "is neither empty nor an earlier bundle"),
         ({"manifest.json": '{"format": "another", "files": {}}'}, "is neither empty nor an earlier bundle"),
         ({"manifest.json": '{"format": "impasto-bundle-3", "files": {}}', "notes.txt": "mine"}, "contains notes.txt"),
+        ({"manifest.json": '{"format": "impasto-bundle-3", "files": {}}', ".git/HEAD": "mine"}, "contains .git/HEAD"),
     ],
 )
 def test_write_into_a_foreign_folder_raises(
@@ -204,6 +199,7 @@ def test_write_into_a_foreign_folder_raises(
     output = tmp_path / "folder"
     output.mkdir()
     for name, text in files.items():
+        (output / name).parent.mkdir(exist_ok=True)
         (output / name).write_text(text)
     before = bytes_in(tmp_path)
     with pytest.raises(UsageError, match=sentence) as error:
@@ -245,14 +241,12 @@ def test_validate_against_another_network_fails(written: Written, build: Build, 
             network.get_parameter("body.exit.conv.1.bias").add_(change)
         reference = Reference("PyTorch", artifacts.reference(network))
         golden = [test_images.golden_image(reference.stylize, 17, 33)]
-        results = validate(
-            path.parent, [artifact(path)], golden, reference, ["onnxruntime"], Path(), lambda line: None
-        ).results
+        what, where = (path.parent, [artifact(path)], golden, reference), (["onnxruntime"], Path(), lambda line: None)
         if sentence is None:
-            assert_within_tolerance(results)
+            assert len(validate(*what, *where, Checks(fail_fast=True)).results) == 1
         else:
             with pytest.raises(CheckFailed, match=sentence):
-                assert_within_tolerance(results)
+                validate(*what, *where, Checks(fail_fast=True))
 
 
 def test_calibration_photos_are_resized_and_skip_unreadable_files(
