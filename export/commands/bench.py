@@ -1,5 +1,6 @@
 """impasto-bench: latency and memory of an exported file by image size, optionally against a second file."""
 
+import json
 import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -53,8 +54,6 @@ def main() -> None:
 
 def task(config: BenchConfig) -> None:
     """Measure, print a table, and write the figures to `config.output`."""
-    from impasto.configs import atomic_file
-
     models = [_resolve(model) for model in (config.model, config.baseline) if model is not None]
     output = output_file.check("output", config.output) if config.output else None
     with spinner("loading") as on_progress:
@@ -62,7 +61,7 @@ def task(config: BenchConfig) -> None:
     report.console().print(_table(rows, machine))
     if output is not None:
         report_json = BenchReport(FORMAT, machine, config.benchmark.rounds, rows)
-        atomic_file.write_json(output, report_json.to_json())
+        output_file.write("output", output, json.dumps(report_json.to_json(), indent=1, allow_nan=False) + "\n")
 
 
 def compare(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from impasto.configs import atomic_file
 from impasto.configs.errors import UsageError
 
 
@@ -17,4 +18,15 @@ def check(key: str, value: str) -> Path:
         raise UsageError(f"{key}={path} cannot be written: the folder {path.parent} does not exist")
     if path.is_dir():
         raise UsageError(f"{key}={path} is a folder; name a file")
+    if path.is_symlink() or (path.exists() and not path.is_file()):  # renaming onto /dev/stdout would replace it
+        raise UsageError(f"{key}={path} is a link or a device; name a plain file")
     return path
+
+
+def write(key: str, path: Path, text: str) -> None:
+    """Write a text to the file of `key`, atomically; raises UsageError if that fails, such as on a full disk."""
+    try:
+        with atomic_file.atomic_write(path) as part:
+            part.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{key}={path} cannot be written: {error.strerror or error}") from error

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from impasto.configs import atomic_file
 from impasto.configs.cli.app import run
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.verify import STDOUT, VerifyConfig
@@ -31,7 +30,7 @@ def task(config: VerifyConfig) -> None:
     from impasto.export.bundle import junit, verification  # loads Pillow
 
     folder = Path(config.bundle).expanduser()
-    _check_outputs(config, folder)
+    _prepare_outputs(config, folder)
     with spinner("reading the bundle") as on_progress:
         outcome, wrong_request = verification.verify(folder, config, on_progress)
     stdout = sys.stderr if STDOUT in (config.json, config.junit) else sys.stdout
@@ -40,9 +39,9 @@ def task(config: VerifyConfig) -> None:
     if outcome.digest is not None:
         print(f"digest={outcome.digest}", file=stdout)
     if config.json is not None:
-        _write(config.json, json.dumps(outcome.to_json(), indent=2) + "\n")
+        _write("json", config.json, json.dumps(outcome.to_json(), indent=2) + "\n")
     if config.junit is not None:
-        _write(config.junit, junit.to_xml(outcome))
+        _write("junit", config.junit, junit.to_xml(outcome))
     if wrong_request is not None:
         raise wrong_request
     if outcome.failures:
@@ -50,21 +49,23 @@ def task(config: VerifyConfig) -> None:
     print(_success(printable(str(folder)), outcome), file=stdout)
 
 
-def _check_outputs(config: VerifyConfig, folder: Path) -> None:
-    """Raise UsageError for a report that cannot be written, or that would become a file of the bundle."""
+def _prepare_outputs(config: VerifyConfig, folder: Path) -> None:
+    """Remove earlier reports; raise UsageError for one that cannot be written, or would be a file of the bundle."""
+    paths = []
     for key, value in (("json", config.json), ("junit", config.junit)):
         if value is not None and value != STDOUT:
-            path = output_file.check(key, value)
-            if path.resolve().is_relative_to(folder.resolve()):
+            paths.append(output_file.check(key, value))
+            if paths[-1].resolve().is_relative_to(folder.resolve()):
                 raise UsageError(f"{key}={value} is inside the bundle, which it would change; name another folder")
+    for path in paths:  # if this run is killed, nobody takes the last one's report for its own
+        path.unlink(missing_ok=True)
 
 
-def _write(output: str, text: str) -> None:
+def _write(key: str, output: str, text: str) -> None:
     if output == STDOUT:
         print(text, end="")
-        return
-    with atomic_file.atomic_write(Path(output).expanduser()) as part:
-        part.write_text(text, encoding="utf-8")
+    else:
+        output_file.write(key, Path(output).expanduser(), text)
 
 
 def _summary(failures: list[Check]) -> str:

@@ -244,6 +244,17 @@ def test_report_that_cannot_be_written_is_refused(
     assert [path.name for path in tmp_path.iterdir()] == ["swirls"]
 
 
+def test_verification_that_is_killed_leaves_no_earlier_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(verification, "verify", interrupt)
+    (tmp_path / "verify.xml").write_text("<testsuites/>")
+    with pytest.raises(KeyboardInterrupt):
+        verify.task(compose("verify", [f"bundle={tmp_path / 'swirls'}", f"junit={tmp_path / 'verify.xml'}"]))
+    assert [*tmp_path.iterdir()] == []
+
+
 @pytest.mark.parametrize("key", ["json", "junit"])
 def test_report_to_stdout_is_alone_there(bundle: Path, key: str, capsys: pytest.CaptureFixture[str]) -> None:
     verify.task(compose("verify", [f"bundle={bundle}", "runtimes=[onnxruntime]", f"{key}=-"]))
