@@ -47,10 +47,15 @@ def select(config: DictConfig) -> None:
     HydraConfig.instance().set_config(config)
 
 
+def is_sweep_job() -> bool:
+    """Whether the current run is a job of a sweep."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
 def claim() -> Path:
     """Create the directory of the current run; if its default name is taken, NAME-2, NAME-3 and so on."""
     hydra = HydraConfig.get()
-    named = hydra.mode == RunMode.MULTIRUN or RUN_DIR in map(key_of, hydra.overrides.hydra)
+    named = is_sweep_job() or RUN_DIR in map(key_of, hydra.overrides.hydra)
     return create(Path(hydra.runtime.output_dir), exist_ok=named)
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from impasto.configs import atomic_file
+from impasto.configs.cli import runs
 from impasto.configs.errors import UsageError
 
 
@@ -14,6 +15,8 @@ def check(key: str, value: str) -> Path:
         value: The file.
     """
     path = Path(value).expanduser()
+    if runs.is_sweep_job():
+        raise UsageError(f"{key}={path} is one file, which each job of a sweep would replace; run the jobs one by one")
     if not path.parent.is_dir():
         raise UsageError(f"{key}={path} cannot be written: the folder {path.parent} does not exist")
     if path.is_dir():

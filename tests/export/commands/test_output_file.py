@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from impasto.configs.cli import runs
 from impasto.configs.errors import UsageError
 from impasto.export.commands import output_file
 
@@ -29,3 +30,9 @@ def test_write_that_fails_names_the_key_and_keeps_the_file(tmp_path: Path, monke
     with pytest.raises(UsageError, match=r"json=.*verify\.json cannot be written: No space left on device"):
         output_file.write("json", file, "new")
     assert file.read_text() == "old" and [*tmp_path.iterdir()] == [file]
+
+
+def test_check_refuses_one_file_for_all_jobs_of_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "is_sweep_job", lambda: True)
+    with pytest.raises(UsageError, match=r"junit=verify\.xml is one file, which each job of a sweep would replace"):
+        output_file.check("junit", "verify.xml")
