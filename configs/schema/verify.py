@@ -14,7 +14,7 @@ STDOUT = "-"
 
 @dataclass(config=CONFIG)
 class VerifyConfig:
-    """Verify a bundle's hashes, golden images and parity, without PyTorch."""
+    """Verify a bundle's checksums, golden images and parity, without PyTorch."""
 
     examples: ClassVar = (
         "impasto-verify bundle=bundles/swirls",

@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from impasto.configs.cli.app import run
 from impasto.configs.schema.evaluate import EvaluateConfig
@@ -44,7 +44,6 @@ def task(config: EvaluateConfig) -> None:
     from impasto.train.evaluation import loaded_model, optimizer_baseline, photo_evaluation, quality_gate
     from impasto.train.evaluation.display_report import DisplayReport
     from impasto.train.evaluation.evaluation_report import FORMAT, EvaluationReport
-    from impasto.train.image_optimization.projected import RANGE
     from impasto.train.runtime import device
 
     decode.quiet_pillow()
@@ -64,18 +63,14 @@ def task(config: EvaluateConfig) -> None:
     key = optimizer_baseline.loss_key(model.loss_card, style.sha256, model.style.size)
     evaluations = _evaluate_photos(config, photos, model, loss, key, f"evaluating {source.name}")
     rows = photo_evaluation.medians(evaluations)
-    card = model.card.to_json() if model.card else {}
-    gates = quality_gate.display_gates(display.medians, config.evaluate) if display else []
-    gates += quality_gate.crop_gates(rows, config.evaluate)
+    gates = quality_gate.gates(rows, display.medians if display else None, config.evaluate)
     report = EvaluationReport(
         format=FORMAT,
         passed=all(gate.passed for gate in gates),
         gates=gates,
-        checkpoint={"style": model.style.name, "output": model.output_type}
-        | {name: card[name] for name in ("model", "training") if name in card},
+        checkpoint=_checkpoint(model),
         loss=model.loss_card.to_json(),
-        baseline=vars(optimizer_baseline.BASELINE)
-        | {"range": list(RANGE), "iterations": config.evaluate.iterations, "seed": config.seed},
+        baseline=vars(optimizer_baseline.BASELINE) | _baseline(config),
         medians=rows,
         display=display.to_json() if display else None,
         style_image={"artifacts": artifacts.figures(style.pixels)},
@@ -90,6 +85,20 @@ def task(config: EvaluateConfig) -> None:
     _print_artifacts(rows, report.style_image["artifacts"])
     print(f"{output}: evaluation.json, curves.png, sheet.png{', display.png' if display else ''}")
     quality_gate.require(gates)
+
+
+def _checkpoint(model: "StyleModel") -> dict[str, Any]:
+    """What the report says of the network."""
+    card = model.card.to_json() if model.card else {}
+    known = {name: card[name] for name in ("model", "training") if name in card}
+    return {"style": model.style.name, "output": model.output_type} | known
+
+
+def _baseline(config: EvaluateConfig) -> dict[str, Any]:
+    """The settings of the optimizer that the configuration gives, and the range of its pixels."""
+    from impasto.train.image_optimization.projected import RANGE
+
+    return {"range": list(RANGE), "iterations": config.evaluate.iterations, "seed": config.seed}
 
 
 def _evaluate_photos(

@@ -32,13 +32,18 @@ class Gate(TypedJson):
     """What exceeds the limit, and what to do; empty where the gate passed."""
 
 
+def gates(rows: Sequence[MedianRow], display: DisplayMedians | None, limits: EvaluationConfig) -> list[Gate]:
+    """Return the verdict of each limit that is set; `display` is None where nothing was evaluated at display size."""
+    return [*(display_gates(display, limits) if display else []), *crop_gates(rows, limits)]
+
+
 def display_gates(figures: DisplayMedians, limits: EvaluationConfig) -> list[Gate]:
     """Return the verdict of each limit that is set on the medians of `display_evaluation.medians`."""
     scope = f"at {limits.display} px, median of {figures.photos} photos"
-    gates: list[Gate] = []
+    verdicts: list[Gate] = []
 
     def add(key: str, value: float | None, failure: str) -> None:
-        gates.extend(_gate(key, limits.display or 0, value, limits, failure))
+        verdicts.extend(_gate(key, limits.display or 0, value, limits, failure))
 
     octave = max(figures.octaves)
     add(
@@ -65,7 +70,7 @@ def display_gates(figures: DisplayMedians, limits: EvaluationConfig) -> list[Gat
         f"{pattern.fraction:.2f} of its octave's variance ({scope}), more than {{limit}}; train it with a higher "
         "loss.checkerboard_weight, or longer",
     )
-    return gates
+    return verdicts
 
 
 def crop_gates(rows: Sequence[MedianRow], limits: EvaluationConfig) -> list[Gate]:
@@ -80,17 +85,17 @@ def crop_gates(rows: Sequence[MedianRow], limits: EvaluationConfig) -> list[Gate
     """
     starts = [row.start for row in rows]
     start = "noise" if "noise" in starts else starts[0]
-    gates: list[Gate] = []
+    verdicts: list[Gate] = []
     for row in rows:
         if row.start == start:
             for key, value, failure in _crop_figures(row):
-                gates += _gate(key, row.size, value, limits, failure)
-    return gates
+                verdicts += _gate(key, row.size, value, limits, failure)
+    return verdicts
 
 
-def require(gates: Sequence[Gate]) -> None:
+def require(verdicts: Sequence[Gate]) -> None:
     """Raise CheckFailed for the first gate that did not pass."""
-    for gate in gates:
+    for gate in verdicts:
         if not gate.passed:
             raise CheckFailed(gate.message)
 
