@@ -7,11 +7,13 @@ import copy
 import logging
 import os
 import re
+from typing import TextIO
 
 # C0, DEL and C1; zero-width and bidirectional controls, but not the joiners of emoji and of Persian and Indic scripts;
-# line and paragraph separators; interlinear annotations; tags; surrogates, which stand for undecodable bytes.
+# line and paragraph separators; interlinear annotations; noncharacters, which XML forbids; tags; and surrogates, which
+# stand for undecodable bytes.
 _CONTROL = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+    "[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f"
     "\ud800-\udfff]"
 )
 
@@ -26,9 +28,9 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
-def show(text: object) -> None:
-    """Print a line on stdout, at once."""
-    print(printable(text), flush=True)  # noqa: T201
+def show(text: object, file: TextIO | None = None) -> None:
+    """Print a line at once, by default on stdout."""
+    print(printable(text), file=file, flush=True)
 
 
 class PrintableFormatter(logging.Formatter):

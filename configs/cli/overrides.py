@@ -147,7 +147,7 @@ def _quoted(key: Key, value: str, sweep: bool) -> str:
         is_word = any(fnmatchcase(text, word) for word in ["null", *key.path.split("|")[1:]])
         return text if is_word else quote(_absolute(text) if key.path else text)
 
-    is_list, is_text = "list[" in str(key.hint), key.path or (key.hint is str and not key.choices)
+    is_list, is_text = "list[" in str(key.hint), key.path or (key.hint in (str, str | None) and not key.choices)
     if not is_text or _GRAMMAR.fullmatch(value) or (is_list and "],[" in value):
         return value
     if is_list:

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, Literal
 
 from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
@@ -38,6 +38,7 @@ class JobStatus:
     overrides: list[str]
     code: int | None = None
     message: str = ""
+    format: Literal["impasto-job-1"] = "impasto-job-1"
 
 
 def select(config: DictConfig) -> None:
@@ -46,10 +47,15 @@ def select(config: DictConfig) -> None:
     HydraConfig.instance().set_config(config)
 
 
+def is_sweep_job() -> bool:
+    """Whether the current run is a job of a sweep."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
 def claim() -> Path:
     """Create the directory of the current run; if its default name is taken, NAME-2, NAME-3 and so on."""
     hydra = HydraConfig.get()
-    named = hydra.mode == RunMode.MULTIRUN or RUN_DIR in map(key_of, hydra.overrides.hydra)
+    named = is_sweep_job() or RUN_DIR in map(key_of, hydra.overrides.hydra)
     return create(Path(hydra.runtime.output_dir), exist_ok=named)
 
 
@@ -81,7 +87,8 @@ def statuses(sweep: Path) -> list[JobStatus]:
     for path in sweep.glob(".jobs/*.json"):
         with suppress(OSError, ValueError):
             status = adapter.validate_json(path.read_bytes(), strict=True)
-            if (sweep / status.folder).resolve().is_relative_to(sweep.resolve()):
+            inside = (sweep / status.folder).resolve().is_relative_to(sweep.resolve())
+            if inside and status.format == JobStatus.format:
                 jobs.append(status)
     return sorted(jobs, key=lambda status: status.job)
 

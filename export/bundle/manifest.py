@@ -1,10 +1,10 @@
 """The manifest: the one description of a bundle, and the check that the files beside it are those it describes."""
 
+import hashlib
 import json
-import logging
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final, Literal
 
 from impasto.configs.errors import CheckFailed, UsageError
@@ -20,10 +20,14 @@ MANIFEST = "manifest.json"
 SCHEMA = "manifest.schema.json"
 CHECKSUMS = "SHA256SUMS"
 MEASURED = "measured.json"  # beside the manifest, since it differs between machines
+SIGNATURES = (f"{CHECKSUMS}.sig", f"{CHECKSUMS}.sigstore.json")  # of ssh-keygen and of Sigstore: added by who releases
+ATTRIBUTES = ".gitattributes"
+ATTRIBUTES_TEXT = "# Git must not convert line ends here: SHA256SUMS has the checksum of every byte.\n* -text\n"
+UNLISTED = {MANIFEST, MEASURED, CHECKSUMS, *SIGNATURES}  # in Manifest.files
 README = "README.md"
 SCHEMA_FILE = Path(__file__).parents[1] / "schemas" / SCHEMA
-logger = logging.getLogger(__name__)
 FILE_MANAGER = {".DS_Store", "Thumbs.db", "desktop.ini"}  # file managers create these in any folder
+_REMEDY = "get the bundle again from its source"
 _SIDES = 16, 4096  # px of a function of a Core ML package
 
 
@@ -101,16 +105,15 @@ class Manifest(ForeignJson):
             CheckFailed: The manifest was changed after it was written.
         """
         path = folder / MANIFEST
+        if not folder.is_dir():
+            raise UsageError(f"bundle={folder} is not a folder; name one that impasto-export wrote")
         if not path.is_file():
             raise UsageError(
                 f"bundle={folder} is not a bundle: it contains no {MANIFEST}; name a folder that impasto-export wrote"
             )
         values = checksummed_json.read(path)
         if values.get("format") != FORMAT:
-            raise UsageError(
-                f"bundle={folder} has the format {values.get('format')}, not {FORMAT}; "
-                "export it again with this version of impasto"
-            )
+            raise UsageError(_other_format(folder, values.get("format")))
         manifest = cls.from_json(values)
         if (problem := _contradiction(manifest.models, manifest.files)) is not None:
             raise CheckFailed(f"{MANIFEST} is inconsistent: {problem}; get the bundle again from its source")
@@ -121,33 +124,59 @@ class Manifest(ForeignJson):
         checksummed_json.write(folder / MANIFEST, self.to_json())
         (folder / CHECKSUMS).write_text(self._checksums(folder), encoding="utf-8")
 
-    def damage(self, folder: Path) -> list[str]:
-        """Return a sentence for each file of a bundle that is missing, changed, a link or a device.
+    def digest(self, folder: Path) -> str:
+        """Return the SHA-256 of SHA256SUMS as it must be: it stands for every byte of the bundle but measured.json."""
+        return hashlib.sha256(self._checksums(folder).encode()).hexdigest()
 
-        A link may lead out of the bundle, and what it leads to may change.
-        """
-        names = file_names(folder)
-        odd = [name for name in names if (folder / name).is_symlink() or not (folder / name).is_file()]
-        problems = [f"{name} is {'a link' if (folder / name).is_symlink() else 'not a regular file'}" for name in odd]
-        for name, entry in self.files.items():
-            if name in odd:
-                continue
-            if name not in names:
-                problems.append(f"{name} is missing")
-            elif (size := (folder / name).stat().st_size) != entry.bytes:
-                problems.append(f"{name} was changed: it has {size:,} bytes, not {entry.bytes:,}")
-            elif sha256(folder / name) != entry.sha256:
-                problems.append(f"{name} was changed: its SHA-256 is not the one in the manifest")
-        checksums = folder / CHECKSUMS
-        if CHECKSUMS not in names:
-            problems.append(f"{CHECKSUMS} is missing")
-        elif CHECKSUMS not in odd and checksums.read_bytes() != self._checksums(folder).encode():
-            problems.append(f"{CHECKSUMS} was changed: it differs from the manifest")
+    def check_file(self, folder: Path, name: str) -> None:
+        """Raise CheckFailed if a file of the bundle, listed or not, is missing, changed, a link or not part of it."""
+        path, entry = folder / name, self.files.get(name)
+        try:
+            if path.is_symlink():
+                raise CheckFailed(f"{name} is a link; put the file itself there")
+            if not path.exists() or ".." in PurePath(name).parts:
+                raise CheckFailed(f"{name} is missing; {_REMEDY}")
+            if not path.is_file():
+                raise CheckFailed(f"{name} is not a regular file; {_REMEDY}")
+            if name == MEASURED:
+                checksummed_json.read(path)
+            elif name == CHECKSUMS:
+                if path.read_bytes() != self._checksums(folder).encode():
+                    raise CheckFailed(f"{name} was changed: it differs from the manifest; {_REMEDY}")
+            elif entry is None:
+                raise CheckFailed(f"{name} is not part of the bundle; delete it before the bundle is used")
+            elif (size := path.stat().st_size) != entry.bytes:
+                raise CheckFailed(f"{name} was changed: it has {size:,} bytes, not {entry.bytes:,}; {_REMEDY}")
+            elif sha256(path) != entry.sha256:
+                raise CheckFailed(f"{name} was changed: its SHA-256 is not the one in the manifest; {_REMEDY}")
+        except OSError as error:
+            raise CheckFailed(f"{name} cannot be read: {error.strerror or error}; {_REMEDY}") from error
+
+    def names(self, folder: Path) -> list[str]:
+        """Return the paths that `check_file` must be called for: what is listed, and what else the folder contains."""
+        added = [name for name in self.additions(folder) if name.split("/")[0] != ".git"]  # it may be a repository
+        measured = [MEASURED] if MEASURED in file_names(folder) else []
+        linked = [MANIFEST] if (folder / MANIFEST).is_symlink() else []
+        return [*linked, *self.files, CHECKSUMS, *measured, *added]
+
+    def check_files(self, folder: Path) -> None:
+        """Raise CheckFailed unless the files of a bundle are those of its manifest, and no others."""
+        for name in self.names(folder):
+            self.check_file(folder, name)
+
+    def damage(self, folder: Path) -> list[str]:
+        """Return a sentence for each listed file of a bundle that is missing, changed, a link or a device."""
+        problems = []
+        for name in (*self.files, CHECKSUMS):
+            try:
+                self.check_file(folder, name)
+            except CheckFailed as error:
+                problems.append(str(error))
         return problems
 
     def additions(self, folder: Path) -> list[str]:
         """Return the files of a bundle's folder that the manifest does not list."""
-        return sorted({*file_names(folder)} - {MANIFEST, MEASURED, CHECKSUMS, *self.files})
+        return sorted({*file_names(folder)} - {*UNLISTED, *self.files})
 
     def _checksums(self, folder: Path) -> str:
         """The lines that `sha256sum -c` reads, for all files but those that differ between machines."""
@@ -178,20 +207,6 @@ def file_names(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
-def verify_files(folder: Path, manifest: Manifest) -> None:
-    """Raise CheckFailed unless the files of a bundle are those of its manifest; problems after the first are logged."""
-    damage = manifest.damage(folder)
-    added = [f"{name} is not part of the bundle" for name in manifest.additions(folder)]
-    if problems := damage + added:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        for problem in problems[1:]:
-            logger.error("%s", problem)
-        remedy = "get the bundle again from its source" if damage else "delete it before the bundle is used"
-        raise CheckFailed(f"{problems[0]}{more}; {remedy}")
-    if (folder / MEASURED).exists():
-        checksummed_json.read(folder / MEASURED)
-
-
 def _contradiction(models: Sequence[ModelArtifact], files: Container[str]) -> str | None:
     """The first thing that a manifest says of its models and that cannot be, since anyone may have written it."""
     for model in models:
@@ -212,6 +227,14 @@ def _contradiction(models: Sequence[ModelArtifact], files: Container[str]) -> st
         if (model.tolerance.max_difference is None) == (model.tolerance.min_psnr is None):
             return f"{model.file} has no tolerance, or two"
     return None
+
+
+def _other_format(folder: Path, found: Any) -> str:
+    """The sentence on a bundle of another format."""
+    known, number = FORMAT.rpartition("-")[::2], str(found).rpartition("-")[2]
+    newer = str(found).startswith(f"{known[0]}-") and number.isdecimal() and int(number) > int(known[1])
+    remedy = "update impasto" if newer else "export it again with this version of impasto"
+    return f"bundle={folder} has the format {found}, not {FORMAT}; {remedy}"
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.export import ExportConfig
 from impasto.export.bundle import artifacts, readme
 from impasto.export.bundle.manifest import (
+    ATTRIBUTES,
+    ATTRIBUTES_TEXT,
     FILE_MANAGER,
     FORMAT,
     MANIFEST,
@@ -50,6 +52,7 @@ def write(config: ExportConfig, on_progress: Callable[[str], object]) -> tuple[M
         sizes = {name: (staging / name).stat().st_size for name in file_names(staging)}
         (staging / README).write_text(readme.render(label, built, sizes), encoding="utf-8")
         shutil.copyfile(SCHEMA_FILE, staging / SCHEMA)
+        (staging / ATTRIBUTES).write_text(ATTRIBUTES_TEXT, encoding="utf-8", newline="\n")
         libraries = [name for form in FORMATS.values() for name in form.libraries]
         manifest = Manifest(
             format=FORMAT,
@@ -86,7 +89,7 @@ def check_target(output: Path) -> None:
     except (CheckFailed, UsageError, OSError) as error:
         raise UsageError(f"output={output} is not an intact bundle ({error}); {remedy}") from error
     if damage:
-        raise UsageError(f"output={output} was changed since its export ({damage[0]}); {remedy}")
+        raise UsageError(f"output={output} was changed since its export ({damage[0].partition(';')[0]}); {remedy}")
     added = [name for name in manifest.additions(output) if Path(name).name not in FILE_MANAGER]
     if added:
         raise UsageError(f"output={output} contains {added[0]}, which is not part of the bundle there; move it away")

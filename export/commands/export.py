@@ -1,5 +1,7 @@
 """impasto-export: turn a checkpoint into a bundle for app developers."""
 
+from pathlib import Path
+
 from impasto.configs.cli.app import run
 from impasto.configs.schema.export import ExportConfig
 from impasto.configs.terminal import show
@@ -27,4 +29,5 @@ def task(config: ExportConfig) -> None:
     console.print(*report.graph(manifest.graph.operators, manifest.graph.execution_providers))
     if built.measured is not None:
         console.print(report.latency(built.measured))
+    show(f"digest={manifest.digest(Path(config.output).expanduser())}")
     show(f"{config.output} is complete; its README.md is for the app developer")

@@ -13,7 +13,7 @@ from impasto.configs.cli.app import run
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.preview import PreviewConfig
 from impasto.configs.terminal import show
-from impasto.export.bundle.manifest import MANIFEST, Manifest, verify_files
+from impasto.export.bundle.manifest import MANIFEST, Manifest
 from impasto.export.runtime import tools_folder
 from impasto.export.validation import ort_web
 
@@ -80,7 +80,7 @@ def server(bundle: Path, tools: Path | None, port: int = 0) -> ThreadingHTTPServ
         CheckFailed: A file of the bundle is missing, changed or not listed in its manifest.
     """
     manifest = Manifest.load(bundle)
-    verify_files(bundle, manifest)
+    manifest.check_files(bundle)
     runtime = ort_web.runtime_files(tools)
     in_bundle = {f"{ort_web.FOLDER}/{name}" for name in ort_web.RUNTIME} <= manifest.files.keys()
     if not runtime and not in_bundle:

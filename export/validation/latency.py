@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Literal
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from impasto.export.test_images import opaque, picture
 from impasto.models.ort_environment import import_onnxruntime
 from impasto.models.ort_messages import reason
 from impasto.models.typed_json import TypedJson
+
+FORMAT: Final = "impasto-latency-1"
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class LatencyRow(TypedJson):
 class Latency(TypedJson):
     """The content of measured.json."""
 
+    format: Literal["impasto-latency-1"]
     machine: str
     """The processor."""
     repeats: int
@@ -70,7 +74,7 @@ def measure(
                 on_progress(f"timing {name} at {width}x{height}, {threads} thread{'s'[: threads != 1]}")
                 ms, peak_mib = _measure_in_child(folder / name, width, height, threads, config.repeats)
                 rows.append(LatencyRow(name, width, height, threads, ms, peak_mib))
-    return Latency(machine(), config.repeats, rows)
+    return Latency(FORMAT, machine(), config.repeats, rows)
 
 
 def machine() -> str:

@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import TextIO
 
 from rich.text import Text
 
@@ -13,9 +14,10 @@ from impasto.models.console import Console, Table
 _WIDTH = 150  # columns
 
 
-def console() -> Console:
-    """Return a console on stdout, which is wide enough for the tables where stdout is not a terminal."""
-    return Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+def console(file: TextIO | None = None) -> Console:
+    """Return a console on a stream, by default stdout; wide enough for the tables where that is not a terminal."""
+    file = file or sys.stdout
+    return Console(file=file) if file.isatty() else Console(file=file, width=_WIDTH)
 
 
 def files(sizes: Mapping[str, int]) -> Table:

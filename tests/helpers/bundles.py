@@ -25,7 +25,7 @@ def artifact(path: Path, io: str = "uint8_rgba", max_difference: int = 1) -> Mod
 
 
 def bytes_in(folder: Path) -> dict[str, bytes]:
-    """Each file below a folder, and each folder with no bytes, by its path."""
+    """The contents of everything below a folder, by path; a folder has none."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else b""
         for path in sorted(folder.rglob("*"))

@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from impasto.configs.cli.app import run
 from impasto.configs.schema.explore import ExploreConfig
@@ -23,6 +23,18 @@ OnProgress = Callable[[float, str], bool]
 """Called with the number of finished pictures and a text; returns True to stop."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """The content of exploration.json: the settings, and the figures by picture and layer."""
+
+    format: Literal["impasto-exploration-1"]
+    config: dict[str, Any]
+    style_sha256: str
+    content: list[dict[str, Any]]
+    style: list[dict[str, Any]]
+    channels: dict[str, Any]
 
 
 def main() -> None:
@@ -70,12 +82,8 @@ def task(config: ExploreConfig) -> None:
         channels = {}
         if not interrupt.stop_requested:
             channels = _channels(config, pictures, weights, hardware, output, len(reconstructions), on_progress)
-    report = {
-        "config": asdict(config),
-        "style_sha256": style.sha256,
-        **{term: [result.to_json() for result in reconstructions if result.job.term == term] for term in ORIGINALS},
-        "channels": channels,
-    }
+    figures = {term: [result.to_json() for result in reconstructions if result.job.term == term] for term in ORIGINALS}
+    report = asdict(Exploration("impasto-exploration-1", asdict(config), style.sha256, channels=channels, **figures))
     atomic_file.write_json(output / "exploration.json", report)
     if interrupt.stop_requested:
         raise KeyboardInterrupt(f"stopped before the end; the results so far are in {output}")

@@ -13,8 +13,9 @@ import pytest
 from impasto.configs.cli.app import compose
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.export.bundle import checksummed_json
-from impasto.export.bundle.manifest import MANIFEST, Manifest, verify_files
-from impasto.export.commands import verify
+from impasto.export.bundle.manifest import MANIFEST, Manifest
+from impasto.export.bundle.verification import validate_models
+from impasto.export.validation.checks import Checks
 from tests.helpers.commands import Run
 
 VALUES: tuple[Any, ...] = (
@@ -29,7 +30,7 @@ def bundle(exported: tuple[Path, Run], tmp_path: Path) -> Path:
 
 
 def check(bundle: Path) -> None:
-    verify_files(bundle, Manifest.load(bundle))
+    Manifest.load(bundle).check_files(bundle)
 
 
 def places(value: Any) -> Iterator[tuple[Any, Any]]:
@@ -51,7 +52,7 @@ def seal(bundle: Path, values: dict[str, Any]) -> None:
 
 def test_any_value_of_a_sealed_manifest_gives_one_sentence(bundle: Path) -> None:
     original, models = checksummed_json.read(bundle / MANIFEST), Manifest.load(bundle).models
-    config = compose("verify", [f"bundle={bundle}", "runtimes=[]"])
+    config = compose("verify", [f"bundle={bundle}", "runtimes=[onnxruntime]"])
     dice = random.Random(0)
     for _ in range(150):
         values = json.loads(json.dumps(original))
@@ -64,7 +65,7 @@ def test_any_value_of_a_sealed_manifest_gives_one_sentence(bundle: Path) -> None
         try:
             manifest = Manifest.load(bundle)
             if manifest.models != models:
-                verify.validate_bundle(bundle, manifest, config, lambda line: None)
+                validate_models(bundle, manifest, config, lambda line: None, Checks(fail_fast=True))
         except (CheckFailed, UsageError) as error:
             assert "\n" not in str(error) and len(str(error)) < 1000
 
@@ -72,7 +73,7 @@ def test_any_value_of_a_sealed_manifest_gives_one_sentence(bundle: Path) -> None
 @pytest.mark.parametrize(
     ("path", "value", "sentence"),
     [
-        (("models",), [], "lists no ONNX file of float32"),
+        (("models",), [], "has no float32 ONNX file"),
         (("models", 0, "file"), "../../secret.onnx", r"the model \.\./\.\./secret\.onnx is not among its files"),
         (("models", 0, "file"), "/etc/passwd", "the model /etc/passwd is not among its files"),
         (("models", 0, "contract", "inputs"), [], "has no input"),
@@ -91,9 +92,8 @@ def test_manifest_that_contradicts_itself_raises(bundle: Path, path: Any, value:
     container[path[-1]] = value
     seal(bundle, values)
     with pytest.raises(CheckFailed, match=sentence):
-        verify.validate_bundle(
-            bundle, Manifest.load(bundle), compose("verify", [f"bundle={bundle}"]), lambda line: None
-        )
+        config = compose("verify", [f"bundle={bundle}"])
+        validate_models(bundle, Manifest.load(bundle), config, lambda line: None, Checks(fail_fast=True))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_manifest_that_is_too_large_is_not_read(tmp_path: Path) -> None:
 def test_link_in_place_of_a_file_is_named(bundle: Path, tmp_path: Path, name: str) -> None:
     (bundle / name).rename(tmp_path / "outside")
     (bundle / name).symlink_to(tmp_path / "outside")
-    with pytest.raises(CheckFailed, match=f"{name} is a link.*; get the bundle again"):
+    with pytest.raises(CheckFailed, match=f"{name} is a link; put the file itself there"):
         check(bundle)
 
 

@@ -71,7 +71,7 @@ def test_run_of_a_broken_file_raises_one_sentence(runtime: Runtime, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", RUNTIMES)
-def test_missing_names_the_tools_folder_and_the_remedy(name: str, tmp_path: Path) -> None:
+def test_missing_names_the_key_of_the_tools_folder_and_the_remedy(name: str, tmp_path: Path) -> None:
     sentence = RUNTIMES[name][0](tmp_path / "tools").missing()
     assert sentence is not None and sentence.startswith("tools_dir does not") and sentence.endswith("run make tools")
     assert str(tmp_path) not in sentence  # the manifest of a bundle has it
@@ -119,9 +119,16 @@ def test_registry_has_a_runtime_for_each_key_of_the_configuration(tmp_path: Path
 def test_available_reports_missing_runtimes_and_ignores_unsupporting_ones(tmp_path: Path) -> None:
     uint8, float32 = (artifact(tmp_path / "model.onnx", io) for io in ("uint8_rgba", "float32_rgb"))
     groups, skipped = runtimes.available(["onnxruntime", "node", "coreml"], tmp_path, [uint8])
-    assert [type(runtime) for group in groups for runtime in group] == [OnnxRuntime]
+    assert {key: [*map(type, group)] for key, group in groups.items()} == {"onnxruntime": [OnnxRuntime]}
     assert {*skipped} == {"node"}
-    assert runtimes.available(["node", "coreml"], tmp_path, [float32]) == ([], {})
+    assert runtimes.available(["node", "coreml"], tmp_path, [float32]) == ({}, {})
+
+
+def test_not_run_names_each_runtime_that_was_asked_for() -> None:
+    reasons = runtimes.not_run(
+        ["onnxruntime", "node", "coreml"], ["onnxruntime"], {"node": "no tools", "arm64": "none"}
+    )
+    assert reasons == {"node": "no tools", "coreml": "it runs none of the models"}
 
 
 def test_child_processes_start_without_telemetry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
