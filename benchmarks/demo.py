@@ -71,8 +71,10 @@ def main() -> None:
         *sys.argv[1:],
     )
     checkpoint = max(run.glob("*.safetensors"))
-    call("export", f"checkpoint={checkpoint}", f"output={bundle}")
-    call("verify", f"bundle={bundle}")
+    tools = Path(__file__).parents[1] / "build" / "tools"
+    named = [f"tools_dir={tools}"] if tools.is_dir() else []
+    call("export", f"checkpoint={checkpoint}", f"output={bundle}", *named)
+    call("verify", f"bundle={bundle}", *named)
     call("stylize", f"model={bundle}", f"input={val_photos}", f"output={HOME / 'stylized'}")
     rows = []
     for path in find_pictures(val_photos):

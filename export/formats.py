@@ -44,22 +44,25 @@ class Format(Protocol):
     def exporter(self, config: ExportConfig, label: Label) -> Exporter:
         """Return what writes the files of a bundle; raises UsageError if it cannot, before any work."""
 
-    def check(self, folder: Path, artifacts: Sequence[ModelArtifact]) -> None:
-        """Check the models of this format among those of a bundle, without running them.
+    def check(self, folder: Path, artifact: ModelArtifact) -> bool:
+        """Check a model without running it.
 
         Args:
             folder: The bundle.
-            artifacts: All models of the bundle.
+            artifact: A model of any format.
+
+        Returns:
+            Whether there was anything to check: False for a model of another format.
 
         Raises:
-            CheckFailed: A model does not honor its contract.
+            CheckFailed: The model does not honor its contract.
         """
 
-    def runtimes(self, tools: Path) -> Mapping[str, Sequence[Runtime]]:
+    def runtimes(self, tools: Path | None) -> Mapping[str, Sequence[Runtime]]:
         """Return the runtimes that come with this format.
 
         Args:
-            tools: The folder that `make tools` fills.
+            tools: The folder that `make tools` fills, or None.
 
         Returns:
             The runtimes by their key of parity.runtimes.

@@ -68,7 +68,7 @@ def load(path: Path) -> tuple[TransformNet, Card]:
         network = build(model)
         network.load_state_dict(state)
     except (UsageError, CheckFailed, KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UsageError(
             f"{path} holds a network that this version of impasto does not support ({reason}); use another checkpoint"
         ) from error

@@ -12,8 +12,22 @@ from impasto.configs.schema.sizes import parse_size, shapes
 
 ZOO_MODELS = ("mobile", "tiny")  # of each painting in the zoo; the first is the default
 RUNTIMES = ("onnxruntime", "node", "chromium", "arm64", "coreml")
-TOOLS = Key("Directory where `make tools` puts the runtimes for node, chromium and arm64.", path="DIR")
+TOOLS = Key(
+    "Directory of the runtimes for node, chromium and arm64: build/tools after `make tools`. Their code is run, so "
+    "none is used unless it is named.",
+    path="DIR",
+)
+RUNTIMES_KEY = Key(
+    "Runtimes in which the models must run; null takes each that is installed, and reports the others as not run.",
+    choices=RUNTIMES,
+)
 _SIDES = range(32, 4097, 4)  # px of a Core ML package: networks halve an image twice
+
+
+def require_a_runtime(key: str, runtimes: list[str] | None) -> None:
+    """Raise UsageError for an empty list: nothing would be compared."""
+    if runtimes == []:
+        raise UsageError(f"{key}=[] is empty; name a runtime, or give null for each that is installed")
 
 
 @dataclass(config=CONFIG)
@@ -72,14 +86,15 @@ class CoreMLConfig:
 class ParityConfig:
     """How far exported files may differ from PyTorch in float32, and in which runtimes they are checked."""
 
-    runtimes: Annotated[
-        list[str], Key("Runtimes to check in; those whose tools are missing are reported as not run.", choices=RUNTIMES)
-    ] = field(default_factory=lambda: [*RUNTIMES])
+    runtimes: Annotated[list[str] | None, RUNTIMES_KEY] = None
     fp32: Annotated[int, Key("Largest difference of a float32 file, in levels of 255.", 0, 255)] = 1
     fp16: Annotated[int, Key("Largest difference of a float16 file, in levels of 255.", 0, 255)] = 2
     int8_psnr: Annotated[float, Key("Least PSNR of an int8 file, in dB.", 0)] = 40.0
     coreml_psnr: Annotated[float, Key("Least PSNR of a Core ML package, in dB.", 0)] = 50.0
     coreml_int8_psnr: Annotated[float, Key("Least PSNR of an int8 Core ML package, in dB.", 0)] = 40.0
+
+    def __post_init__(self) -> None:
+        require_a_runtime("parity.runtimes", self.runtimes)
 
 
 @dataclass(config=CONFIG)
@@ -99,7 +114,7 @@ class ExportConfig:
     coreml: CoreMLConfig = field(default_factory=CoreMLConfig)
     parity: ParityConfig = field(default_factory=ParityConfig)
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
-    tools_dir: Annotated[str, TOOLS] = "build/tools"
+    tools_dir: Annotated[str | None, TOOLS] = None
 
     def __post_init__(self) -> None:
         if self.model is not None and not self.checkpoint.startswith("zoo/"):

@@ -22,4 +22,4 @@ class PreviewConfig:
     ]
     port: Annotated[int, Key("Port on this computer; 0 takes a free one.", 0, 65535)] = 0
     open: Annotated[bool, Key("Open the page in the browser.")] = True
-    tools_dir: Annotated[str, TOOLS] = "build/tools"
+    tools_dir: Annotated[str | None, TOOLS] = None

@@ -1,7 +1,9 @@
 """Fill the template of a bundle's README."""
 
+import html
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from impasto.export.bundle.artifacts import BuiltBundle
@@ -41,7 +43,7 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int]) -> str:
     short = label.stroke_resolution or 512
     package = min(ordered, key=lambda size: (abs(min(size.width, size.height) - short), size.width), default=None)
     return environment.get_template("README.md.j2").render(
-        label=label,
+        label=replace(label, style=_plain(label.style), artist=_plain(label.artist), license=_plain(label.license)),
         files=_file_rows(built.descriptions, files),
         contract=sentence(onnx),
         uint8=onnx.inputs[0].type == "uint8",
@@ -53,6 +55,11 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int]) -> str:
         parity=_parity_rows(built.parity),
         runtimes=dict.fromkeys(result.runtime for result in built.parity),
     )
+
+
+def _plain(text: str) -> str:
+    """A text whose characters stand for themselves in Markdown: it adds no HTML, links, images, emphasis or cells."""
+    return re.sub(r"[\\`*\[\]|~]", r"\\\g<0>", html.escape(text, quote=False))
 
 
 def _file_rows(descriptions: Mapping[str, str], files: Mapping[str, int]) -> list[tuple[str, int, str]]:

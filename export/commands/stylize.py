@@ -6,6 +6,7 @@ from pathlib import Path
 from impasto.configs.cli.app import run
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.stylize import StylizeConfig
+from impasto.configs.terminal import show
 from impasto.export.inference import batch
 from impasto.export.inference.batch import count_photos
 from impasto.export.inference.jobs import Job, Plan, is_several, plan
@@ -54,7 +55,7 @@ def _stylize_photo(config: StylizeConfig, job: Job, masks: Masks | None) -> None
             progress.update(1)
     except (UsageError, MemoryError) as error:
         raise UsageError(batch.failure_message(job, error)) from error
-    print(f"{count_photos(1)} written to {job.target}")
+    show(f"{count_photos(1)} written to {job.target}")
 
 
 def _stylize_folder(config: StylizeConfig, work: Plan, masks: Masks | None) -> None:
@@ -63,11 +64,13 @@ def _stylize_folder(config: StylizeConfig, work: Plan, masks: Masks | None) -> N
     failed = batch.run(work.jobs, lambda job: _process(stylizer, job, masks), workers, stderr_console())
     failures, total = failed + work.problems, len(work.jobs) + work.finished + len(work.problems)
     if failures:
-        logger.warning("%s of %d skipped:\n  %s", count_photos(len(failures)), total, "\n  ".join(failures))
+        logger.warning("%s of %d skipped:", count_photos(len(failures)), total)
+        for failure in failures:
+            logger.warning("  %s", failure)
     if len(failures) == total:
         raise UsageError(f"none of the {total} photos in {config.input} could be stylized")
     existing = f"; {work.finished} already existed (overwrite=true replaces them)" if work.finished else ""
-    print(f"{count_photos(len(work.jobs) - len(failed))} written to {config.output}{existing}")
+    show(f"{count_photos(len(work.jobs) - len(failed))} written to {config.output}{existing}")
 
 
 def _stylize_video(config: StylizeConfig, source: Path, target: Path, mask: Path | None) -> None:
@@ -77,7 +80,7 @@ def _stylize_video(config: StylizeConfig, source: Path, target: Path, mask: Path
         fault = f"input={source} is a video, but {error.name} is not installed"
         raise UsageError(f"{fault}; run: pip install -e '.[video]' in impasto's folder") from error
     masks = Masks(mask, config.invert_mask) if mask else None
-    print(pipeline.stylize(config, None if str(source) == formats.CAMERA else source, target, masks))
+    show(pipeline.stylize(config, None if str(source) == formats.CAMERA else source, target, masks))
 
 
 def _process(stylizer: Stylizer, job: Job, masks: Masks | None, on_progress: OnProgress = ignore_progress) -> None:

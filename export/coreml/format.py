@@ -36,9 +36,10 @@ class CoreMLFormat:
 
         return CoreMLExporter(config, label)
 
-    def check(self, folder: Path, artifacts: Sequence[ModelArtifact]) -> None:
+    def check(self, folder: Path, artifact: ModelArtifact) -> bool:
         """Check nothing: the exporter reads back each package, and the runtimes need its interface."""
+        return False
 
-    def runtimes(self, tools: Path) -> Mapping[str, Sequence[Runtime]]:
+    def runtimes(self, tools: Path | None) -> Mapping[str, Sequence[Runtime]]:
         """Return the reference interpreter, and on a Mac Core ML."""
         return {"coreml": runtime.runtimes()}

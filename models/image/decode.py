@@ -56,6 +56,8 @@ def open_binary(source: Path | BinaryIO, name: str) -> Iterator[BinaryIO]:
         yield source
         return
     try:
+        if source.exists() and not (source.is_file() or source.is_dir()):  # to open a pipe is to wait for a writer
+            raise UnreadablePicture(f"{name} is not a regular file; name a picture")
         with source.open("rb") as file:
             yield file
     except OSError as error:

@@ -121,7 +121,7 @@ def test_stylize_with_failing_model_raises_one_sentence(inverter: Path, tmp_path
 
 @pytest.mark.parametrize(
     ("stored", "expected"),
-    [("768", 768), ("16", 16), ("15", None), ("", None), ("-9", None), ("7.5", None), ("²", None)],
+    [("768", 768), ("16", 16), ("15", None), ("", None), ("-9", None), ("7.5", None), ("²", None), ("9" * 5000, None)],
 )
 def test_stroke_resolution_reads_metadata_and_ignores_other_values(
     tmp_path: Path, stored: str, expected: int | None

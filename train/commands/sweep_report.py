@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import math
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from impasto.configs.cli import overrides, runs
 from impasto.configs.cli.runs import JobStatus
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.fields import shown
+from impasto.configs.terminal import printable
 from impasto.models import checkpoint
 from impasto.train.engine import run_logger
 from impasto.train.runtime import contact_sheet
@@ -73,7 +75,7 @@ def show(folder: Path) -> None:
         writer.writerows(outcome.row(folder) for outcome in outcomes)
     _print(folder, outcomes)
     if sentence := unequal_budgets([outcome.metrics["images"] for outcome in outcomes if outcome.metrics]):
-        logger.warning(sentence)
+        logger.warning("%s", sentence)
     if any(outcome.sample for outcome in outcomes):
         _write_sheet(folder / SHEET, outcomes)
 
@@ -109,7 +111,8 @@ def _outcome(folder: Path, status: JobStatus, unlike: str) -> Outcome:
     run = folder / status.folder
     rows = run_logger.rows(run)
     names = ("step", "images", "seconds")
-    metrics: dict[str, float] = {name: row[name] for row in rows for name in names if name in row}
+    finite = [{name: value for name, value in row.items() if math.isfinite(value)} for row in rows]
+    metrics: dict[str, float] = {name: row[name] for row in finite for name in names if name in row}
     metrics |= {name: row[f"val_{name}"] for row in rows for name in LOSSES if f"val_{name}" in row}
     newest = max(run.glob(f"step_*{checkpoint.SUFFIX}"), default=None)
     failure = status.message
@@ -117,8 +120,9 @@ def _outcome(folder: Path, status: JobStatus, unlike: str) -> Outcome:
         failure = "it has not ended: it waits, runs, or was killed"
     elif newest is not None and newest.stat().st_mtime > runs.status_path(folder, status.job).stat().st_mtime:
         failure = ""  # it was resumed
-    trained, pictures = metrics if "step" in metrics else {}, (run_logger.last_sample(run), run_logger.painting_of(run))
-    return Outcome(status, unlike, trained, newest, failure, _weights(newest), *pictures)
+    metrics = metrics if {*names} <= metrics.keys() else {}
+    pictures = run_logger.last_sample(run), run_logger.painting_of(run)
+    return Outcome(status, unlike, metrics, newest, failure, _weights(newest), *pictures)
 
 
 def _weights(newest: Path | None) -> dict[str, float]:
@@ -144,10 +148,9 @@ def unequal_budgets(images: Sequence[float]) -> str:
 
 
 def _print(folder: Path, outcomes: Sequence[Outcome]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from impasto.models.console import Console, Table
 
-    table = Table(title=f"{len(outcomes)} jobs, losses on validation photos: {folder}", title_style="")
+    table = Table(title=f"{len(outcomes)} jobs, losses on validation photos: {printable(str(folder))}", title_style="")
     for name in COLUMNS:
         left = name in ("overrides", "checkpoint", "failure")
         if name != "folder":
@@ -156,7 +159,7 @@ def _print(folder: Path, outcomes: Sequence[Outcome]) -> None:
         row = outcome.row(folder)
         cells = [row.get(name, "") for name in COLUMNS if name != "folder"]
         table.add_row(*(f"{cell:.5g}" if isinstance(cell, float) else str(cell) for cell in cells))
-    Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False).print(table)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def _write_sheet(path: Path, outcomes: Sequence[Outcome]) -> None:

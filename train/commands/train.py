@@ -9,14 +9,14 @@ from impasto.configs.cli import runs
 from impasto.configs.cli.app import run
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.train import TrainConfig
+from impasto.configs.terminal import show
 from impasto.models.progress import stderr_console
 from impasto.models.provenance import run_versions
 from impasto.train.runtime import openmp
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from impasto.models.card import Card, OriginCard
+    from impasto.models.console import Console
     from impasto.train.data.dataset import PhotoSet
     from impasto.train.runtime.device import Hardware
     from impasto.train.runtime.distributed import Group
@@ -48,7 +48,7 @@ def train(config: TrainConfig) -> None:
         with progress.log_to(console):
             path = _fit(config, directory, hardware, group, console)
     if group.is_main_process:
-        print(path)
+        show(path)
 
 
 def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Group", console: "Console") -> Path:

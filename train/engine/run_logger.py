@@ -1,7 +1,9 @@
 """The files of a run: metrics.csv, TensorBoard events, sample pictures and sheets, curves, checkpoints, skipped.txt."""
 
 import csv
+import math
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -169,8 +171,9 @@ def rows(directory: Path) -> list[dict[str, float]]:
     path = directory / "metrics.csv"
     if not path.is_file():
         return []
-    with path.open(newline="", errors="replace") as file:
+    with path.open(newline="", errors="replace") as file, suppress(csv.Error):  # a file of another kind
         return [row for values in csv.DictReader(file) if (row := _numbers(values))]
+    return []
 
 
 def save_painting(directory: Path, pixels: NDArray[np.uint8]) -> None:
@@ -216,4 +219,4 @@ def _numbers(values: dict[str, str]) -> dict[str, float]:
         row = {key: float(value) for key, value in values.items() if value}
     except (TypeError, ValueError):
         return {}
-    return row if "step" in row else {}
+    return row if math.isfinite(row.get("step", math.nan)) else {}

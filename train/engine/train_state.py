@@ -212,7 +212,7 @@ def load(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer) -> Tra
         optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
         return TrainState.from_json(json.loads(metadata["progress"]))
     except (CheckFailed, RuntimeError, KeyError, ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UsageError(f"{path} belongs to another network ({reason}); resume with its own settings") from error
 
 

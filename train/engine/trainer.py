@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -16,6 +15,7 @@ from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.train import TrainConfig
 from impasto.models import checkpoint
 from impasto.models.card import Card
+from impasto.models.console import Console
 from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.models.transform_net import TransformNet
 from impasto.train.data.dataset import PhotoSet, to_pixels, validation_crops
@@ -90,7 +90,7 @@ class Trainer:
         identity, origin = self.state.identity, self.state.origin
         self.state, messages = self._load_newest_state()
         for message in messages:
-            logger.warning(message)
+            logger.warning("%s", message)
         run_identity.check(self.directory, self.state.identity, identity)
         self.state.identity = identity
         if self.state.origin is None:
@@ -125,7 +125,7 @@ class Trainer:
                     self._train(interrupt, display)
                     return checkpoint.path(self.directory, self.state.step)
                 except DivergenceError as error:
-                    logger.warning(self._roll_back(error))
+                    logger.warning("%s", self._roll_back(error))
                 except KeyboardInterrupt as error:
                     if error.args:  # StopSignal's
                         raise

@@ -1,5 +1,6 @@
 """Run directories and sweeps, in this process and in others: what is logged, what stays behind."""
 
+import json
 import os
 import subprocess
 import sys
@@ -234,3 +235,21 @@ def test_sweep_interrupted_job_ends_the_sweep(start: Start, tmp_path: Path) -> N
     assert outcome.code == 130 and len(outcome.configs) == 1
     assert outcome.err.splitlines() == ["impasto-train: job 0: saved at step 5", "impasto-train: interrupted"]
     assert [(status.job, status.code) for status in runs.statuses(tmp_path / "sweep")] == [(0, 130), (1, None)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"job": "0"}, {"job": None}, {"code": "1"}, {"message": 3}, {"overrides": "a=b"}, {"overrides": [1]}),
+        *({"folder": "../elsewhere"}, {"folder": "/"}, {"folder": None}),
+    ],
+)
+def test_status_of_another_kind_is_not_a_job(tmp_path: Path, change: dict[str, object]) -> None:
+    (tmp_path / "sweep/.jobs").mkdir(parents=True)
+    status = {"job": 0, "folder": "0", "overrides": ["seed=1"], "code": None, "message": ""}
+    path = runs.status_path(tmp_path / "sweep", 0)
+    path.write_text(json.dumps(status))
+    assert [job.folder for job in runs.statuses(tmp_path / "sweep")] == ["0"]
+    for text in (json.dumps(status | change), "[]", "1", "", "[" * 10**5, "\xff"):
+        path.write_text(text, encoding="latin-1")
+        assert runs.statuses(tmp_path / "sweep") == []

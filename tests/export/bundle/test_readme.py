@@ -105,6 +105,17 @@ def test_render_is_well_formed_markdown(io: str, stroke_resolution: int | None) 
             assert not lines[number - 2].strip() and lines[number - 1].count("|") == line.count("|")
 
 
+def test_render_shows_texts_of_a_card_as_they_are() -> None:
+    """A checkpoint may be anyone's."""
+    text = "<img src=x onerror=a()> [a](b) ![c](d) `e` *f* | g & <https://h> \\\\"
+    written = render("uint8_rgba", label=replace(LABEL, style=text, artist=text, license=text))
+    escaped = (
+        "&lt;img src=x onerror=a()&gt; \\[a\\](b) !\\[c\\](d) \\`e\\` \\*f\\* \\| g &amp; &lt;https://h&gt; \\\\\\\\"
+    )
+    assert written.startswith(f"# {escaped}\n") and f"Style by {escaped}; license of the style: {escaped}." in written
+    assert text not in written
+
+
 @pytest.mark.parametrize(("smallest", "model"), [(True, "model.int8.onnx"), (False, "model.onnx")])
 @pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])
 def test_render_recommends_one_file_without_telemetry(io: str, smallest: bool, model: str) -> None:
