@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from impasto.configs.schema.export import ExportConfig
-from impasto.export.contract import ExportedFiles, Label, ModelArtifact
+from impasto.export.contract import ExportedFiles, ModelArtifact
 from impasto.export.coreml.format import CoreMLFormat
 from impasto.export.onnx_graph.format import OnnxFormat
 from impasto.export.runtime import Runtime
+from impasto.models.contract import Label
 
 if TYPE_CHECKING:
     from impasto.models.transform_net import TransformNet
@@ -43,22 +44,25 @@ class Format(Protocol):
     def exporter(self, config: ExportConfig, label: Label) -> Exporter:
         """Return what writes the files of a bundle; raises UsageError if it cannot, before any work."""
 
-    def check(self, folder: Path, artifacts: Sequence[ModelArtifact]) -> None:
-        """Check the models of this format among those of a bundle, without running them.
+    def check(self, folder: Path, artifact: ModelArtifact) -> bool:
+        """Check a model without running it.
 
         Args:
             folder: The bundle.
-            artifacts: All models of the bundle.
+            artifact: A model of any format.
+
+        Returns:
+            Whether there was anything to check: False for a model of another format.
 
         Raises:
-            CheckFailed: A model does not honor its contract.
+            CheckFailed: The model does not honor its contract.
         """
 
-    def runtimes(self, tools: Path) -> Mapping[str, Sequence[Runtime]]:
+    def runtimes(self, tools: Path | None) -> Mapping[str, Sequence[Runtime]]:
         """Return the runtimes that come with this format.
 
         Args:
-            tools: The folder that `make tools` fills.
+            tools: The folder that `make tools` fills, or None.
 
         Returns:
             The runtimes by their key of parity.runtimes.

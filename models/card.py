@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from impasto.models.typed_json import TypedJson
+from impasto.models.typed_json import ForeignJson
 
 if TYPE_CHECKING:
     from pydantic import ConfigDict
@@ -17,10 +17,10 @@ UNKNOWN = "unknown"  # an artist, a source or a license that nobody named
 SCHEMA = Path(__file__).parent / "schemas" / "card.schema.json"
 
 
-class _CardJson(TypedJson):
+class _CardJson(ForeignJson):
     """A card may come from a later version of impasto, so keys that are unknown here are ignored."""
 
-    __pydantic_config__: ClassVar["ConfigDict"] = TypedJson.__pydantic_config__ | {"extra": "ignore"}
+    __pydantic_config__: ClassVar["ConfigDict"] = ForeignJson.__pydantic_config__ | {"extra": "ignore"}
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ class LossCard(_CardJson):
     content_scale: int = 1
     style_scales: list[int] = field(default_factory=lambda: [1])
     style_scale_weights: list[float] | None = None
+    style_ema_decay: float = 0.0
     spectrum_weight: float = 0.0
     drawing_weight: float = 0.0
     frame_weight: float = 0.0

@@ -1,9 +1,9 @@
 """The directories of runs and sweeps. Hydra launches the jobs of a sweep, in any process; each leaves a status file."""
 
-import json
 import logging
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -11,12 +11,13 @@ from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, Literal
 
 from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from pydantic import TypeAdapter
 
 from impasto.configs.atomic_file import atomic_write, write_json
 from impasto.configs.cli.overrides import RUN_DIR, SWEEP_DIR, key_of, quote
@@ -38,6 +39,7 @@ class JobStatus:
     overrides: list[str]
     code: int | None = None
     message: str = ""
+    format: Literal["impasto-job-1"] = "impasto-job-1"
 
 
 def select(config: DictConfig) -> None:
@@ -46,10 +48,15 @@ def select(config: DictConfig) -> None:
     HydraConfig.instance().set_config(config)
 
 
+def is_sweep_job() -> bool:
+    """Whether the current run is a job of a sweep."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
 def claim() -> Path:
     """Create the directory of the current run; if its default name is taken, NAME-2, NAME-3 and so on."""
     hydra = HydraConfig.get()
-    named = hydra.mode == RunMode.MULTIRUN or RUN_DIR in map(key_of, hydra.overrides.hydra)
+    named = is_sweep_job() or RUN_DIR in map(key_of, hydra.overrides.hydra)
     return create(Path(hydra.runtime.output_dir), exist_ok=named)
 
 
@@ -76,12 +83,26 @@ def status_path(sweep: Path, job: int) -> Path:
 
 
 def statuses(sweep: Path) -> list[JobStatus]:
-    """The jobs of a sweep, by number; none if the directory is not a sweep's."""
-    jobs = []
+    """The jobs of a sweep, by number; none if the directory is not a sweep's. Files of another kind do not count."""
+    jobs, adapter = [], TypeAdapter(JobStatus)
     for path in sweep.glob(".jobs/*.json"):
-        with suppress(OSError, ValueError, TypeError):
-            jobs.append(JobStatus(**json.loads(path.read_text(encoding="utf-8"))))
+        with suppress(OSError, ValueError):
+            status = adapter.validate_json(path.read_bytes(), strict=True)
+            inside = (sweep / status.folder).resolve().is_relative_to(sweep.resolve())
+            if inside and status.format == JobStatus.format:
+                jobs.append(status)
     return sorted(jobs, key=lambda status: status.job)
+
+
+def check_outputs(settings: Sequence[Any]) -> None:
+    """Raise UsageError if jobs of a sweep would write to the same output."""
+    outputs = Counter(getattr(job, "output", None) for job in settings)
+    shared = next((path for path, count in outputs.items() if path is not None and count > 1), None)
+    if shared is not None:
+        raise UsageError(
+            f"output={shared} would be written by {outputs[shared]} jobs of the sweep; omit -m, and run the command "
+            "once for each value, with another output"
+        )
 
 
 def launch(hydra: Hydra, command: str, task: Callable[[Any], None], lines: list[str], jobs: Sequence[Any]) -> None:
@@ -140,6 +161,6 @@ def _follow(command: str, sweep: Path, over: Event) -> None:
             if status.code is not None and status.job not in ended:
                 ended.add(status.job)
                 if status.code:
-                    log.error("impasto-%s: job %d: %s", command, status.job, status.message)
+                    log.error(f"impasto-{command}: job {status.job}: {status.message}")
                 else:
                     log.info("job %d has ended, %d of %d: %s", status.job, len(ended), len(jobs), status.folder)

@@ -12,10 +12,16 @@ from impasto.configs.schema.sizes import parse_size, shapes
 
 ZOO_MODELS = ("mobile", "tiny")  # of each painting in the zoo; the first is the default
 RUNTIMES = ("onnxruntime", "node", "chromium", "arm64", "coreml")
-TOOLS = Key("Directory where `make tools` puts the runtimes for node, chromium and arm64.", path="DIR")
+TOOLS = Key(
+    "Directory of the runtimes for node, chromium and arm64: build/tools after `make tools`. Their code is run, so "
+    "none is used unless it is named.",
+    path="DIR",
+)
+RUNTIMES_KEY = Key(
+    "Runtimes in which the models must run; null takes each that is installed, and reports the others as not run.",
+    choices=RUNTIMES,
+)
 _SIDES = range(32, 4097, 4)  # px of files of a fixed size: networks halve an image twice
-
-
 _SIZE_RULE = f"sides of {_SIDES[0]} to {_SIDES[-1]} px, divisible by {_SIDES.step}, as in [256,768x1024]"
 
 
@@ -27,6 +33,12 @@ def _check_sizes(key: str, sizes: list[int | str]) -> None:
             )
     if len({*shapes(sizes)}) < len(sizes):
         raise UsageError(f"{key}={shown(sizes)} repeats a size; name each size once")
+
+
+def require_a_runtime(key: str, runtimes: list[str] | None) -> None:
+    """Raise UsageError for an empty list: nothing would be compared."""
+    if runtimes == []:
+        raise UsageError(f"{key}=[] is empty; name a runtime, or give null for each that is installed")
 
 
 @dataclass(config=CONFIG)
@@ -64,7 +76,8 @@ class CoreMLConfig:
         list[int | str] | None,
         Key(
             "One package per size, each N for a square or WIDTHxHEIGHT, and one of all sizes for iOS 18; null is "
-            "[256,512,1024], or 3:4 and 4:3 with the stroke resolution as short side for a network that has one."
+            "[256,512,1024], or 3:4 and 4:3 with the stroke resolution as short side for a network that has one; [] "
+            "exports to ONNX alone, which takes seconds with benchmark.sizes=[]."
         ),
     ] = None
     photos: Annotated[
@@ -73,11 +86,7 @@ class CoreMLConfig:
     ] = None
 
     def __post_init__(self) -> None:
-        if self.sizes is None:
-            return
-        if not self.sizes:
-            raise UsageError(f"coreml.sizes=[] is empty; give one or more sizes with {_SIZE_RULE}")
-        _check_sizes("coreml.sizes", self.sizes)
+        _check_sizes("coreml.sizes", self.sizes or [])
 
     def shapes(self, stroke_resolution: int | None) -> list[tuple[int, int]]:
         """The sizes as (height, width), for a network with this stroke resolution, None for one without."""
@@ -95,14 +104,15 @@ class CoreMLConfig:
 class ParityConfig:
     """How far exported files may differ from PyTorch in float32, and in which runtimes they are checked."""
 
-    runtimes: Annotated[
-        list[str], Key("Runtimes to check in; those whose tools are missing are reported as not run.", choices=RUNTIMES)
-    ] = field(default_factory=lambda: [*RUNTIMES])
+    runtimes: Annotated[list[str] | None, RUNTIMES_KEY] = None
     fp32: Annotated[int, Key("Largest difference of a float32 file, in levels of 255.", 0, 255)] = 1
     fp16: Annotated[int, Key("Largest difference of a float16 file, in levels of 255.", 0, 255)] = 2
     int8_psnr: Annotated[float, Key("Least PSNR of an int8 file, in dB.", 0)] = 40.0
     coreml_psnr: Annotated[float, Key("Least PSNR of a Core ML package, in dB.", 0)] = 50.0
     coreml_int8_psnr: Annotated[float, Key("Least PSNR of an int8 Core ML package, in dB.", 0)] = 40.0
+
+    def __post_init__(self) -> None:
+        require_a_runtime("parity.runtimes", self.runtimes)
 
 
 @dataclass(config=CONFIG)
@@ -120,10 +130,11 @@ class ExportConfig:
 
     examples: ClassVar = (
         "impasto-export checkpoint=zoo/starry_night model=tiny output=bundles/starry_night",
-        "impasto-export checkpoint=run/step_00010000.safetensors output=bundles/swirls coreml.sizes=[512,768x1024]",
+        "impasto-export checkpoint=RUN_DIR output=bundles/swirls coreml.sizes=[512,768x1024]",
+        "impasto-export checkpoint=RUN_DIR output=bundles/swirls coreml.sizes=[] benchmark.sizes=[]",
     )
 
-    checkpoint: Annotated[str, Key("Checkpoint of impasto-train, or zoo/PAINTING.", path="FILE|zoo/*")]
+    checkpoint: Annotated[str, Key("Checkpoint of impasto-train, run directory, or zoo/PAINTING.", path="PATH|zoo/*")]
     output: Annotated[str, Key("The bundle's directory; an existing bundle is replaced.", path="DIR")]
     model: Annotated[str | None, Key("Which network of the zoo; null takes mobile.", choices=ZOO_MODELS)] = None
     onnx: OnnxConfig = field(default_factory=OnnxConfig)
@@ -131,7 +142,7 @@ class ExportConfig:
     parity: ParityConfig = field(default_factory=ParityConfig)
     licenses: LicensesConfig = field(default_factory=LicensesConfig)
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
-    tools_dir: Annotated[str, TOOLS] = "build/tools"
+    tools_dir: Annotated[str | None, TOOLS] = None
 
     def __post_init__(self) -> None:
         if self.model is not None and not self.checkpoint.startswith("zoo/"):

@@ -57,6 +57,15 @@ class LossConfig:
         float | None,
         Key("Style strength, 1 being usual: style_weight is calibrated to it; null uses style_weight as it is.", 0),
     ] = None
+    style_ema_decay: Annotated[
+        float,
+        Key(
+            "Training only: decay of the moving average over steps of Gram matrices and spectra "
+            "(models/losses/moving_average.py); 0 asks each crop, even of a flat sky, for the painting's.",
+            0,
+            0.999,
+        ),
+    ] = 0.0
     checkerboard_weight: Annotated[
         float,
         Key(

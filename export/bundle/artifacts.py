@@ -1,6 +1,6 @@
 """Fill a bundle's folder: export, validate, measure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,19 +9,22 @@ import onnx
 import torch
 
 from impasto.configs.errors import CheckFailed
-from impasto.configs.schema.export import ExportConfig
+from impasto.configs.schema.export import RUNTIMES, ExportConfig
 from impasto.export import test_images
 from impasto.export.bundle import checksummed_json
 from impasto.export.bundle.manifest import MEASURED, GraphReport, MemoryEstimate
-from impasto.export.contract import ImageSize, Label, ModelArtifact
+from impasto.export.contract import ImageSize, ModelArtifact
 from impasto.export.formats import FORMATS
 from impasto.export.onnx_graph import memory_estimate, op_coverage
 from impasto.export.onnx_graph.contracts import ONNX
+from impasto.export.runtime import tools_folder
 from impasto.export.test_images import Pixels
-from impasto.export.validation import latency, ort_web
-from impasto.export.validation.parity import ParityResult, assert_within_tolerance
+from impasto.export.validation import latency, ort_web, runtimes
+from impasto.export.validation.checks import Checks
+from impasto.export.validation.parity import ParityResult
 from impasto.export.validation.suite import Reference, validate
 from impasto.models import transform_net
+from impasto.models.contract import Label
 from impasto.models.onnx_model import IN_BUNDLE
 
 _FOLDERS = {
@@ -61,9 +64,12 @@ def fill(
         on_progress: Receives a line on the current step.
 
     Raises:
-        CheckFailed: A file differs from the network by more than its tolerance.
+        CheckFailed: A file differs from the network by more than its tolerance, or a runtime of
+            `config.parity.runtimes` does not run.
     """
-    tools = Path(config.tools_dir).expanduser()
+    tools = tools_folder(config.tools_dir)
+    named = config.parity.runtimes or []
+    _require({key: runtimes.missing(runtimes.registry(tools)[key]) for key in named})
     # All are created before any is run, so that one that refuses the configuration does so before any work.
     exporters = {name: form.exporter(config, label) for name, form in FORMATS.items()}
     stylize = reference(network)
@@ -72,18 +78,20 @@ def fill(
     models: list[ModelArtifact] = []
     descriptions: dict[str, str] = {}
     parity: list[ParityResult] = []
+    ran: list[str] = []
     skipped: dict[str, str] = {}
     for name, exporter in exporters.items():
         on_progress(f"writing the {name} files")
         written = exporter.export(network, folder)
-        runtimes = config.parity.runtimes
-        pytorch = Reference("PyTorch", stylize)
-        validation = validate(folder, written.models, golden, pytorch, runtimes, tools, on_progress)
-        assert_within_tolerance(validation.results)  # before the next exporter, which takes long
+        pytorch, checks = Reference("PyTorch", stylize), Checks(fail_fast=True)  # the next exporter takes long
+        keys = named or RUNTIMES
+        validation = validate(folder, written.models, golden, pytorch, keys, tools, on_progress, checks)
         models += written.models
         descriptions |= written.descriptions
         parity += validation.results
+        ran += validation.ran
         skipped |= validation.skipped_runtimes
+    _require(runtimes.not_run(named, ran, skipped))
     if config.onnx.io == "uint8_rgba":
         ort_web.copy_page(folder, tools)
     measured = None
@@ -93,6 +101,13 @@ def fill(
         checksummed_json.write(folder / MEASURED, measured.to_json())
     on_progress("counting operators")
     return BuiltBundle(models, descriptions | _FOLDERS, parity, skipped, graph_report(folder / IN_BUNDLE), measured)
+
+
+def _require(reasons: Mapping[str, str | None]) -> None:
+    """Raise CheckFailed for the first runtime that was asked for by name and has a reason not to run."""
+    for key, reason in reasons.items():
+        if reason is not None:
+            raise CheckFailed(runtimes.demand(key, reason))
 
 
 def reference(network: transform_net.TransformNet) -> test_images.Stylize:

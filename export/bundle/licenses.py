@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from impasto.configs.schema.export import LicensesConfig
+from impasto.configs.terminal import printable
 from impasto.export.validation import ort_web
 from impasto.models.card import UNKNOWN, Card
 from impasto.models.typed_json import TypedJson
@@ -95,7 +96,7 @@ def write(folder: Path) -> None:
 def _on_one_line(entry: License) -> License:
     """Without line breaks and control characters: what users named goes into a table, and to a terminal."""
     texts = entry.title, entry.author, entry.source, entry.license
-    return License(entry.part, *("".join(filter(str.isprintable, " ".join(text.split()))) for text in texts))
+    return License(entry.part, *(printable(" ".join(text.split())) for text in texts))
 
 
 def _has_ort_web(folder: Path) -> bool:

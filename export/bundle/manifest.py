@@ -1,9 +1,10 @@
 """The manifest: the one description of a bundle, and the check that the files beside it are those it describes."""
 
+import hashlib
 import json
-import logging
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final, Literal
 
 from impasto.configs.errors import CheckFailed, UsageError
@@ -13,17 +14,22 @@ from impasto.export.contract import ImageSize, ModelArtifact
 from impasto.export.validation.parity import ParityResult
 from impasto.models.card import Card
 from impasto.models.provenance import sha256
-from impasto.models.typed_json import TypedJson
+from impasto.models.typed_json import ForeignJson, TypedJson
 
 FORMAT: Final = "impasto-bundle-4"
 MANIFEST = "manifest.json"
 SCHEMA = "manifest.schema.json"
 CHECKSUMS = "SHA256SUMS"
 MEASURED = "measured.json"  # beside the manifest, since it differs between machines
+SIGNATURES = (f"{CHECKSUMS}.sig", f"{CHECKSUMS}.sigstore.json")  # of ssh-keygen and of Sigstore: added by who releases
+ATTRIBUTES = ".gitattributes"
+ATTRIBUTES_TEXT = "# Git must not convert line ends here: SHA256SUMS has the checksum of every byte.\n* -text\n"
+UNLISTED = {MANIFEST, MEASURED, CHECKSUMS, *SIGNATURES}  # in Manifest.files
 README = "README.md"
 SCHEMA_FILE = Path(__file__).parents[1] / "schemas" / SCHEMA
-logger = logging.getLogger(__name__)
-_IGNORED = {".DS_Store", "Thumbs.db"}  # file managers create these in any folder
+FILE_MANAGER = {".DS_Store", "Thumbs.db", "desktop.ini"}  # file managers create these in any folder
+_REMEDY = "get the bundle again from its source"
+_SIDES = 16, 4096  # px of a function of a Core ML package
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ class CheckpointEntry(TypedJson):
 
 
 @dataclass(frozen=True)
-class Manifest(TypedJson):
+class Manifest(ForeignJson):
     """The description of a bundle."""
 
     format: Literal["impasto-bundle-4"]
@@ -100,40 +106,78 @@ class Manifest(TypedJson):
             CheckFailed: The manifest was changed after it was written.
         """
         path = folder / MANIFEST
+        if not folder.is_dir():
+            raise UsageError(f"bundle={folder} is not a folder; name one that impasto-export wrote")
         if not path.is_file():
             raise UsageError(
                 f"bundle={folder} is not a bundle: it contains no {MANIFEST}; name a folder that impasto-export wrote"
             )
         values = checksummed_json.read(path)
         if values.get("format") != FORMAT:
-            raise UsageError(
-                f"bundle={folder} has the format {values.get('format')}, not {FORMAT}; "
-                "export it again with this version of impasto"
-            )
-        return cls.from_json(values)
+            raise UsageError(_other_format(folder, values.get("format")))
+        manifest = cls.from_json(values)
+        if (problem := _contradiction(manifest.models, manifest.files)) is not None:
+            raise CheckFailed(f"{MANIFEST} is inconsistent: {problem}; get the bundle again from its source")
+        return manifest
 
     def save(self, folder: Path) -> None:
         """Write the manifest of a bundle, and SHA256SUMS."""
         checksummed_json.write(folder / MANIFEST, self.to_json())
         (folder / CHECKSUMS).write_text(self._checksums(folder), encoding="utf-8")
 
+    def digest(self, folder: Path) -> str:
+        """Return the SHA-256 of SHA256SUMS as it must be: it stands for every byte of the bundle but measured.json."""
+        return hashlib.sha256(self._checksums(folder).encode()).hexdigest()
+
+    def check_file(self, folder: Path, name: str) -> None:
+        """Raise CheckFailed if a file of the bundle, listed or not, is missing, changed, a link or not part of it."""
+        path, entry = folder / name, self.files.get(name)
+        try:
+            if path.is_symlink():
+                raise CheckFailed(f"{name} is a link; put the file itself there")
+            if not path.exists() or ".." in PurePath(name).parts:
+                raise CheckFailed(f"{name} is missing; {_REMEDY}")
+            if not path.is_file():
+                raise CheckFailed(f"{name} is not a regular file; {_REMEDY}")
+            if name == MEASURED:
+                checksummed_json.read(path)
+            elif name == CHECKSUMS:
+                if path.read_bytes() != self._checksums(folder).encode():
+                    raise CheckFailed(f"{name} was changed: it differs from the manifest; {_REMEDY}")
+            elif entry is None:
+                raise CheckFailed(f"{name} is not part of the bundle; delete it before the bundle is used")
+            elif (size := path.stat().st_size) != entry.bytes:
+                raise CheckFailed(f"{name} was changed: it has {size:,} bytes, not {entry.bytes:,}; {_REMEDY}")
+            elif sha256(path) != entry.sha256:
+                raise CheckFailed(f"{name} was changed: its SHA-256 is not the one in the manifest; {_REMEDY}")
+        except OSError as error:
+            raise CheckFailed(f"{name} cannot be read: {error.strerror or error}; {_REMEDY}") from error
+
+    def names(self, folder: Path) -> list[str]:
+        """Return the paths that `check_file` must be called for: what is listed, and what else the folder contains."""
+        added = [name for name in self.additions(folder) if name.split("/")[0] != ".git"]  # it may be a repository
+        measured = [MEASURED] if MEASURED in file_names(folder) else []
+        linked = [MANIFEST] if (folder / MANIFEST).is_symlink() else []
+        return [*linked, *self.files, CHECKSUMS, *measured, *added]
+
+    def check_files(self, folder: Path) -> None:
+        """Raise CheckFailed unless the files of a bundle are those of its manifest, and no others."""
+        for name in self.names(folder):
+            self.check_file(folder, name)
+
     def damage(self, folder: Path) -> list[str]:
-        """Return a sentence for each file of a bundle that is missing, changed or not listed."""
-        present, problems = set(file_names(folder)) - {MANIFEST, MEASURED, CHECKSUMS}, []
-        for name, entry in self.files.items():
-            if name not in present:
-                problems.append(f"{name} is missing")
-            elif (size := (folder / name).stat().st_size) != entry.bytes:
-                problems.append(f"{name} was changed: it has {size:,} bytes, not {entry.bytes:,}")
-            elif sha256(folder / name) != entry.sha256:
-                problems.append(f"{name} was changed: its SHA-256 is not the one in the manifest")
-        problems += [f"{name} is not part of the bundle" for name in sorted(present - {*self.files})]
-        checksums = folder / CHECKSUMS
-        if not checksums.is_file():
-            problems.append(f"{CHECKSUMS} is missing")
-        elif checksums.read_bytes() != self._checksums(folder).encode():
-            problems.append(f"{CHECKSUMS} was changed: it differs from the manifest")
+        """Return a sentence for each listed file of a bundle that is missing, changed, a link or a device."""
+        problems = []
+        for name in (*self.files, CHECKSUMS):
+            try:
+                self.check_file(folder, name)
+            except CheckFailed as error:
+                problems.append(str(error))
         return problems
+
+    def additions(self, folder: Path) -> list[str]:
+        """Return the files of a bundle's folder that the manifest does not list."""
+        return sorted({*file_names(folder)} - {*UNLISTED, *self.files})
 
     def _checksums(self, folder: Path) -> str:
         """The lines that `sha256sum -c` reads, for all files but those that differ between machines."""
@@ -159,21 +203,39 @@ def write_schema(path: Path) -> None:
 
 
 def file_names(folder: Path) -> list[str]:
-    """Return the paths of the files below a folder. A link counts as a file; files of file managers do not count."""
+    """Return the paths of the files below a folder. A link counts as a file, whatever it leads to."""
     files = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    files = (path for path in files if path.name not in _IGNORED)
     return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
-def verify_files(folder: Path, manifest: Manifest) -> None:
-    """Raise CheckFailed unless the files of a bundle are those of its manifest; problems after the first are logged."""
-    if (folder / MEASURED).exists():
-        checksummed_json.read(folder / MEASURED)
-    if problems := manifest.damage(folder):
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        for problem in problems[1:]:
-            logger.error("%s", problem)
-        raise CheckFailed(f"{problems[0]}{more}; get the bundle again from its source")
+def _contradiction(models: Sequence[ModelArtifact], files: Container[str]) -> str | None:
+    """The first thing that a manifest says of its models and that cannot be, since anyone may have written it."""
+    for model in models:
+        tiling, sizes = model.tiling, model.functions.values()
+        contracts = [model.contract] if tiling is None else [model.contract, tiling.stats_contract]
+        if model.file not in files and f"{model.file}/Manifest.json" not in files:
+            return f"the model {model.file} is not among its files"
+        if tiling is not None and tiling.stats not in files:
+            return f"{tiling.stats} is not among its files"
+        if not all(contract.inputs for contract in contracts):
+            return f"{model.file} has no input"
+        if not all(_SIDES[0] <= side <= _SIDES[1] for size in sizes for side in (size.width, size.height)):
+            return f"{model.file} has a function of an impossible size"
+        if tiling is not None and not 1 <= tiling.multiple <= tiling.side <= _SIDES[1]:
+            return f"{model.file} has impossible tiles"
+        if tiling is not None and not 0 <= 2 * tiling.margin < tiling.side:
+            return f"{model.file} has an impossible margin"
+        if (model.tolerance.max_difference is None) == (model.tolerance.min_psnr is None):
+            return f"{model.file} has no tolerance, or two"
+    return None
+
+
+def _other_format(folder: Path, found: Any) -> str:
+    """The sentence on a bundle of another format."""
+    known, number = FORMAT.rpartition("-")[::2], str(found).rpartition("-")[2]
+    newer = str(found).startswith(f"{known[0]}-") and number.isdecimal() and int(number) > int(known[1])
+    remedy = "update impasto" if newer else "export it again with this version of impasto"
+    return f"bundle={folder} has the format {found}, not {FORMAT}; {remedy}"
 
 
 if __name__ == "__main__":

@@ -1,21 +1,25 @@
 """impasto-bench: latency and memory of an exported file by image size, optionally against a second file."""
 
+import json
 import statistics
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-
-from rich.table import Table
+from typing import Final, Literal
 
 from impasto.configs.cli.app import run
-from impasto.configs.errors import UsageError
 from impasto.configs.schema.bench import BenchConfig
+from impasto.export.commands import output_file
 from impasto.export.validation import latency, report
+from impasto.models.console import Table
 from impasto.models.progress import spinner
+from impasto.models.typed_json import TypedJson
+
+FORMAT: Final = "impasto-benchmark-1"
 
 
 @dataclass(frozen=True)
-class BenchRow:
+class BenchRow(TypedJson):
     """The figures of one file at one image size and number of threads, over all rounds."""
 
     file: str
@@ -31,6 +35,17 @@ class BenchRow:
     """How many times as fast as the baseline the file is: the median of the rounds' ratios; None without a baseline."""
 
 
+@dataclass(frozen=True)
+class BenchReport(TypedJson):
+    """What `output=` holds."""
+
+    format: Literal["impasto-benchmark-1"]
+    machine: str
+    """The processor."""
+    rounds: int
+    rows: list[BenchRow]
+
+
 def main() -> None:
     """The command."""
     run("bench", task)
@@ -38,18 +53,14 @@ def main() -> None:
 
 def task(config: BenchConfig) -> None:
     """Measure, print a table, and write the figures to `config.output`."""
-    from impasto.configs import atomic_file
-
     models = [_resolve(model) for model in (config.model, config.baseline) if model is not None]
-    output = Path(config.output).expanduser() if config.output else None
-    if output is not None and not output.parent.is_dir():
-        raise UsageError(f"output={output} cannot be written: the folder {output.parent} does not exist")
+    output = output_file.check("output", config.output) if config.output else None
     with spinner("loading") as on_progress:
         rows, machine = compare(models, config, on_progress)
     report.console().print(_table(rows, machine))
     if output is not None:
-        rounds = config.benchmark.rounds
-        atomic_file.write_json(output, {"machine": machine, "rounds": rounds, "rows": [asdict(row) for row in rows]})
+        report_json = BenchReport(FORMAT, machine, config.benchmark.rounds, rows)
+        output_file.write("output", output, json.dumps(report_json.to_json(), indent=1, allow_nan=False) + "\n")
 
 
 def compare(

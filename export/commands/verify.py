@@ -1,22 +1,22 @@
 """impasto-verify: check the files of a bundle, and validate its models again on this machine."""
 
+import json
 import logging
-from collections.abc import Callable
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impasto.configs.cli.app import run
 from impasto.configs.errors import CheckFailed, UsageError
-from impasto.configs.schema.verify import VerifyConfig
-from impasto.export import test_images
-from impasto.export.bundle import licenses
-from impasto.export.bundle.manifest import Manifest, verify_files
-from impasto.export.onnx_graph.contracts import ONNX
+from impasto.configs.schema.verify import STDOUT, VerifyConfig
+from impasto.configs.terminal import show
+from impasto.export.commands import output_file
 from impasto.export.validation import report
+from impasto.export.validation.checks import REMEDIES, Check
 from impasto.models.progress import spinner
 
 if TYPE_CHECKING:
-    from impasto.export.validation.suite import Validation
+    from impasto.export.bundle.verification import Verification
 
 logger = logging.getLogger(__name__)
 
@@ -27,44 +27,62 @@ def main() -> None:
 
 
 def task(config: VerifyConfig) -> None:
-    """Check a bundle, print the parity results, and raise CheckFailed for the first failure."""
+    """Check a bundle, print the parity results, write the reports, and raise CheckFailed for the first failure."""
+    from impasto.export.bundle import junit, verification  # loads Pillow
+
     folder = Path(config.bundle).expanduser()
-    if not folder.is_dir():
-        raise UsageError(f"bundle={folder} is not a folder; name one that impasto-export wrote")
-    manifest = Manifest.load(folder)
-    verify_files(folder, manifest)
-    unknown = licenses.missing(manifest.licenses)
-    for sentence in unknown:
-        logger.warning("%s", sentence)
-    if unknown and config.require_licenses:
-        raise CheckFailed(unknown[0])
+    _prepare_outputs(config, folder)
     with spinner("reading the bundle") as on_progress:
-        validation = validate_bundle(folder, manifest, config, on_progress)
-    report.console().print(*report.parity(validation.results, validation.skipped_runtimes))
-    failures = [failure for result in validation.results if (failure := result.failure()) is not None]
-    if failures:
-        raise CheckFailed(f"{failures[0]}; export the bundle again, or find out how this machine differs")
-    print(f"{folder} is intact: {len(manifest.files)} files, {len(validation.results)} pictures compared")
+        outcome, wrong_request = verification.verify(folder, config, on_progress)
+    for check in outcome.checks:
+        if check.group == "licenses" and check.status == "skipped":
+            logger.warning("%s", check.message)
+    stdout = sys.stderr if STDOUT in (config.json, config.junit) else sys.stdout
+    if outcome.parity:
+        report.console(stdout).print(*report.parity(outcome.parity, outcome.skipped_runtimes))
+    if outcome.digest is not None:
+        show(f"digest={outcome.digest}", stdout)
+    if config.json is not None:
+        _write("json", config.json, json.dumps(outcome.to_json(), indent=2) + "\n")
+    if config.junit is not None:
+        _write("junit", config.junit, junit.to_xml(outcome))
+    if wrong_request is not None:
+        raise wrong_request
+    if outcome.failures:
+        raise CheckFailed(_summary(outcome.failures))
+    show(_success(str(folder), outcome), stdout)
 
 
-def validate_bundle(
-    folder: Path, manifest: Manifest, config: VerifyConfig, on_progress: Callable[[str], object]
-) -> "Validation":
-    """Run the validation of impasto-export on a bundle. Its fp32 ONNX file replaces the network as the reference."""
-    from impasto.export.onnx_graph.runtime import OnnxRuntime  # loads Pillow
-    from impasto.export.validation.suite import Reference, validate
+def _prepare_outputs(config: VerifyConfig, folder: Path) -> None:
+    """Remove earlier reports; raise UsageError for one that cannot be written, or would be a file of the bundle."""
+    paths = []
+    for key, value in (("json", config.json), ("junit", config.junit)):
+        if value is not None and value != STDOUT:
+            paths.append(output_file.check(key, value))
+            if paths[-1].resolve().is_relative_to(folder.resolve()):
+                raise UsageError(f"{key}={value} is inside the bundle, which it would change; name another folder")
+    for path in paths:  # if this run is killed, nobody takes the last one's report for its own
+        path.unlink(missing_ok=True)
 
-    model = next(model for model in manifest.models if model.format == ONNX and model.weights == "float32")
 
-    def stylize(rgb: test_images.Pixels) -> test_images.Pixels:
-        return OnnxRuntime().run(folder, model, [test_images.opaque(rgb)])[0][..., :3]
+def _write(key: str, output: str, text: str) -> None:
+    if output == STDOUT:
+        sys.stdout.write(text)
+    else:
+        output_file.write(key, Path(output).expanduser(), text)
 
-    return validate(
-        folder,
-        manifest.models,
-        test_images.read(folder / test_images.FOLDER),
-        Reference(model.file, stylize),
-        config.runtimes,
-        Path(config.tools_dir).expanduser(),
-        on_progress,
-    )
+
+def _summary(failures: list[Check]) -> str:
+    """The sentence on the first failure; the others are logged."""
+    for check in failures[1:]:
+        logger.error("%s", check.message)
+    more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+    problem, _, own_remedy = failures[0].message.partition("; ")
+    remedy = own_remedy or REMEDIES.get(failures[0].group)
+    return f"{problem}{more}" + (f"; {remedy}" if remedy else "")
+
+
+def _success(folder: str, outcome: "Verification") -> str:
+    files = sum(check.group == "files" for check in outcome.checks)
+    missing = f", not run: {', '.join(outcome.skipped_runtimes)}" if outcome.skipped_runtimes else ""
+    return f"{folder} is intact: {files} files, {len(outcome.parity)} pictures compared{missing}"

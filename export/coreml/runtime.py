@@ -56,10 +56,10 @@ class Interpreter(_PackageRuntime):
         """Its name, which says that it is not Apple's runtime."""
         return f"{MIL_INTERPRETER}, {self._precision}"
 
-    def preflight(self, folder: Path, artifacts: Sequence[ModelArtifact], on_progress: OnStep) -> None:
+    def preflight(self, folder: Path, artifacts: Sequence[ModelArtifact], on_progress: OnStep) -> bool:
         """Raise CheckFailed where fp16 arithmetic overflows on flat and saturated images, at the smallest size."""
         if self._precision != "fp16":
-            return
+            return False
         height, width, function, file = min(
             (size.height, size.width, name, artifact.file)
             for artifact in artifacts
@@ -69,6 +69,7 @@ class Interpreter(_PackageRuntime):
         program = self._program(folder / file, function)
         for pixels in extremes(height, width):
             program(pixels, "fp16")
+        return True
 
     def _predict(self, path: Path, function: str, rgb: Pixels) -> Pixels:
         return self._program(path, function)(rgb, self._precision)

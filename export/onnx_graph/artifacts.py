@@ -8,10 +8,11 @@ import onnx
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.export import ExportConfig
 from impasto.export import client_files
-from impasto.export.contract import ExportedFiles, ImageSize, Label, ModelArtifact, Tolerance
-from impasto.export.onnx_graph import exporter, tiled_pair, weight_compression
-from impasto.export.onnx_graph.contracts import ONNX, ORT, onnx_contract
-from impasto.models import transform_net
+from impasto.export.contract import ExportedFiles, ImageSize, ModelArtifact, Tolerance
+from impasto.export.onnx_graph import tiled_pair, weight_compression
+from impasto.export.onnx_graph.contracts import ONNX, ORT
+from impasto.models import onnx_writer, transform_net
+from impasto.models.contract import Label, onnx_contract
 from impasto.models.onnx_model import IN_BUNDLE
 
 _DESCRIPTIONS = {
@@ -50,7 +51,7 @@ class OnnxExporter:
             )
         path = folder / IN_BUNDLE
         path.parent.mkdir(parents=True)
-        exporter.write(network, path, io, self._label)
+        onnx_writer.write(network, path, io, self._label)
         model = onnx.load(path)
 
         def artifact(file: Path, form: str, weights: str, tolerance: Tolerance) -> ModelArtifact:
@@ -73,7 +74,7 @@ class OnnxExporter:
         for height, width in self._config.onnx.shapes():
             size = ImageSize(width, height)
             file = path.with_stem(f"{path.stem}_{size}")
-            exporter.write(network, file, io, self._label, (height, width))
+            onnx_writer.write(network, file, io, self._label, (height, width))
             fixed = replace(artifact(file, ONNX, "float32", exact), contract=onnx_contract(io, (height, width)))
             artifacts.append(replace(fixed, functions={"main": size}))
             descriptions[fixed.file] = f"`model.onnx` for images of {size} only, for libraries such as OpenCV's dnn"

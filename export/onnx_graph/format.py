@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.export import ExportConfig
-from impasto.export.contract import Label, ModelArtifact, TensorSpec
+from impasto.export.contract import ModelArtifact
 from impasto.export.onnx_graph.contracts import ONNX, ORT, TILED_ONNX
 from impasto.export.onnx_graph.runtime import OnnxRuntime
 from impasto.export.runtime import Runtime
 from impasto.models import onnx_model
+from impasto.models.contract import Label, TensorSpec
 from impasto.models.ort_messages import reason
 
 if TYPE_CHECKING:
@@ -28,16 +29,17 @@ class OnnxFormat:
 
         return OnnxExporter(config, label)
 
-    def check(self, folder: Path, artifacts: Sequence[ModelArtifact]) -> None:
-        """Raise CheckFailed unless each file has the inputs and the output of its contract."""
-        for artifact in artifacts:
-            if artifact.format in (ONNX, ORT, TILED_ONNX):
-                _check_signature(folder, artifact.file, artifact.contract.inputs, artifact.contract.output)
-            if artifact.tiling is not None:
-                contract = artifact.tiling.stats_contract
-                _check_signature(folder, artifact.tiling.stats, contract.inputs, contract.output)
+    def check(self, folder: Path, artifact: ModelArtifact) -> bool:
+        """Raise CheckFailed unless the file has the inputs and the output of its contract; False for other files."""
+        if artifact.format not in (ONNX, ORT, TILED_ONNX):
+            return False
+        _check_signature(folder, artifact.file, artifact.contract.inputs, artifact.contract.output)
+        if artifact.tiling is not None:
+            contract = artifact.tiling.stats_contract
+            _check_signature(folder, artifact.tiling.stats, contract.inputs, contract.output)
+        return True
 
-    def runtimes(self, tools: Path) -> Mapping[str, Sequence[Runtime]]:
+    def runtimes(self, tools: Path | None) -> Mapping[str, Sequence[Runtime]]:
         """Return ONNX Runtime for Python."""
         return {"onnxruntime": [OnnxRuntime()]}
 

@@ -9,16 +9,20 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Literal
 
 import numpy as np
 
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.bench import BenchmarkConfig
-from impasto.export.contract import INPUT, OUTPUT
+from impasto.export import child_process
 from impasto.export.test_images import opaque, picture
-from impasto.models.ort_environment import child_environment, import_onnxruntime
+from impasto.models.contract import INPUT, OUTPUT
+from impasto.models.ort_environment import import_onnxruntime
 from impasto.models.ort_messages import reason
 from impasto.models.typed_json import TypedJson
+
+FORMAT: Final = "impasto-latency-1"
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class LatencyRow(TypedJson):
 class Latency(TypedJson):
     """The content of measured.json."""
 
+    format: Literal["impasto-latency-1"]
     machine: str
     """The processor."""
     repeats: int
@@ -69,7 +74,7 @@ def measure(
                 on_progress(f"timing {name} at {width}x{height}, {threads} thread{'s'[: threads != 1]}")
                 ms, peak_mib = _measure_in_child(folder / name, width, height, threads, config.repeats)
                 rows.append(LatencyRow(name, width, height, threads, ms, peak_mib))
-    return Latency(machine(), config.repeats, rows)
+    return Latency(FORMAT, machine(), config.repeats, rows)
 
 
 def machine() -> str:
@@ -81,8 +86,8 @@ def machine() -> str:
 
 
 def _measure_in_child(path: Path, width: int, height: int, threads: int, repeats: int) -> tuple[float, int | None]:
-    line = [sys.executable, "-m", __name__, str(path), *map(str, (width, height, threads, repeats))]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, env=child_environment())
+    line = child_process.python_module(__name__, str(path), *map(str, (width, height, threads, repeats)))
+    done = subprocess.run(line, capture_output=True, text=True, check=False, env=child_process.environment())
     if done.returncode:
         why = reason(done.stderr) or f"exit code {done.returncode}"
         raise CheckFailed(f"{path.name} could not be timed at {width}x{height}: {why}")
@@ -121,7 +126,9 @@ def _main(path: str, *numbers: str) -> None:
         seconds.append(time.perf_counter() - started)
     after = peak_memory()
     peak_mib = None if before is None or after is None else round(after - before)
-    print(json.dumps([round(1000 * statistics.median(seconds[1:]), 1), peak_mib]))
+    print(  # noqa: T201 - the answer to the parent
+        json.dumps([round(1000 * statistics.median(seconds[1:]), 1), peak_mib])
+    )
 
 
 if __name__ == "__main__":

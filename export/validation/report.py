@@ -3,19 +3,21 @@
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import TextIO
 
-from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from impasto.export.validation.latency import Latency
 from impasto.export.validation.parity import ParityResult, worst
+from impasto.models.console import Console, Table
 
 _WIDTH = 150  # columns
 
 
-def console() -> Console:
-    """Return a console on stdout, which is wide enough for the tables where stdout is not a terminal."""
-    return Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+def console(file: TextIO | None = None) -> Console:
+    """Return a console on a stream, by default stdout; wide enough for the tables where that is not a terminal."""
+    file = file or sys.stdout
+    return Console(file=file) if file.isatty() else Console(file=file, width=_WIDTH)
 
 
 def files(sizes: Mapping[str, int]) -> Table:
@@ -39,7 +41,7 @@ def parity(results: Sequence[ParityResult], skipped_runtimes: Mapping[str, str])
         psnr = "identical" if row.psnr is None else f"{row.psnr:.1f} dB"
         table.add_row(
             *(row.file, row.runtime, row.picture, f"{row.max_difference} of 255", f"{row.differing:.3%}", psnr),
-            f"[red]{row.tolerance}[/]" if row.failure() else str(row.tolerance),
+            Text(str(row.tolerance), "red" if row.failure() else ""),
         )
     if not skipped_runtimes:
         return [table]

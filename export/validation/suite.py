@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from impasto.configs.errors import CheckFailed
 from impasto.export.contract import ModelArtifact
 from impasto.export.formats import FORMATS
 from impasto.export.onnx_graph import tiling
-from impasto.export.runtime import OnStep
+from impasto.export.runtime import OnStep, Runtime
 from impasto.export.test_images import GoldenImage, Stylize, golden_image
-from impasto.export.validation.parity import ParityResult, compare
+from impasto.export.validation.checks import Checks
+from impasto.export.validation.parity import ParityResult, assert_within_tolerance, compare
 from impasto.export.validation.runtimes import available
 
 
@@ -23,9 +26,10 @@ class Reference:
 
 @dataclass(frozen=True)
 class Validation:
-    """The parity results, and the reason for each runtime that did not run, by its key."""
+    """The parity results; of the runtimes, by their keys, those that ran, and the reason for each that did not."""
 
     results: list[ParityResult]
+    ran: list[str]
     skipped_runtimes: dict[str, str]
 
 
@@ -35,8 +39,9 @@ def validate(
     golden: Sequence[GoldenImage],
     reference: Reference,
     runtimes: Sequence[str],
-    tools: Path,
+    tools: Path | None,
     on_progress: OnStep,
+    checks: Checks,
 ) -> Validation:
     """Run the models of a bundle, and compare their images with the reference.
 
@@ -46,31 +51,42 @@ def validate(
         golden: The images for models that take any size; they hold PyTorch's output.
         reference: Computes the expected output for models of fixed sizes that no golden image has.
         runtimes: Keys of parity.runtimes.
-        tools: The folder that `make tools` fills.
+        tools: The folder that `make tools` fills, or None.
         on_progress: Receives a line on the current step.
+        checks: Receives each check: a model's contract, the preflight of a runtime, and a model in a runtime, which
+            fails if it does not run, changes the size or alpha of an image, or differs by more than its tolerance.
 
     Raises:
-        CheckFailed: A model does not honor its contract, fails the preflight of a runtime, does not run, or changes the
-            size or alpha of an image. A difference that exceeds its tolerance is a result, not an error.
+        CheckFailed: A check fails, and `checks.fail_fast` is set.
     """
-    for form in FORMATS.values():
-        form.check(folder, artifacts)
-    groups, skipped = available(runtimes, tools, artifacts)
+    for artifact in artifacts:
+        for form in FORMATS.values():
+            checks.run("contract", artifact.file, partial(form.check, folder, artifact))
+    by_key, skipped = available(runtimes, tools, artifacts)
     images = _Images(golden, reference)
-    results = []
-    for group in groups:
+    results: list[ParityResult] = []
+
+    def compare_all(runtime: Runtime, artifact: ModelArtifact) -> None:
+        on_progress(f"{runtime.name} runs {artifact.file}")
+        expected = images.for_model(artifact)
+        if not expected:
+            raise CheckFailed(f"{artifact.file} was compared with nothing: the bundle has no golden images")
+        outputs = runtime.run(folder, artifact, [image.photo for image, _ in expected])
+        compared = [
+            compare(image, output, artifact.file, runtime.name, artifact.tolerance, source)
+            for (image, source), output in zip(expected, outputs, strict=True)
+        ]
+        results.extend(compared)
+        assert_within_tolerance(compared)
+
+    for group in by_key.values():
         for runtime in group:
-            runtime.preflight(folder, [model for model in artifacts if runtime.supports(model)], on_progress)
+            supported = [artifact for artifact in artifacts if runtime.supports(artifact)]
+            checks.run("preflight", runtime.name, partial(runtime.preflight, folder, supported, on_progress))
         for artifact in artifacts:
             for runtime in (runtime for runtime in group if runtime.supports(artifact)):
-                on_progress(f"{runtime.name} runs {artifact.file}")
-                expected = images.for_model(artifact)
-                outputs = runtime.run(folder, artifact, [image.photo for image, _ in expected])
-                results += [
-                    compare(image, output, artifact.file, runtime.name, artifact.tolerance, source)
-                    for (image, source), output in zip(expected, outputs, strict=True)
-                ]
-    return Validation(results, skipped)
+                checks.run("parity", f"{artifact.file} in {runtime.name}", partial(compare_all, runtime, artifact))
+    return Validation(results, [*by_key], skipped)
 
 
 class _Images:

@@ -44,7 +44,8 @@ async function readManifest() {
     }
     at('name').textContent = document.title = style
     const { author, license } = licenses.find(({ part }) => part === 'painting')
-    at('credit').textContent = `Style by ${author}; license of the style: ${license}`
+    const credit = [author !== 'unknown' && `Style by ${author}`, license !== 'unknown' && `license of the style: ${license}`]
+    at('credit').textContent = credit.filter(Boolean).join('; ')
     const names = { 'android/model.onnx': 'fp32', 'android/model.fp16.onnx': 'fp16', 'android/model.int8.onnx': 'int8' }
     for (const file of Object.keys(names).filter(file => files[file])) {
       const size = Math.ceil(files[file].bytes / 1000)

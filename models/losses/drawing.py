@@ -1,4 +1,4 @@
-"""The drawing loss: outlines, faces and letters of the photo stay where they are, in any colors."""
+"""The drawing loss: outlines, faces, letters, light and shade of the photo stay where they are, in any colors."""
 
 import torch
 import torch.nn.functional as F
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from impasto.models.image.color import LUMA
 
-SCALES = (2, 4, 8, 16)  # downscaling factors: outlines and tones, not texture
+SCALES = (1, 2, 4, 8, 16, 32, 64)  # downscaling factors: from outlines to what is dark and what is light
 
 
 class DrawingLoss(nn.Module):
@@ -31,7 +31,7 @@ class DrawingLoss(nn.Module):
         luma = torch.tensor(LUMA, device=pixels.device).view(1, 3, 1, 1)
         planes = [(images * luma).sum(1, keepdim=True) for images in (pixels, photos)]
         losses = []
-        for scale in SCALES:
+        for scale in (scale for scale in SCALES if 2 * scale <= min(pixels.shape[2:])):
             picture, photo = (_gradients(F.avg_pool2d(plane, scale)) for plane in planes)
             losses.append(1 - F.cosine_similarity(picture, photo, dim=1, eps=1e-3))
         return torch.stack(losses).mean()

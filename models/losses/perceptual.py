@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from impasto.configs.schema.loss import LossConfig
+from impasto.models.losses.moving_average import MovingAverages, average
 from impasto.models.losses.spectrum import SpectrumLoss
-from impasto.models.losses.terms import ContentLoss, StyleLoss, TVLoss
+from impasto.models.losses.terms import ContentLoss, StyleLoss, TVLoss, gram_matrix
 from impasto.models.vgg.constants import Weights
 from impasto.models.vgg.features import VGGFeatures
 
@@ -130,12 +131,13 @@ class PerceptualLoss(nn.Module):
             return [None] * len(self.blend)
         return [*F.adaptive_avg_pool2d(self.get_buffer("masks"), (height, width)).split(1)]
 
-    def forward(self, pixels: Tensor, content_target: Tensor) -> Losses:
+    def forward(self, pixels: Tensor, content_target: Tensor, averages: MovingAverages | None = None) -> Losses:
         """Compute the losses of pictures.
 
         Args:
             pixels: RGB [N, 3, H, W], 0..255.
             content_target: What `content_target` returned for their photos.
+            averages: Averages of the Gram matrices, which start from `grams`; by default each picture's own count.
 
         Returns:
             The weighted terms, which are scalars.
@@ -148,8 +150,17 @@ class PerceptualLoss(nn.Module):
             if self.has_content(scale):
                 content = config.content_weight * self.content(features[config.content_layer], content_target)
             if self.has_style(scale):
-                style = style + self._style_term(features, picture, scale)
+                style = style + self._style_term(features, picture, scale, averages)
         return self.total(content, style, pixels)
+
+    def grams(self) -> dict[str, Tensor]:
+        """Return the painting's Gram matrices [1, C, C] by the names that `forward` gives to their averages."""
+        return {
+            gram_name(layer, scale, index): loss.get_buffer("target")
+            for scale in self.config.style_scales
+            for layer in self.style_weights
+            for index, loss in enumerate(self.style_losses(layer, scale))
+        }
 
     def scales(self) -> list[int]:
         """Return the scales that a term with a weight needs."""
@@ -169,15 +180,18 @@ class PerceptualLoss(nn.Module):
         content = [self.config.content_layer] if self.has_content(scale) else []
         return [*content, *(self.style_weights if self.has_style(scale) else ())]
 
-    def _style_term(self, features: dict[str, Tensor], picture: Tensor, scale: int) -> Tensor:
+    def _style_term(
+        self, features: dict[str, Tensor], picture: Tensor, scale: int, averages: MovingAverages | None
+    ) -> Tensor:
         """The weighted style loss of one scale."""
         style = torch.zeros((), device=picture.device)
         for layer, weight in self.style_weights.items():
             height, width = features[layer].shape[2:]
             pixel_ratio = height * width / (picture.shape[2] * picture.shape[3])
             guides, losses = self.guides(height, width), self.style_losses(layer, scale)
-            for blend_weight, style_loss, guide in zip(self.blend, losses, guides, strict=True):
-                loss = style_loss(features[layer], pixel_ratio, guide)
+            for index, (blend_weight, style_loss) in enumerate(zip(self.blend, losses, strict=True)):
+                gram = average(averages, gram_name(layer, scale, index), gram_matrix(features[layer], guides[index]))
+                loss = style_loss.from_gram(gram, pixel_ratio)
                 style = style + self.config.style_weight * weight * blend_weight * loss
         return self.scale_weights[scale] * style
 
@@ -195,6 +209,11 @@ class PerceptualLoss(nn.Module):
         config = self.config
         tv = config.tv_weight * self.tv(pixels) if config.tv_weight else torch.zeros((), device=pixels.device)
         return Losses(content + style + tv, content, style, tv)
+
+
+def gram_name(layer: str, scale: int, index: int) -> str:
+    """Return the name of the Gram matrix of a layer at a scale, restricted to the region of a style image."""
+    return f"{layer}_scale{scale}_style{index}"
 
 
 def downscale(pixels: Tensor, scale: int) -> Tensor:

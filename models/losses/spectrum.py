@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from impasto.models.losses.moving_average import MovingAverages, average
+
 # Rows: luminance, red-green and blue-yellow, orthonormal
 OPPONENT = ((3**-0.5, 3**-0.5, 3**-0.5), (2**-0.5, -(2**-0.5), 0.0), (6**-0.5, 6**-0.5, -2 * 6**-0.5))
 BANDS_PER_OCTAVE = 3
@@ -15,6 +17,7 @@ LONGEST = 128  # px; the longest period
 BANDS = round(BANDS_PER_OCTAVE * math.log2(LONGEST / 2)) + 1
 FINE, FINE_SHARE = 8, 0.15  # px, and the permitted part of the painting's energy
 FINEST, FINEST_SHARE = 3, 0.02
+PICTURES, PHOTOS = "energies_of_pictures", "energies_of_photos"
 FLOOR = 0.02  # squared levels for each band: what a person does not see
 
 
@@ -44,21 +47,29 @@ class SpectrumLoss(nn.Module):
         self.register_buffer("share", torch.where(periods < FINEST, FINEST_SHARE, share))
         self.register_buffer("coarse", (periods >= FINE).float())
 
-    def forward(self, pixels: Tensor, photos: Tensor) -> Tensor:
+    def forward(self, pixels: Tensor, photos: Tensor, averages: MovingAverages | None = None) -> Tensor:
         """Compute the loss.
 
         Args:
             pixels: Pictures x [N, 3, H, W], 0..255, H and W >= 64.
             photos: Their photos p [N, 3, H, W], 0..255.
+            averages: Averages of E_bc(x) and E_bc(p), which start from `initial`; by default each picture's own count.
 
         Returns:
             A scalar, >= 0, averaged over the batch.
         """
-        energies, painting = self._both(pixels), self.get_buffer("painting")
-        allowed = self.get_buffer("share") * painting + self._both(photos) + FLOOR
+        painting = self.get_buffer("painting")
+        energies = average(averages, PICTURES, self._both(pixels))
+        photo = average(averages, PHOTOS, self._both(photos))
+        allowed = self.get_buffer("share") * painting + photo + FLOOR
         excess = F.relu(energies / allowed - 1)
         lack = self.get_buffer("coarse") * F.relu(painting - energies) / (painting + FLOOR)
         return (excess + lack).mean()
+
+    def initial(self) -> dict[str, Tensor]:
+        """Return the painting's energies by the names that `forward` gives to the averages."""
+        painting = self.get_buffer("painting")
+        return {PICTURES: painting, PHOTOS: painting}
 
     def _both(self, pixels: Tensor) -> Tensor:
         """The energies of pictures and, mirrored to the middle, of their borders, [N, 6, bands].

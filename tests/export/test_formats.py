@@ -14,12 +14,12 @@ from impasto.configs.schema.export import ExportConfig
 from impasto.export.bundle import writer
 from impasto.export.bundle.manifest import FileEntry, Manifest
 from impasto.export.commands import verify
-from impasto.export.contract import INPUT, OUTPUT, ExportedFiles, Label, ModelArtifact, Tolerance
+from impasto.export.contract import ExportedFiles, ModelArtifact, Tolerance
 from impasto.export.formats import FORMATS, Format
-from impasto.export.onnx_graph.contracts import onnx_contract
 from impasto.export.runtime import OnStep, Runtime
 from impasto.export.test_images import Pixels
 from impasto.models import onnx_model
+from impasto.models.contract import INPUT, OUTPUT, Label, onnx_contract
 from impasto.models.provenance import sha256
 from impasto.models.transform_net import TransformNet
 from tests.helpers.commands import Run
@@ -37,8 +37,9 @@ class Unzip(Runtime):
     def supports(self, artifact: ModelArtifact) -> bool:
         return artifact.format == "zip"
 
-    def preflight(self, folder: Path, artifacts: Sequence[ModelArtifact], on_progress: OnStep) -> None:
+    def preflight(self, folder: Path, artifacts: Sequence[ModelArtifact], on_progress: OnStep) -> bool:
         self.calls += [f"preflight {artifact.file}" for artifact in artifacts]
+        return True
 
     def run(self, folder: Path, artifact: ModelArtifact, images: Sequence[Pixels]) -> list[Pixels]:
         self.calls.append(f"run {artifact.file}")
@@ -66,10 +67,10 @@ class ZipFormat:
         model = ModelArtifact("zip/model.zip", "zip", "float32", onnx_contract("uint8_rgba"), tolerance, {}, None)
         return ExportedFiles([model], {"zip/model.zip": "the same, zipped"})
 
-    def check(self, folder: Path, artifacts: Sequence[ModelArtifact]) -> None:
-        for artifact in artifacts:
-            if artifact.format == "zip" and not zipfile.is_zipfile(folder / artifact.file):
-                raise CheckFailed(f"{artifact.file} is not a zip archive")
+    def check(self, folder: Path, artifact: ModelArtifact) -> bool:
+        if artifact.format == "zip" and not zipfile.is_zipfile(folder / artifact.file):
+            raise CheckFailed(f"{artifact.file} is not a zip archive")
+        return artifact.format == "zip"
 
     def runtimes(self, tools: Path) -> Mapping[str, Sequence[Runtime]]:
         return {"zip": [self.runtime]}
@@ -105,6 +106,7 @@ def test_new_format_is_exported_verified_and_described(
 
     line = [f"checkpoint={saved}", f"output={output}", "parity.runtimes=[onnxruntime]", "benchmark.sizes=[]"]
     config = compose("export", line)
+    assert config.parity.runtimes is not None
     config.parity.runtimes.append("zip")
     steps: list[str] = []
     manifest, _ = writer.write(config, steps.append)
@@ -120,6 +122,7 @@ def test_new_format_is_exported_verified_and_described(
     assert "| `zip/model.zip` | 5 | " in text and "3 at most" in text and "; Unzip 1.0." in text
 
     settings = compose("verify", [f"bundle={output}", "runtimes=[onnxruntime]"])
+    assert settings.runtimes is not None
     settings.runtimes.append("zip")
     verify.task(settings)
     assert "Unzip 1.0" in capsys.readouterr().out

@@ -1,12 +1,12 @@
 """impasto-evaluate: compare a network with the per-image optimizer."""
 
 import logging
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impasto.configs.cli.app import run
 from impasto.configs.schema.evaluate import EvaluateConfig
+from impasto.configs.terminal import show
 from impasto.train.runtime import openmp
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def task(config: EvaluateConfig) -> None:
     from impasto.train.data.dataset import PhotoSet
     from impasto.train.evaluation import loaded_model, optimizer_baseline, photo_evaluation, quality_gate
     from impasto.train.evaluation.display_report import DisplayReport
-    from impasto.train.image_optimization.projected import RANGE
+    from impasto.train.evaluation.evaluation_report import FORMAT, EvaluationReport
     from impasto.train.runtime import device
 
     decode.quiet_pillow()
@@ -64,29 +64,42 @@ def task(config: EvaluateConfig) -> None:
     key = optimizer_baseline.loss_key(model.loss_card, style.sha256, model.style.size)
     evaluations = _evaluate_photos(config, photos, model, loss, key, f"evaluating {source.name}")
     rows = photo_evaluation.medians(evaluations)
-    card = model.card.to_json() if model.card else {}
-    report: dict[str, Any] = {
-        "checkpoint": {"style": model.style.name, "output": model.output_type}
-        | {name: card[name] for name in ("model", "training") if name in card},
-        "loss": model.loss_card.to_json(),
-        "baseline": vars(optimizer_baseline.BASELINE)
-        | {"range": list(RANGE), "iterations": config.evaluate.iterations, "seed": config.seed},
-        "medians": [asdict(row) for row in rows],
-        "display": display.to_json() if display else None,
-        "style_image": {"artifacts": artifacts.figures(style.pixels)},
-        "photos": [evaluation.to_json() for evaluation in evaluations],
-    }
-    atomic_file.write_json(output / "evaluation.json", report)
+    gates = quality_gate.gates(rows, display.medians if display else None, config.evaluate)
+    report = EvaluationReport(
+        format=FORMAT,
+        passed=all(gate.passed for gate in gates),
+        gates=gates,
+        checkpoint=_checkpoint(model),
+        loss=model.loss_card.to_json(),
+        baseline=vars(optimizer_baseline.BASELINE) | _baseline(config),
+        medians=rows,
+        display=display.to_json() if display else None,
+        style_image={"artifacts": artifacts.figures(style.pixels)},
+        photos=[evaluation.to_json() for evaluation in evaluations],
+    )
+    atomic_file.write_json(output / "evaluation.json", report.to_json())
     _write_pictures(evaluations, output)
     if display is not None:
         display.write_sheet(output / "display.png")
         _print_display(display.medians, config.evaluate.display)
     _print_comparison(rows, config.evaluate.iterations)
-    _print_artifacts(rows, report["style_image"]["artifacts"])
-    print(f"{output}: evaluation.json, curves.png, sheet.png{', display.png' if display else ''}")
-    if display is not None:
-        quality_gate.check_display(display.medians, config.evaluate)
-    quality_gate.check_limits(rows, config.evaluate)
+    _print_artifacts(rows, report.style_image["artifacts"])
+    show(f"{output}: evaluation.json, curves.png, sheet.png{', display.png' if display else ''}")
+    quality_gate.require(gates)
+
+
+def _checkpoint(model: "StyleModel") -> dict[str, Any]:
+    """What the report says of the network."""
+    card = model.card.to_json() if model.card else {}
+    known = {name: card[name] for name in ("model", "training") if name in card}
+    return {"style": model.style.name, "output": model.output_type} | known
+
+
+def _baseline(config: EvaluateConfig) -> dict[str, Any]:
+    """The settings of the optimizer that the configuration gives, and the range of its pixels."""
+    from impasto.train.image_optimization.projected import RANGE
+
+    return {"range": list(RANGE), "iterations": config.evaluate.iterations, "seed": config.seed}
 
 
 def _evaluate_photos(
@@ -121,8 +134,7 @@ def _evaluate_photos(
 
 def _print_display(medians: "DisplayMedians", size: int | None) -> None:
     """Print the medians at display size."""
-    from rich.console import Console
-    from rich.table import Table
+    from impasto.models.console import Console, Table
 
     columns = ("octave 1", "1/2", "1/4", "1/8", "edges", "faces", "pattern")
     table = Table(*columns, title=f"at {size} px: distance to the painting (the photo's own is 1), and the drawing")
@@ -136,8 +148,7 @@ def _print_display(medians: "DisplayMedians", size: int | None) -> None:
 
 def _print_comparison(rows: list["MedianRow"], iterations: int) -> None:
     """Print the medians of equivalent iterations and losses; "+" marks a lower bound."""
-    from rich.console import Console
-    from rich.table import Table
+    from impasto.models.console import Console, Table
 
     columns = ("size", "optimizer from", "equivalent L-BFGS iterations", "loss / optimizer's best")
     table = Table(*columns, "total", "content", "style")
@@ -151,8 +162,7 @@ def _print_comparison(rows: list["MedianRow"], iterations: int) -> None:
 
 def _print_artifacts(rows: list["MedianRow"], style_image: dict[str, float]) -> None:
     """Print the artifacts of the network's output, the photos and the style image, and the network's flicker."""
-    from rich.console import Console
-    from rich.table import Table
+    from impasto.models.console import Console, Table
 
     columns = ("size", "pictures", "checkerboard", "blobs per megapixel", "border", "flicker, pan", "flicker, noise")
     table = Table(*columns, title="artifacts and flicker")

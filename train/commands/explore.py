@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from impasto.configs.cli.app import run
 from impasto.configs.schema.explore import ExploreConfig
+from impasto.configs.terminal import show
 from impasto.train.runtime import openmp
 
 if TYPE_CHECKING:
@@ -22,6 +23,18 @@ OnProgress = Callable[[float, str], bool]
 """Called with the number of finished pictures and a text; returns True to stop."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """The content of exploration.json: the settings, and the figures by picture and layer."""
+
+    format: Literal["impasto-exploration-1"]
+    config: dict[str, Any]
+    style_sha256: str
+    content: list[dict[str, Any]]
+    style: list[dict[str, Any]]
+    channels: dict[str, Any]
 
 
 def main() -> None:
@@ -69,17 +82,13 @@ def task(config: ExploreConfig) -> None:
         channels = {}
         if not interrupt.stop_requested:
             channels = _channels(config, pictures, weights, hardware, output, len(reconstructions), on_progress)
-    report = {
-        "config": asdict(config),
-        "style_sha256": style.sha256,
-        **{term: [result.to_json() for result in reconstructions if result.job.term == term] for term in ORIGINALS},
-        "channels": channels,
-    }
+    figures = {term: [result.to_json() for result in reconstructions if result.job.term == term] for term in ORIGINALS}
+    report = asdict(Exploration("impasto-exploration-1", asdict(config), style.sha256, channels=channels, **figures))
     atomic_file.write_json(output / "exploration.json", report)
     if interrupt.stop_requested:
         raise KeyboardInterrupt(f"stopped before the end; the results so far are in {output}")
     sheets = [f"{name}.png" for name in (*ORIGINALS, "channels") if report[name]]
-    print(f"{output}: {', '.join([*sheets, 'exploration.json'])}")
+    show(f"{output}: {', '.join([*sheets, 'exploration.json'])}")
 
 
 def _reconstruct(

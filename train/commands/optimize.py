@@ -5,12 +5,13 @@ import math
 from dataclasses import asdict, dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from impasto.configs.cli.app import run
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.loss import LossConfig
 from impasto.configs.schema.optimize import OptimizeConfig
+from impasto.configs.terminal import show
 from impasto.models.provenance import run_versions
 from impasto.train.runtime import openmp
 
@@ -80,11 +81,25 @@ def optimize(config: OptimizeConfig) -> None:
     assert stages.pixels is not None
     encode.write(inputs.picture(stages.pixels), output, config.quality)
     trace = output.with_suffix(".trace.json")
-    atomic_file.write_json(trace, stages.trace(inputs.style_sha256, str(hardware.dtype).removeprefix("torch.")))
+    report = stages.trace(inputs.style_sha256, str(hardware.dtype).removeprefix("torch."))
+    atomic_file.write_json(trace, asdict(report))
     if interrupt.stop_requested:
         raise KeyboardInterrupt(f"stopped after {stages.iterations} iterations; the picture so far is in {output}")
     stop_reason = stages.finished[-1][1].stop_reason
-    print(f"{output} after {stages.iterations} iterations ({stop_reason}); losses in {trace}")
+    show(f"{output} after {stages.iterations} iterations ({stop_reason}); losses in {trace}")
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What is written beside the picture: the settings, and the losses of every iteration of each scale."""
+
+    format: Literal["impasto-trace-1"]
+    config: dict[str, Any]
+    styles_sha256: list[str]
+    precision: str
+    versions: dict[str, str]
+    seconds: float
+    scales: list[dict[str, Any]]
 
 
 @dataclass
@@ -108,15 +123,16 @@ class _Stages:
         current = sizes[len(self.finished)] ** 2 * iteration / self.config.iterations
         return (finished + current) / sum(size**2 for size in sizes)
 
-    def trace(self, style_sha256: list[str], precision: str) -> dict[str, Any]:
-        """Return the settings and the losses as JSON."""
-        return {
-            "config": asdict(self.config),
-            "styles_sha256": style_sha256,
-            "precision": precision,
-            "versions": run_versions(),
-            "seconds": round(sum(trajectory.seconds for _, trajectory in self.finished), 3),
-            "scales": [
+    def trace(self, style_sha256: list[str], precision: str) -> Trace:
+        """Return the settings and the losses."""
+        return Trace(
+            format="impasto-trace-1",
+            config=asdict(self.config),
+            styles_sha256=style_sha256,
+            precision=precision,
+            versions=run_versions(),
+            seconds=round(sum(trajectory.seconds for _, trajectory in self.finished), 3),
+            scales=[
                 {
                     "size": size,
                     "width": trajectory.pixels.shape[3],
@@ -132,7 +148,7 @@ class _Stages:
                 }
                 for size, trajectory in self.finished
             ],
-        }
+        )
 
 
 def _optimize_scale(

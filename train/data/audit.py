@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from impasto.models.image import decode
 from impasto.models.image.picture import UnreadablePicture
 from impasto.train.data.dataset import PhotoSet
 
+FORMAT: Final = "impasto-check-1"
 CHUNK = 16  # photos per task of a worker
 QUANTILES = (0, 5, 50, 95, 100)  # percent
 
@@ -45,6 +46,28 @@ class Finding:
     height: int = 0
     pixels_sha256: str = ""
     issues: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """The content of check.json."""
+
+    format: Literal["impasto-check-1"]
+    photos: int
+    """The number of photos."""
+    bytes: int
+    formats: dict[str, int]
+    """The number of photos of each file format."""
+    short_side: dict[str, float]
+    """Quantiles in px, as those of long_side; of megapixels in 10^6 px."""
+    long_side: dict[str, float]
+    megapixels: dict[str, float]
+    counts: dict[str, int]
+    """The number of photos with each kind of issue."""
+    exclude: dict[str, Any]
+    """The kinds whose photos training leaves out, and the number of these photos."""
+    issues: dict[str, dict[str, str]]
+    """A description by kind and by the photo's name."""
 
 
 def scan(photos: PhotoSet, config: CheckConfig) -> Iterator[Finding]:
@@ -129,33 +152,30 @@ def exclusions(findings: Sequence[Finding], kinds: Collection[str]) -> dict[str,
     return reasons
 
 
-def report(findings: Sequence[Finding], exclude: Sequence[str]) -> dict[str, Any]:
-    """Return the audit as JSON.
+def report(findings: Sequence[Finding], exclude: Sequence[str]) -> AuditReport:
+    """Return the audit of all photos.
 
     Args:
         findings: One for each photo.
         exclude: The kinds of issues whose photos training leaves out.
-
-    Returns:
-        The number of photos and bytes, quantiles of their sizes, the number of photos with each kind of issue, and
-        their names with the descriptions.
     """
     sized = [finding for finding in findings if finding.width]
     issues: dict[str, dict[str, str]] = defaultdict(dict)
     for finding in findings:
         for kind, description in finding.issues.items():
             issues[kind][finding.name] = description
-    return {
-        "photos": len(findings),
-        "bytes": sum(finding.bytes for finding in findings),
-        "formats": dict(Counter(finding.format for finding in findings if finding.format).most_common()),
-        "short_side": _quantiles([min(finding.width, finding.height) for finding in sized]),
-        "long_side": _quantiles([max(finding.width, finding.height) for finding in sized]),
-        "megapixels": _quantiles([finding.width * finding.height / 1e6 for finding in sized]),
-        "counts": {kind: len(issues[kind]) for kind in KINDS},
-        "exclude": {"kinds": [*exclude], "photos": len(exclusions(findings, exclude))},
-        "issues": {kind: issues[kind] for kind in KINDS if issues[kind]},
-    }
+    return AuditReport(
+        format=FORMAT,
+        photos=len(findings),
+        bytes=sum(finding.bytes for finding in findings),
+        formats=dict(Counter(finding.format for finding in findings if finding.format).most_common()),
+        short_side=_quantiles([min(finding.width, finding.height) for finding in sized]),
+        long_side=_quantiles([max(finding.width, finding.height) for finding in sized]),
+        megapixels=_quantiles([finding.width * finding.height / 1e6 for finding in sized]),
+        counts={kind: len(issues[kind]) for kind in KINDS},
+        exclude={"kinds": [*exclude], "photos": len(exclusions(findings, exclude))},
+        issues={kind: issues[kind] for kind in KINDS if issues[kind]},
+    )
 
 
 def _quantiles(values: Sequence[float]) -> dict[str, float]:

@@ -11,12 +11,14 @@ from impasto.models.losses import temporal
 from impasto.models.losses.checkerboard import CheckerboardLoss
 from impasto.models.losses.drawing import DrawingLoss
 from impasto.models.losses.frame import FrameLoss
+from impasto.models.losses.moving_average import MovingAverages
 from impasto.models.losses.perceptual import Losses, PerceptualLoss
 from impasto.models.losses.temporal import TemporalLoss
 from impasto.models.transform_net import STRIDE, TransformNet
 from impasto.train.engine import divergence
 from impasto.train.runtime.compile import Compiled
 from impasto.train.runtime.device import Hardware
+from impasto.train.runtime.distributed import Group
 
 MEASURES = ("total", "content", "style", "tv", "checkerboard", "temporal", "spectrum", "drawing", "frame")
 
@@ -33,9 +35,21 @@ class TrainingLoss:
     perceptual + checkerboard_weight * checkerboard + temporal_weight * temporal + spectrum_weight * spectrum +
     drawing_weight * drawing + frame_weight * frame, where
     perceptual = content_weight * content + style_weight * style + tv_weight * tv (Johnson et al. 2016, section 3).
+
+    Args:
+        config: The settings of the run.
+        hardware: The device and the precision.
+        network: The network.
+        loss: The perceptual loss, on the device.
+        group: The processes of the run.
+
+    Attributes:
+        averages: The moving averages that style_ema_decay asks for, or None.
     """
 
-    def __init__(self, config: TrainConfig, hardware: Hardware, network: TransformNet, loss: PerceptualLoss) -> None:
+    def __init__(
+        self, config: TrainConfig, hardware: Hardware, network: TransformNet, loss: PerceptualLoss, group: Group
+    ) -> None:
         self.config = config
         self.hardware = hardware
         self.network = network
@@ -44,6 +58,10 @@ class TrainingLoss:
         self.drawing = DrawingLoss()
         self.temporal = TemporalLoss()
         self.frame = FrameLoss()
+        self.averages: MovingAverages | None = None
+        if config.loss.style_ema_decay:
+            initial = loss.grams() | (loss.spectrum.initial() if loss.spectrum is not None else {})
+            self.averages = MovingAverages(initial, config.loss.style_ema_decay, group.mean)
         names = ("checkerboard_weight", "spectrum_weight", "drawing_weight", "frame_weight")
         weights = [getattr(config.loss, name) for name in names]
         self._weights = torch.tensor(weights, device=hardware.device)
@@ -83,13 +101,13 @@ class TrainingLoss:
     def _forward(self, photos: Tensor) -> _Forward:
         with self.hardware.autocast():
             stylized = self.network(photos)
-        losses = self.loss(stylized, self.loss.content_target(photos))
-        return _Forward(stylized, losses, self._auxiliary(stylized, photos))
+        losses = self.loss(stylized, self.loss.content_target(photos), self.averages)
+        return _Forward(stylized, losses, self._auxiliary(stylized, photos, self.averages))
 
-    def _auxiliary(self, pixels: Tensor, photos: Tensor) -> Tensor:
+    def _auxiliary(self, pixels: Tensor, photos: Tensor, averages: MovingAverages | None = None) -> Tensor:
         """The checkerboard, spectrum, drawing and frame losses, [4]; those without a weight are 0."""
         weights, zero = self.config.loss, torch.zeros((), device=pixels.device)
-        spectrum = self.loss.spectrum(pixels, photos) if self.loss.spectrum is not None else zero
+        spectrum = self.loss.spectrum(pixels, photos, averages) if self.loss.spectrum is not None else zero
         drawing = self.drawing(pixels, photos) if weights.drawing_weight else zero
         frame = self.frame(pixels) if weights.frame_weight else zero
         return torch.stack([self.checkerboard(pixels), spectrum, drawing, frame])

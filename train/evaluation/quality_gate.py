@@ -1,7 +1,11 @@
-"""The quality gate of impasto-evaluate: limits on the medians over the photos."""
+"""The quality gates of impasto-evaluate: limits on the medians over the photos, and the verdict of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.evaluate import EvaluationConfig
+from impasto.models.typed_json import TypedJson
 from impasto.train.evaluation.display_evaluation import DisplayMedians
 from impasto.train.evaluation.photo_evaluation import MedianRow
 
@@ -12,83 +16,129 @@ _ARTIFACTS = {
 }
 
 
-def check_display(figures: DisplayMedians, limits: EvaluationConfig) -> None:
-    """Check the medians of `display_evaluation.medians` against the limits; raises CheckFailed."""
+@dataclass(frozen=True)
+class Gate(TypedJson):
+    """The verdict of one limit at one size."""
+
+    name: str
+    """The key that sets the limit, such as `evaluate.max_ratio`."""
+    size: int
+    """The side of the squares, or the short side of the display, in px."""
+    limit: float
+    value: float | None
+    """The median over the photos; null where it could not be measured, which fails."""
+    passed: bool
+    message: str
+    """What exceeds the limit, and what to do; empty where the gate passed."""
+
+
+def gates(rows: Sequence[MedianRow], display: DisplayMedians | None, limits: EvaluationConfig) -> list[Gate]:
+    """Return the verdict of each limit that is set; `display` is None where nothing was evaluated at display size."""
+    return [*(display_gates(display, limits) if display else []), *crop_gates(rows, limits)]
+
+
+def display_gates(figures: DisplayMedians, limits: EvaluationConfig) -> list[Gate]:
+    """Return the verdict of each limit that is set on the medians of `display_evaluation.medians`."""
     scope = f"at {limits.display} px, median of {figures.photos} photos"
-    octave, most = max(figures.octaves), limits.max_octave
-    if most is not None and octave > most:
-        raise CheckFailed(
-            f"the network's distance to the painting is {octave:.2f} of the photo's own in one octave ({scope}), more "
-            f"than evaluate.max_octave={most:g}; train it with loss=strokes, or longer"
-        )
+    verdicts: list[Gate] = []
+
+    def add(key: str, value: float | None, failure: str) -> None:
+        verdicts.extend(_gate(key, limits.display or 0, value, limits, failure))
+
+    octave = max(figures.octaves)
+    add(
+        "max_octave",
+        octave,
+        f"the network's distance to the painting is {octave:.2f} of the photo's own in one octave ({scope}), more than "
+        "{limit}; train it with loss=strokes, or longer",
+    )
     for name in ("edges", "faces"):
-        value, least = getattr(figures, name), getattr(limits, f"min_{name}")
-        if least is not None and value is not None and value < least:
-            raise CheckFailed(
-                f"the {name} of the network's output correlate by {value:.2f} with the photo's ({scope}), less than "
-                f"evaluate.min_{name}={least:g}; train it with a lower loss.style_weight"
-            )
-    pattern, most = figures.pattern, limits.max_pattern
-    if most is not None and pattern.fraction > most:
-        raise CheckFailed(
-            f"the network's output has a periodic pattern of {pattern.period:.1f} px in {pattern.channel} with "
-            f"{pattern.fraction:.2f} of its octave's variance ({scope}), more than evaluate.max_pattern={most:g}; "
-            "train it with a higher loss.checkerboard_weight, or longer"
+        value = getattr(figures, name)
+        failure = (
+            f"no {name} were found in the photos ({scope}), so {{limit}} could not be checked; evaluate photos that "
+            "have some, with scikit-image installed"
+            if value is None
+            else f"the {name} of the network's output correlate by {value:.2f} with the photo's ({scope}), less than "
+            "{limit}; train it with a lower loss.style_weight"
         )
+        add(f"min_{name}", value, failure)
+    pattern = figures.pattern
+    add(
+        "max_pattern",
+        pattern.fraction,
+        f"the network's output has a periodic pattern of {pattern.period:.1f} px in {pattern.channel} with "
+        f"{pattern.fraction:.2f} of its octave's variance ({scope}), more than {{limit}}; train it with a higher "
+        "loss.checkerboard_weight, or longer",
+    )
+    return verdicts
 
 
-def check_limits(rows: list[MedianRow], limits: EvaluationConfig) -> None:
-    """Check medians against the limits.
+def crop_gates(rows: Sequence[MedianRow], limits: EvaluationConfig) -> list[Gate]:
+    """Return the verdict of each limit that is set on the center crops, at each size.
 
     The limits on the optimizer's comparison hold for the optimizer from noise, or from the first initial image if
-    noise was not evaluated. All limits hold at each size.
+    noise was not evaluated.
 
     Args:
         rows: The rows of `photo_evaluation.medians`.
         limits: The limits; null for none.
-
-    Raises:
-        CheckFailed: A limit is exceeded; the message names its key.
     """
     starts = [row.start for row in rows]
     start = "noise" if "noise" in starts else starts[0]
+    verdicts: list[Gate] = []
     for row in rows:
         if row.start == start:
-            _check_comparison(row, limits)
-            _check_flicker(row, limits)
-            _check_artifacts(row, limits)
+            for key, value, failure in _crop_figures(row):
+                verdicts += _gate(key, row.size, value, limits, failure)
+    return verdicts
 
 
-def _check_comparison(row: MedianRow, limits: EvaluationConfig) -> None:
+def require(verdicts: Sequence[Gate]) -> None:
+    """Raise CheckFailed for the first gate that did not pass."""
+    for gate in verdicts:
+        if not gate.passed:
+            raise CheckFailed(gate.message)
+
+
+def _crop_figures(row: MedianRow) -> list[tuple[str, float, str]]:
+    """The key of each limit, the median, and the sentence if it exceeds the limit."""
     scope = f"from {row.start} at {row.size} px, median of {row.photos} photos"
-    least, most = limits.min_equivalent_iterations, limits.max_ratio
-    if least is not None and row.equivalent_iterations < least:
-        raise CheckFailed(
-            f"one pass equals {row.equivalent_iterations:g} L-BFGS iterations ({scope}), fewer than "
-            f"evaluate.min_equivalent_iterations={least:g}; train the network longer"
-        )
-    if most is not None and row.ratio > most:
-        raise CheckFailed(
-            f"the network's loss is {row.ratio:.2f} times the optimizer's best ({scope}), more than "
-            f"evaluate.max_ratio={most:g}; train the network longer"
-        )
-
-
-def _check_flicker(row: MedianRow, limits: EvaluationConfig) -> None:
-    flicker, most = row.flicker["both"], limits.max_flicker
-    if most is not None and flicker > most:
-        raise CheckFailed(
-            f"the network flickers by {flicker:.2f} levels on synthetic clips at {row.size} px, median of "
-            f"{row.photos} photos, more than evaluate.max_flicker={most:g}; train it with loss.temporal_weight"
-        )
-
-
-def _check_artifacts(row: MedianRow, limits: EvaluationConfig) -> None:
+    where = f"at {row.size} px, median of {row.photos} photos, more than {{limit}}"
+    flicker = row.flicker["both"]
+    figures = [
+        (
+            "min_equivalent_iterations",
+            row.equivalent_iterations,
+            f"one pass equals {row.equivalent_iterations:g} L-BFGS iterations ({scope}), fewer than {{limit}}; train "
+            "the network longer",
+        ),
+        (
+            "max_ratio",
+            row.ratio,
+            f"the network's loss is {row.ratio:.2f} times the optimizer's best ({scope}), more than {{limit}}; train "
+            "the network longer",
+        ),
+        (
+            "max_flicker",
+            flicker,
+            f"the network flickers by {flicker:.2f} levels on synthetic clips {where}; train it with "
+            "loss.temporal_weight",
+        ),
+    ]
     for name, description in _ARTIFACTS.items():
-        most, excess = getattr(limits, f"max_{name}"), row.artifacts.excess[name]
-        if most is not None and excess > most:
-            remedy = " with a higher loss.checkerboard_weight" if name == "checkerboard" else ""
-            raise CheckFailed(
-                f"the network's output has {description.format(f'{excess:.2f}')} than its photos at {row.size} px, "
-                f"median of {row.photos} photos, more than evaluate.max_{name}={most:g}; train it again{remedy}"
-            )
+        excess = row.artifacts.excess[name]
+        remedy = " with a higher loss.checkerboard_weight" if name == "checkerboard" else ""
+        what = f"the network's output has {description.format(f'{excess:.2f}')} than its photos {where}"
+        figures.append((f"max_{name}", excess, f"{what}; train it again{remedy}"))
+    return figures
+
+
+def _gate(key: str, size: int, value: float | None, limits: EvaluationConfig, failure: str) -> list[Gate]:
+    """The verdict of a limit, if it is set; `failure` is the sentence with `{limit}` in it."""
+    limit = getattr(limits, key)
+    if limit is None:
+        return []
+    passed = value is not None and (value >= limit if key.startswith("min_") else value <= limit)
+    name = f"evaluate.{key}"
+    message = "" if passed else failure.replace("{limit}", f"{name}={limit:g}")
+    return [Gate(name, size, limit, value, passed, message)]

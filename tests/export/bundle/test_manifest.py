@@ -49,6 +49,7 @@ def test_manifest_describes_the_files_models_and_origin(exported: tuple[Path, Ru
     memory = [estimate.bytes for estimate in bundle.graph.memory]
     assert memory == sorted(memory) and memory[0] > 1e6
     measured = Latency.from_json(checksummed_json.read(folder / MEASURED))
+    assert measured.format == "impasto-latency-1"
     (row,) = [row for row in measured.rows if row.file == "android/model.int8.onnx"]
     assert (row.width, row.height, row.threads) == (64, 48, 1) and row.ms > 0
 

@@ -8,10 +8,11 @@ from impasto.export.bundle.artifacts import BuiltBundle
 from impasto.export.bundle.licenses import License
 from impasto.export.bundle.manifest import GraphReport, MemoryEstimate
 from impasto.export.client_files import CLIENTS, KOTLIN, KOTLIN_STROKES, SWIFT, SWIFT_CONTROLS, SWIFT_STROKES
-from impasto.export.contract import ImageSize, Label, ModelArtifact, Tolerance
+from impasto.export.contract import ImageSize, ModelArtifact, Tolerance
 from impasto.export.coreml.contracts import COREML, coreml_contract
-from impasto.export.onnx_graph.contracts import ONNX, onnx_contract
+from impasto.export.onnx_graph.contracts import ONNX
 from impasto.export.validation.parity import ParityResult
+from impasto.models.contract import Label, onnx_contract
 
 ANDROID = ("model.onnx", "model.fp16.onnx", "model.int8.onnx", "model.ort", "model.required_operators.config")
 IOS = [f"Model_{name}.mlpackage" for name in ("96x64", "96x64_int8", "512x512", "512x512_int8", "ios18")]
@@ -19,8 +20,8 @@ SWIFT_ONLY = (SWIFT, SWIFT_CONTROLS, SWIFT_STROKES)
 LABEL = Label("swirls", "Ünal", "CC0-1.0", "0.1.0", "")
 
 
-def render(io: str, smallest: bool = True, label: Label = LABEL) -> str:
-    """The README of a bundle of that io, with or without the smallest file."""
+def render(io: str, smallest: bool = True, label: Label = LABEL, coreml: bool = True) -> str:
+    """The README of a bundle of that io, with or without the smallest file and Core ML packages."""
     android = [f"android/{name}" for name in ANDROID if smallest or "int8" not in name]
     clients = [*CLIENTS, "android/stats.onnx", "android/tile.onnx"] if io == "uint8_rgba" else [*SWIFT_ONLY]
     packages = [f"ios/{name}/{part}" for name in IOS for part in ("Manifest.json", "Data/weights/weight.bin")]
@@ -40,12 +41,22 @@ def render(io: str, smallest: bool = True, label: Label = LABEL) -> str:
         ModelArtifact("android/model.onnx", ONNX, "float32", onnx_contract(io), exact, {}, None),
         ModelArtifact("ios/Model_ios18.mlpackage", COREML, "fp16", coreml_contract(True), near, sizes, None),
     ]
+    models = models if coreml else models[:1]
     graph = GraphReport({}, {}, [MemoryEstimate(ImageSize(1920, 1080), 884_400_000)])
     described = [*android, *clients, *(f"ios/{name}" for name in IOS), "golden/", "preview/", "android/absent.onnx"]
     descriptions = {name: f"what {name} is" for name in described}
     built = BuiltBundle(models, descriptions, parity, {}, graph, None)
-    licenses = [License("painting", "Swirls", "Ünal", "a | museum", "CC0-1.0")]
+    licenses = [License("painting", label.style, label.artist, "a | museum", label.style_license)]
     return readme.render(label, built, dict.fromkeys(files, 1500), licenses)
+
+
+@pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])
+def test_render_without_coreml_packages_has_no_steps_for_ios(io: str) -> None:
+    whole, text = render(io), render(io, coreml=False)
+    for words in ("## iOS", "mlpackage`, `ios", "Core ML packages take", "reference interpreter"):
+        assert words not in text
+        assert words in whole or (words == "Core ML packages take" and io == "uint8_rgba")
+    assert "\n\n## What was checked\n" in text and "\n\n\n" not in text
 
 
 @pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])
@@ -58,7 +69,7 @@ def test_render_describes_files_parity_and_steps(io: str) -> None:
     assert "absent" not in text
     for name in ("LICENSE", "manifest.json", "manifest.schema.json", "SHA256SUMS", "measured.json"):
         assert text.count(f"| `{name}` | |") == 1
-    assert "Style by Ünal." in text and "| painting | Swirls | Ünal | a \\| museum | CC0-1.0 |" in text
+    assert "Style by Ünal." in text and "| painting | swirls | Ünal | a \\| museum | CC0-1.0 |" in text
     assert "| 1920x1080 | 884 |" in text
     assert "| `android/model.onnx` | 2 | 2 | 57.0 dB | 2 at most |" in text
     assert "| `ios/Model_96x64_int8.mlpackage` | 2 | 2 | 57.0 dB | 40 dB or more |" in text
@@ -95,6 +106,18 @@ def test_render_is_well_formed_markdown(io: str, stroke_resolution: int | None) 
     for number, line in enumerate(lines):
         if re.fullmatch(r" *\| -.*", line):  # a table: its header, and a blank line before that
             assert not lines[number - 2].strip() and lines[number - 1].count("|") == line.count("|")
+
+
+def test_render_shows_texts_of_a_card_as_they_are() -> None:
+    """A checkpoint may be anyone's."""
+    text = "<img src=x onerror=a()> [a](b) ![c](d) `e` *f* | g & <https://h> \\\\"
+    written = render("uint8_rgba", label=replace(LABEL, style=text, artist=text, style_license=text))
+    escaped = (
+        "&lt;img src=x onerror=a()&gt; \\[a\\](b) !\\[c\\](d) \\`e\\` \\*f\\* \\| g &amp; &lt;https://h&gt; \\\\\\\\"
+    )
+    assert written.startswith(f"# {escaped}\n") and f"Style by {escaped}." in written
+    assert f"| painting | {escaped} | {escaped} | a \\| museum | {escaped} |\n" in written
+    assert text not in written
 
 
 @pytest.mark.parametrize(("smallest", "model"), [(True, "model.int8.onnx"), (False, "model.onnx")])

@@ -19,7 +19,7 @@ from impasto.export import client_files, test_images
 from impasto.export.contract import Tiling, Tolerance
 from impasto.export.inference import thumbnail_statistics
 from impasto.export.onnx_graph import instance_norm, tiled_pair, tiling
-from impasto.export.onnx_graph.contracts import onnx_contract
+from impasto.models.contract import onnx_contract
 from impasto.models.image.decode import read
 from tests.helpers.bundles import Written
 from tests.helpers.client_cases import CASES, CASES_BY_NAME, STROKE_CASES, STROKES, line_of, mask_of, photo_of

@@ -24,6 +24,7 @@ def test_bench_of_two_files_reports_the_speedup(written: Written, tmp_path: Path
     assert done.returncode == 0, done.stderr
     assert "64x48" in done.stdout and "speedup" in done.stdout
     facts = json.loads((tmp_path / "out.json").read_text())
+    assert facts["format"] == bench.BenchReport.from_json(facts).format == "impasto-benchmark-1"
     tiny, johnson = facts["rows"]
     assert tiny["bytes"] == (tmp_path / "tiny.onnx").stat().st_size
     assert tiny["speedup"] > 0 and johnson["speedup"] is None

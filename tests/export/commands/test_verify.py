@@ -1,3 +1,4 @@
+import hashlib
 import json
 import logging
 import re
@@ -18,11 +19,12 @@ from PIL import Image
 from impasto.configs.cli.app import compose
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.verify import VerifyConfig
-from impasto.export.bundle import checksummed_json
+from impasto.export.bundle import checksummed_json, verification
 from impasto.export.bundle.manifest import FileEntry, Manifest
 from impasto.export.commands import verify
-from impasto.export.contract import TensorSpec
 from impasto.export.onnx_graph.contracts import ONNX, ORT
+from impasto.export.validation.checks import Checks
+from impasto.models.contract import TensorSpec
 from impasto.models.provenance import sha256
 from tests.helpers import heavy
 from tests.helpers.commands import Run
@@ -68,8 +70,10 @@ def test_verify_command_of_a_fresh_bundle_passes(exported: tuple[Path, Run], imp
     folder, _ = exported
     done = impasto("verify", f"bundle={folder}")
     assert (done.returncode, done.stderr) == (0, "")
+    digest = hashlib.sha256((folder / "SHA256SUMS").read_bytes()).hexdigest()
     for words in ("android/model.int8.onnx", "ios/Model_ios18.mlpackage", "is intact: ", "pictures compared"):
         assert words in done.stdout
+    assert f"\ndigest={digest}\n" in done.stdout and f"\ndigest={digest}\n" in exported[1].stdout
 
 
 def test_verify_warns_of_unknown_licenses_and_fails_if_asked(bundle: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -118,10 +122,11 @@ def test_verify_names_missing_and_added_files(bundle: Path, caplog: pytest.LogCa
     (bundle / ".DS_Store").write_text("a file manager's")
     with (
         caplog.at_level(logging.ERROR),
-        pytest.raises(CheckFailed, match=r"android/model\.ort is missing \(and 1 more\); get the bundle again"),
+        pytest.raises(CheckFailed, match=r"android/model\.ort is missing \(and 2 more\); get the bundle again"),
     ):
         check(bundle)
     assert "android/notes.txt is not part of the bundle" in caplog.text
+    assert ".DS_Store is not part of the bundle" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -145,11 +150,15 @@ def test_verify_of_another_folder_raises_one_sentence(
 
 
 def test_verify_of_another_format_raises(bundle: Path) -> None:
-    checksummed_json.write(
-        bundle / "manifest.json", checksummed_json.read(bundle / "manifest.json") | {"format": "impasto-bundle-9"}
-    )
-    with pytest.raises(UsageError, match="has the format impasto-bundle-9, not impasto-bundle-4; export it again"):
-        check(bundle)
+    values = checksummed_json.read(bundle / "manifest.json")
+    for found, remedy in (
+        ("impasto-bundle-9", "update impasto"),
+        ("impasto-bundle-2", "export it again"),
+        (7, "export"),
+    ):
+        checksummed_json.write(bundle / "manifest.json", values | {"format": found})
+        with pytest.raises(UsageError, match=f"has the format {found}, not impasto-bundle-4; {remedy}"):
+            check(bundle)
 
 
 def test_verify_of_another_network_fails_parity(bundle: Path) -> None:
@@ -203,11 +212,12 @@ def test_verify_of_another_pair_raises(bundle: Path) -> None:
 
 
 def test_verify_lists_runtimes_without_their_tools(
-    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    verify.task(compose("verify", [f"bundle={bundle}", "runtimes=[onnxruntime,node,arm64]", f"tools_dir={tmp_path}"]))
+    monkeypatch.setattr(verification, "RUNTIMES", ("onnxruntime", "node", "arm64"))
+    verify.task(compose("verify", [f"bundle={bundle}", f"tools_dir={tmp_path}"]))
     shown = " ".join(capsys.readouterr().out.split())
-    assert "not run" in shown and "make tools" in shown and "arm64" in shown
+    assert "why" in shown and "make tools" in shown and shown.endswith("pictures compared, not run: node, arm64")
 
 
 @pytest.mark.heavy
@@ -218,23 +228,22 @@ def test_verify_in_every_runtime_passes(exported: tuple[Path, Run]) -> None:
     tools = packages[0].parents[1]
     manifest = Manifest.load(exported[0])
     config = compose("verify", [f"bundle={exported[0]}", f"tools_dir={tools}", "runtimes=[node,chromium,arm64]"])
-    validation = verify.validate_bundle(exported[0], manifest, config, lambda line: None)
-    assert not validation.skipped_runtimes
-    assert len({row.runtime for row in validation.results}) == 3
+    outcome, _ = verification.verify(exported[0], config, lambda line: None)
+    assert outcome.failures == [] and not outcome.skipped_runtimes
+    assert len({row.runtime for row in outcome.parity}) == 3
     files = {model.file for model in manifest.models if model.format in (ONNX, ORT)}
-    assert {row.file for row in validation.results} == files
-    assert [row.failure() for row in validation.results if row.failure()] == []
+    assert {row.file for row in outcome.parity} == files
 
 
 def test_validate_compares_a_core_ml_size_without_golden_image_with_the_onnx_file(bundle: Path) -> None:
     (bundle / "golden/96x64.stylized.png").unlink()
     manifest = Manifest.load(bundle)
     config = compose("verify", [f"bundle={bundle}", "runtimes=[coreml]"])
-    validation = verify.validate_bundle(bundle, manifest, config, lambda line: None)
-    assert not validation.skipped_runtimes
+    checks = Checks()
+    validation = verification.validate_models(bundle, manifest, config, lambda line: None, checks)
+    assert checks.failures == [] and not validation.skipped_runtimes
     assert {row.reference for row in validation.results} == {"android/model.onnx"}
     assert {row.file for row in validation.results} == {model.file for model in manifest.models if model.functions}
-    assert all(row.failure() is None for row in validation.results)
 
 
 def test_verify_detects_changed_checksums_and_a_changed_manifest(bundle: Path) -> None:

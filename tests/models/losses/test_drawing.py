@@ -13,13 +13,14 @@ def smooth(seed: int, side: int = 96) -> torch.Tensor:
 
 
 def test_drawing_loss_equals_the_formula() -> None:
-    picture, photo = smooth(0), smooth(1)
+    picture, photo = smooth(0, 160), smooth(1, 160)
     expected = []
     for scale in SCALES:
         gradients = []
         for image in (picture, photo):
             luma = np.tensordot([0.299, 0.587, 0.114], image[0].double().numpy(), 1)
-            side = 96 // scale
+            side = 160 // scale
+            luma = luma[: side * scale, : side * scale]
             small = luma.reshape(side, scale, side, scale).mean((1, 3))
             gradients.append(np.concatenate([np.diff(small, axis=0).ravel(), np.diff(small, axis=1).ravel()]))
         first, second = gradients
@@ -42,3 +43,8 @@ def test_drawing_loss_of_a_flat_picture_is_one_with_a_finite_gradient() -> None:
     loss.backward()
     assert loss.item() == pytest.approx(1)
     assert flat.grad is not None and flat.grad.isfinite().all()
+
+
+def test_drawing_loss_leaves_out_scales_at_which_pictures_have_one_cell() -> None:
+    photo = smooth(4, 64)
+    assert DrawingLoss()(photo, photo).item() == pytest.approx(0, abs=1e-5)

@@ -70,6 +70,7 @@ def test_check_reports_each_issue_and_no_other(mixed_photos: Path, tmp_path: Pat
     )
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "check.json").read_text())
+    assert report["format"] == "impasto-check-1"
     assert {kind: {*names} for kind, names in report["issues"].items()} == ISSUES
     assert report["counts"] == {kind: len(names) for kind, names in ISSUES.items()}
     assert report["photos"] == len([path for path in mixed_photos.rglob("*") if path.is_file()])

@@ -15,6 +15,7 @@ from impasto.models.vgg import weights
 from impasto.train.commands import evaluate
 from impasto.train.data import style_image
 from impasto.train.evaluation import loaded_model
+from impasto.train.evaluation.evaluation_report import EvaluationReport
 from tests.helpers.cards import card
 from tests.helpers.commands import Run
 from tests.helpers.in_process import call_main
@@ -46,6 +47,8 @@ def test_evaluate_writes_figures_and_pictures_and_caches_trajectories(
     done = impasto(*line)
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "out/evaluation.json").read_text())
+    assert (report["format"], report["passed"], report["gates"]) == ("impasto-evaluation-1", True, [])
+    assert EvaluationReport.from_json(report).to_json() == report
     assert [(row["size"], row["start"], row["photos"]) for row in report["medians"]] == [
         *((32, "noise", 2), (32, "photo", 2), (48, "noise", 2), (48, "photo", 2))
     ]
@@ -85,6 +88,9 @@ def test_evaluate_writes_figures_and_pictures_and_caches_trajectories(
     assert len([text for text in strict.stderr.splitlines() if text.startswith("impasto-evaluate: ")]) == 1
     assert "more than evaluate.max_ratio=0.001" in strict.stderr
     again = json.loads((tmp_path / "again/evaluation.json").read_text())
+    gates = [(gate["name"], gate["size"], gate["limit"], gate["passed"]) for gate in again["gates"]]
+    assert gates == [("evaluate.max_ratio", size, 0.001, False) for size in (32, 48)] and not again["passed"]
+    assert again["gates"][0]["value"] == again["medians"][0]["ratio"]
     assert again["photos"] == report["photos"]  # the damaged trajectory was computed again
     assert {path: path.stat().st_mtime_ns for path in trajectories[1:]} == {
         path: written[path] for path in trajectories[1:]
@@ -148,4 +154,4 @@ def test_evaluate_exported_file_uses_the_loss_of_its_card(
     assert call("checkpoint=bundle", "output=photos/b.png") == 2
     assert "b.png is a file; name a folder" in capsys.readouterr().err
     assert call("checkpoint=photos") == 2
-    assert "photos is a folder but not a bundle" in capsys.readouterr().err
+    assert "photos is neither a run directory nor a bundle" in capsys.readouterr().err

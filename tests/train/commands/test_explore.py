@@ -40,6 +40,7 @@ def test_explore_writes_sheets_and_figures_reproducibly(
     )
 
     report = json.loads((tmp_path / "out/exploration.json").read_text())
+    assert report["format"] == "impasto-exploration-1"
     assert [one["layers"] for one in report["content"]] == [["relu1_1"], ["pool2"]]
     style_layers = ["relu1_2", "relu2_2", "relu3_3", "relu4_3"]  # of the loss
     assert [one["layers"] for one in report["style"]] == [style_layers[:count] for count in (1, 2, 3, 4)]

@@ -24,6 +24,7 @@ def test_optimize_writes_picture_trace_and_frames(call_optimize: Call, capsys: p
     assert call_optimize("content=photo.jpg", "style=painting.png", *FAST, "save_every=2", "output=out.png") == 0
     frames = ["out.frames", "out.frames/000002.png", "out.frames/000004.png"]
     assert sorted([*before, *frames, "out.png", "out.trace.json"]) == files()
+    assert trace("out.trace.json")["format"] == "impasto-trace-1"
     assert pixels("out.png").shape == (32, 43, 3)
     report = trace("out.trace.json")
     assert report["config"]["iterations"] == 4 and report["config"]["loss"]["normalization"] == "chw"

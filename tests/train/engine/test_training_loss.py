@@ -19,6 +19,7 @@ from impasto.train.engine.ema import ModelEma
 from impasto.train.engine.optimizer import build_optimizer
 from impasto.train.engine.training_loss import MEASURES, TrainingLoss
 from impasto.train.runtime.device import choose
+from impasto.train.runtime.distributed import Group
 from tests.helpers.commands import TINY, Run
 
 Impasto = Callable[..., Run]
@@ -41,7 +42,7 @@ def test_training_loss_step_reads_nothing_from_device(photo_folder: Path) -> Non
     config = app.compose("train", [*TINY, f"data.root={photo_folder}"])
     network = transform_net.build(config.model).train()
     loss = PerceptualLoss(config.loss, weights.load("random"), 255 * torch.rand(1, 3, 32, 32))
-    training_loss = TrainingLoss(config, choose("cpu", "fp32"), network, loss)
+    training_loss = TrainingLoss(config, choose("cpu", "fp32"), network, loss, Group())
     average = ModelEma(network, 0.9)
     optimizer = build_optimizer(config, network.parameters())
     batch = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8)
@@ -75,13 +76,15 @@ def rows(run: Path, column: str) -> list[float]:
         return [float(row[column]) for row in csv.DictReader(file) if row[column]]
 
 
-def test_train_with_temporal_weight_logs_it_and_resumes_bit_for_bit(
-    photo_folder: Path, tmp_path: Path, impasto: Impasto
+@pytest.mark.parametrize("key", ["temporal_weight=1000", "style_ema_decay=0.9"])
+def test_train_with_a_state_of_the_loss_resumes_bit_for_bit(
+    key: str, photo_folder: Path, tmp_path: Path, impasto: Impasto
 ) -> None:
-    line = [*TINY, f"data.root={photo_folder}", "loss.temporal_weight=1000"]
+    line = [*TINY, f"data.root={photo_folder}", f"loss.{key}"]
     done = impasto("train", *line, f"hydra.run.dir={tmp_path / 'whole'}")
     assert done.returncode == 0, done.stderr
-    assert min(rows(tmp_path / "whole", "temporal")) > 0 and min(rows(tmp_path / "whole", "val_temporal")) > 0
+    if key.startswith("temporal"):
+        assert min(rows(tmp_path / "whole", "temporal")) > 0 and min(rows(tmp_path / "whole", "val_temporal")) > 0
     # The learning rate decays over the budget, so both runs have the same budget, and one loses its last state.
     again = impasto("train", *line, f"hydra.run.dir={tmp_path / 'part'}")
     assert again.returncode == 0, again.stderr

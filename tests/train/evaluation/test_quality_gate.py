@@ -7,7 +7,7 @@ from impasto.configs.schema.evaluate import EvaluationConfig
 from impasto.models.metrics.pattern import Pattern
 from impasto.train.evaluation.display_evaluation import DisplayMedians
 from impasto.train.evaluation.photo_evaluation import ArtifactMedians, MedianRow
-from impasto.train.evaluation.quality_gate import check_display, check_limits
+from impasto.train.evaluation.quality_gate import crop_gates, display_gates, require
 
 ROW = MedianRow(
     size=256,
@@ -29,16 +29,20 @@ def limits(**changes: object) -> EvaluationConfig:
     return EvaluationConfig(**(settings | dict.fromkeys(names) | changes))  # type: ignore[arg-type]
 
 
-def test_check_limits_equal_values_pass() -> None:
-    check_limits([ROW], limits(min_equivalent_iterations=30, max_ratio=2.5, max_flicker=7))
-    check_limits([ROW], limits(max_checkerboard=1.5, max_blobs=10, max_border=0.2))
+def require_crops(rows: list[MedianRow], settings: EvaluationConfig) -> None:
+    require(crop_gates(rows, settings))
 
 
-def test_check_limits_comparison_holds_for_noise_only() -> None:
+def test_crop_gates_equal_values_pass() -> None:
+    require_crops([ROW], limits(min_equivalent_iterations=30, max_ratio=2.5, max_flicker=7))
+    require_crops([ROW], limits(max_checkerboard=1.5, max_blobs=10, max_border=0.2))
+
+
+def test_crop_gates_comparison_holds_for_noise_only() -> None:
     from_photo = replace(ROW, start="photo", equivalent_iterations=2)
-    check_limits([ROW, from_photo], limits(min_equivalent_iterations=30))
+    require_crops([ROW, from_photo], limits(min_equivalent_iterations=30))
     with pytest.raises(CheckFailed, match="from photo"):
-        check_limits([from_photo], limits(min_equivalent_iterations=30))
+        require_crops([from_photo], limits(min_equivalent_iterations=30))
 
 
 @pytest.mark.parametrize(
@@ -55,10 +59,14 @@ def test_check_limits_comparison_holds_for_noise_only() -> None:
         ({"max_border": 0.1}, r"by 0.20 more than its photos at 256 px.*more than evaluate.max_border=0.1"),
     ],
 )
-def test_check_limits_exceeded_limit_names_value_and_key(limit: dict[str, object], words: str) -> None:
+def test_crop_gates_exceeded_limit_names_value_and_key(limit: dict[str, object], words: str) -> None:
     with pytest.raises(CheckFailed, match=words) as error:
-        check_limits([ROW], limits(**limit))
+        require_crops([ROW], limits(**limit))
     assert "\n" not in str(error.value)
+
+
+def require_display(figures: DisplayMedians, settings: EvaluationConfig) -> None:
+    require(display_gates(figures, settings))
 
 
 FIGURES = DisplayMedians(3, [0.2, 0.1, 0.3, 0.25], 0.8, 0.7, Pattern("red-green", 5.7, 12.0, 0.6))
@@ -73,15 +81,35 @@ FIGURES = DisplayMedians(3, [0.2, 0.1, 0.3, 0.25], 0.8, 0.7, Pattern("red-green"
         ({"max_pattern": 0.25}, "pattern of 5.7 px in red-green with 0.60 .*evaluate.max_pattern=0.25"),
     ],
 )
-def test_check_display_beyond_a_limit_names_its_key(setting: dict[str, float], words: str) -> None:
+def test_display_gates_beyond_a_limit_names_its_key(setting: dict[str, float], words: str) -> None:
     with pytest.raises(CheckFailed, match=words):
-        check_display(FIGURES, limits(**setting))
+        require_display(FIGURES, limits(**setting))
 
 
-def test_check_display_equal_values_and_missing_faces_pass() -> None:
-    check_display(FIGURES, limits(max_octave=0.3, min_edges=0.8, min_faces=0.7, max_pattern=0.6))
-    check_display(replace(FIGURES, faces=None), limits(min_faces=0.99))
-    check_display(FIGURES, limits())
+def test_display_gates_equal_values_pass() -> None:
+    require_display(FIGURES, limits(max_octave=0.3, min_edges=0.8, min_faces=0.7, max_pattern=0.6))
+    require_display(replace(FIGURES, faces=None), limits(min_edges=0.8))
+    require_display(FIGURES, limits())
+
+
+def test_display_gates_that_measured_nothing_fail() -> None:
+    (gate,) = display_gates(replace(FIGURES, faces=None), limits(min_faces=0.1))
+    assert (gate.name, gate.value, gate.passed) == ("evaluate.min_faces", None, False)
+    with pytest.raises(CheckFailed, match=r"no faces were found in the photos .*evaluate\.min_faces=0\.1 could not"):
+        require([gate])
+
+
+def test_gates_list_every_limit_that_is_set() -> None:
+    other = replace(ROW, size=512, ratio=1.5)
+    gates = crop_gates([ROW, replace(ROW, start="photo"), other], limits(max_ratio=2, max_blobs=10))
+    assert [(gate.name, gate.size, gate.limit, gate.value, gate.passed) for gate in gates] == [
+        ("evaluate.max_ratio", 256, 2, 2.5, False),
+        ("evaluate.max_blobs", 256, 10, 10.0, True),
+        ("evaluate.max_ratio", 512, 2, 1.5, True),
+        ("evaluate.max_blobs", 512, 10, 10.0, True),
+    ]
+    assert [bool(gate.message) for gate in gates] == [True, False, False, False]
+    assert crop_gates([ROW], limits()) == display_gates(FIGURES, limits()) == []
 
 
 def test_display_limits_without_a_display_are_refused() -> None:

@@ -30,12 +30,16 @@ def columns(run: Path) -> dict[str, list[float]]:
     return {name: [float(row[name]) for row in rows if row[name]] for name in names}
 
 
-def test_train_with_two_processes_logs_losses_of_one(tmp_path: Path, photo_folder: Path, impasto: Impasto) -> None:
+@pytest.mark.parametrize("decay", [0, pytest.param(0.9, marks=pytest.mark.slow)])
+def test_train_with_two_processes_logs_losses_of_one(
+    decay: float, tmp_path: Path, photo_folder: Path, impasto: Impasto
+) -> None:
     """The photos are the same, the losses differ by the order of sums, and only the main process writes.
 
     The weights may differ by more: the gradient of a bias before an instance norm is rounding error alone.
     """
     line = [*TINY, f"data.root={photo_folder}", "trainer.batch_size=4", "trainer.steps=20", "trainer.validate_every=10"]
+    line.append(f"loss.style_ema_decay={decay}")
     alone = impasto("train", *line, f"hydra.run.dir={tmp_path / 'one'}")
     assert alone.returncode == 0, alone.stderr
     script, run = str(kill_nine.SCRIPT), tmp_path / "two"

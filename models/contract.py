@@ -1,0 +1,105 @@
+"""The contract of an exported file: its inputs and output, and what its metadata says of the style. No torch."""
+
+import importlib.metadata
+import json
+from dataclasses import dataclass
+
+from impasto.models.card import UNKNOWN, Card, ExportedCard
+from impasto.models.typed_json import TypedJson
+
+INPUT = "image"
+OUTPUT = "stylized"
+OPSET = 18  # ONNX 1.13
+IR = 8  # also of ONNX 1.13, so that ONNX Runtime 1.14 and later load the file
+VARIANT = "variant"  # the metadata key for how weights are stored: fp32, fp16 or int8
+
+
+@dataclass(frozen=True)
+class Label:
+    """The style and the version of impasto that an exported file names in its metadata.
+
+    `card` is JSON: the loss and the style of the checkpoint's card, or an empty object where it lacks one of them.
+    `stroke_resolution` is that of the style's card, None for a network without one. `license` is that of the network's
+    weights.
+    """
+
+    style: str
+    artist: str
+    style_license: str
+    version: str
+    card: str
+    stroke_resolution: int | None = None
+    license: str = UNKNOWN
+
+    @classmethod
+    def of(cls, card: Card) -> "Label":
+        """Return the label of a checkpoint's card; a value that the card lacks becomes `unknown`."""
+        named = (card.style.name, card.style.artist, card.style.license) if card.style else ("", "", "")
+        name, artist, style_license, license = (_line(value) for value in (*named, card.license))
+        stored = ExportedCard.of(card)
+        text = json.dumps(stored.to_json() if stored else {}, separators=(",", ":"), sort_keys=True)
+        resolution = card.style.stroke_resolution if card.style else None
+        return cls(name, artist, style_license, importlib.metadata.version("impasto"), text, resolution, license)
+
+
+def _line(value: str) -> str:
+    return " ".join((value or UNKNOWN).split())
+
+
+@dataclass(frozen=True)
+class TensorSpec(TypedJson):
+    """One input or output of a file."""
+
+    name: str
+    type: str
+    """`uint8`, `float32`, or `image` for Core ML."""
+    shape: tuple[int | str, ...]
+    """The sides; a name stands for one that the caller chooses."""
+    values: str
+    """What the numbers mean, and their range."""
+
+
+@dataclass(frozen=True)
+class Contract(TypedJson):
+    """What a file takes and returns."""
+
+    inputs: tuple[TensorSpec, ...]
+    output: TensorSpec
+    sides: str
+    """Which image sizes the file accepts."""
+    requires: dict[str, int | str]
+    """The versions that a runtime must support."""
+
+
+def onnx_contract(io: str, size: tuple[int, int] | None = None) -> Contract:
+    """Return the contract of an ONNX file.
+
+    Args:
+        io: `uint8_rgba` or `float32_rgb`.
+        size: (height, width) of the only images that it takes; None for any size.
+    """
+    from impasto.models.onnx_model import MIN_SIDE  # loads Pillow, which the preview server does without
+
+    height, width = size or ("height", "width")
+    sides = f"any height and width from {MIN_SIDE} on; the output is as large as the input"
+    shape: tuple[int | str, ...]
+    if io == "uint8_rgba":
+        kind, values, result = "uint8", "RGBA bytes, straight alpha", "RGBA bytes, the alpha of the input"
+        shape = (1, height, width, 4)
+    else:
+        kind, values, result = "float32", "RGB 0..255", "RGB 0..255, not rounded"
+        shape = (1, 3, height, width)
+    return Contract(
+        inputs=(TensorSpec(INPUT, kind, shape, values),),
+        output=TensorSpec(OUTPUT, kind, shape, result),
+        sides="this size only" if size else sides,
+        requires={"opset": OPSET, "ir_version": IR},
+    )
+
+
+def sentence(contract: Contract) -> str:
+    """Return a contract on one line. ONNX files carry it in their metadata: its words are part of their bytes."""
+    ends = []
+    for spec in (contract.inputs[0], contract.output):
+        ends.append(f"{spec.name}: {spec.type} [{', '.join(str(side) for side in spec.shape)}], {spec.values}")
+    return f"{' -> '.join(ends)}; {contract.sides}"
