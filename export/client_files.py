@@ -8,10 +8,11 @@ KOTLIN, SWIFT = "android/StyleTransfer.kt", "ios/StyleTransfer.swift"
 KOTLIN_LARGE, SWIFT_LARGE = "android/StyleTransferLarge.kt", "ios/StyleTransferLarge.swift"
 KOTLIN_CONTROLS, SWIFT_CONTROLS = "android/StyleTransferControls.kt", "ios/StyleTransferControls.swift"
 KOTLIN_STATISTICS, SWIFT_STATISTICS = "android/StyleTransferStatistics.kt", "ios/StyleTransferStatistics.swift"
+KOTLIN_BITMAPS, SWIFT_BITMAPS = "android/StyleTransferBitmaps.kt", "ios/StyleTransferBitmaps.swift"
 KOTLIN_STROKES, SWIFT_STROKES = "android/StyleTransferStrokes.kt", "ios/StyleTransferStrokes.swift"
 CLIENTS = (
-    *(KOTLIN, KOTLIN_CONTROLS, KOTLIN_STROKES, KOTLIN_LARGE, KOTLIN_STATISTICS),
-    *(SWIFT, SWIFT_CONTROLS, SWIFT_STROKES, SWIFT_LARGE, SWIFT_STATISTICS),
+    *(KOTLIN, KOTLIN_BITMAPS, KOTLIN_CONTROLS, KOTLIN_STROKES, KOTLIN_LARGE, KOTLIN_STATISTICS),
+    *(SWIFT, SWIFT_BITMAPS, SWIFT_CONTROLS, SWIFT_STROKES, SWIFT_LARGE, SWIFT_STATISTICS),
 )
 
 _SOURCES = Path(__file__).with_name("clients")

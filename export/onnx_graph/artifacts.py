@@ -23,7 +23,8 @@ _DESCRIPTIONS = {
 }
 _UINT8_DESCRIPTIONS = {
     client_files.KOTLIN: "runs the file on a `Bitmap`: copy it into the app",
-    client_files.KOTLIN_CONTROLS: "strength, colors and masks, for this client and the next",
+    client_files.KOTLIN_BITMAPS: "required by both clients: reads every kind of `Bitmap`",
+    client_files.KOTLIN_CONTROLS: "strength, colors and masks, for both clients",
     client_files.KOTLIN_STROKES: "strokes of the painting's size on photos of any size, for both clients",
     tiled_pair.STATS: "for large photos: measures the statistics of a photo; weights stored in 16 bits",
     tiled_pair.TILE: "stylizes a tile of that photo with these statistics",
