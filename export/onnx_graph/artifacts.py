@@ -20,6 +20,7 @@ _DESCRIPTIONS = {
     "android/model.required_operators.config": (
         "the operators that such a build must include (`build.py --include_ops_by_config`)"
     ),
+    client_files.SHRINKER_RULES: "rules that R8 and ProGuard need in release builds",
 }
 _UINT8_DESCRIPTIONS = {
     client_files.KOTLIN: "runs the file on a `Bitmap`: copy it into the app",
@@ -64,6 +65,7 @@ class OnnxExporter:
         ort = path.with_suffix(".ort")
         weight_compression.write_ort(path, ort, path.with_suffix(".required_operators.config"))
         artifacts.append(artifact(ort, ORT, "float32", exact))
+        client_files.copy([client_files.SHRINKER_RULES], folder)
         if io != "uint8_rgba":
             return ExportedFiles(artifacts, _DESCRIPTIONS)
         artifacts.append(tiled_pair.write(model, folder, self._config.onnx.tile, fp16))

@@ -1,4 +1,4 @@
-"""The Kotlin clients as Android runs them: on the oldest version, and closed by other threads."""
+"""The Kotlin clients as Android runs them: on the oldest version, closed by other threads, and shrunk."""
 
 import zipfile
 from pathlib import Path
@@ -7,8 +7,9 @@ import pytest
 
 from tests.helpers import android, android_api
 from tests.helpers.client_cases import CASES_BY_NAME
-from tests.helpers.heavy import tool
+from tests.helpers.heavy import missing, tool
 
+_PROGUARD = Path("/usr/share/java/proguard.jar")
 _NEWER = ("HARDWARE", "RGBA_F16", ":")  # configurations and color spaces that the oldest version lacks
 _FEW = [
     *("opaque", "premultiplied_third", "straight", "mask", "mask_of_alpha", "large_premultiplied", "large_mask"),
@@ -83,3 +84,68 @@ def test_kotlin_client_releases_memory_without_waiting(
     name: str, result: str, kotlin: tuple[Path, dict[str, str]]
 ) -> None:
     assert kotlin[1][name] == result
+
+
+def _as_java_13(content: bytes) -> bytes:
+    """Lower the version of a class, which uses nothing newer, to the newest that Debian's ProGuard reads."""
+    return content[:6] + min(57, int.from_bytes(content[6:8])).to_bytes(2) + content[8:]
+
+
+@pytest.fixture(scope="module")
+def java_8(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A jar of the public classes of Java 8, from the signatures in the JDK."""
+    home = tool("javac").resolve().parents[1]
+    path = tmp_path_factory.mktemp("java") / "java-8.jar"
+    with zipfile.ZipFile(home / "lib" / "ct.sym") as signatures, zipfile.ZipFile(path, "w") as jar:
+        for name in signatures.namelist():
+            releases, _, inside = name.partition("/")
+            if "8" in releases and name.endswith(".sig") and "module-info" not in name:
+                path_in_jar = inside.partition("/")[2].removesuffix(".sig") + ".class"
+                jar.writestr(path_in_jar, _as_java_13(signatures.read(name)))
+    return path
+
+
+def _shrink(folder: Path, rules: list[Path], java: Path, output: Path) -> None:
+    """Shrink Main.kt, the clients, Kotlin's library and ONNX Runtime's classes as a release build of an app does."""
+    bindings = output.with_name("bindings.jar")
+    with zipfile.ZipFile(folder / "classes.jar") as source, zipfile.ZipFile(bindings, "w") as target:
+        for name in source.namelist():
+            if name.endswith(".class"):
+                target.writestr(name, _as_java_13(source.read(name)))
+    if not _PROGUARD.exists():
+        missing("ProGuard is not installed; install the Debian package proguard")
+    android.run(
+        *(tool("java"), "-Xss64m", "-jar", _PROGUARD),  # the stack of its script is too small for Kotlin's library
+        *("-injars", f"{folder / 'callers.jar'}(!META-INF/**)", "-injars", bindings),
+        *("-outjars", output, "-libraryjars", java, "-libraryjars", folder / f"android-{android.NEWEST}"),
+        *("-include", android.ANDROID / "proguard-android.txt", "-include", folder / "proguard.txt"),
+        *(part for path in rules for part in ("-include", path)),
+        "-keep class MainKt { public static void main(java.lang.String[]); }",
+        *("-dontnote", "-dontwarn", "-ignorewarnings"),
+    )
+
+
+@pytest.mark.heavy
+def test_shrunk_kotlin_client_runs_with_the_rules_of_the_bundle(
+    kotlin: tuple[Path, dict[str, str]], java_8: Path, tmp_path: Path
+) -> None:
+    folder, _ = kotlin
+    _shrink(folder, [Path(str(android.CLIENTS / "kotlin" / "consumer-rules.pro"))], java_8, tmp_path / "shrunk.jar")
+    with zipfile.ZipFile(tmp_path / "shrunk.jar") as jar:
+        names = jar.namelist()
+    assert "impasto/StyleTransferLarge.class" not in names  # renamed: no rule is for the clients
+    done = android.run_cases(folder, tmp_path, _FEW, shrunk=tmp_path / "shrunk.jar")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in _FEW:
+        assert (tmp_path / f"{name}.out").read_bytes() == (folder / f"{name}.out").read_bytes(), name
+    assert "model: OrtException" in done.stdout  # the native library creates and throws it
+
+
+@pytest.mark.heavy
+def test_shrunk_kotlin_client_crashes_without_the_rules_of_the_bundle(
+    kotlin: tuple[Path, dict[str, str]], java_8: Path, tmp_path: Path
+) -> None:
+    """If this fails, ONNX Runtime's Android library has got rules of its own, and a bundle needs none."""
+    _shrink(kotlin[0], [], java_8, tmp_path / "shrunk.jar")
+    done = android.run_cases(kotlin[0], tmp_path, _FEW, shrunk=tmp_path / "shrunk.jar")
+    assert done.returncode != 0 and "libonnxruntime4j_jni.so" in (tmp_path / "crash.log").read_text()
