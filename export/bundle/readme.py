@@ -1,5 +1,6 @@
 """Fill the template of a bundle's README."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,7 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int]) -> str:
     package = min(ordered, key=lambda size: (abs(min(size.width, size.height) - short), size.width))
     return environment.get_template("README.md.j2").render(
         label=label,
+        slug=re.sub(r"[^a-z0-9]+", "_", label.style.lower()).strip("_") or "style",  # as a file name and a Swift class
         files=_file_rows(built.descriptions, files),
         contract=sentence(onnx),
         uint8=onnx.inputs[0].type == "uint8",

@@ -6,15 +6,31 @@ import pytest
 from impasto.export.bundle import readme
 from impasto.export.bundle.artifacts import BuiltBundle
 from impasto.export.bundle.manifest import GraphReport, MemoryEstimate
-from impasto.export.client_files import CLIENTS, KOTLIN, KOTLIN_STROKES, SWIFT, SWIFT_CONTROLS, SWIFT_STROKES
+from impasto.export.client_files import (
+    CLIENTS,
+    KOTLIN,
+    KOTLIN_BITMAPS,
+    KOTLIN_STROKES,
+    SWIFT,
+    SWIFT_BITMAPS,
+    SWIFT_CONTROLS,
+    SWIFT_STROKES,
+)
 from impasto.export.contract import ImageSize, Label, ModelArtifact, Tolerance
 from impasto.export.coreml.contracts import COREML, coreml_contract
 from impasto.export.onnx_graph.contracts import ONNX, onnx_contract
 from impasto.export.validation.parity import ParityResult
 
-ANDROID = ("model.onnx", "model.fp16.onnx", "model.int8.onnx", "model.ort", "model.required_operators.config")
+ANDROID = (
+    "model.onnx",
+    "model.fp16.onnx",
+    "model.int8.onnx",
+    "model.ort",
+    "model.required_operators.config",
+    "consumer-rules.pro",
+)
 IOS = [f"Model_{name}.mlpackage" for name in ("96x64", "96x64_int8", "512x512", "512x512_int8", "ios18")]
-SWIFT_ONLY = (SWIFT, SWIFT_CONTROLS, SWIFT_STROKES)
+SWIFT_ONLY = (SWIFT, SWIFT_BITMAPS, SWIFT_CONTROLS, SWIFT_STROKES)
 LABEL = Label("swirls", "Ünal", "CC0-1.0", "0.1.0", "")
 
 
@@ -77,7 +93,7 @@ def test_render_names_the_stroke_resolution_and_the_package_nearest_to_it() -> N
     assert "a short side of 1080 pixels" in text and 'StyleTransfer(named: "Model_1024x1024")' in text
     assert "stylizeLarge(photo, strokeResolution = null)" in text and "stylizeLarge(photo)" in without
     assert "near 1080 pixels" in text and "1080 for this style" in text and "nil for this style" in without
-    for name in (KOTLIN_STROKES, SWIFT_STROKES):
+    for name in (KOTLIN_BITMAPS, KOTLIN_STROKES, SWIFT_BITMAPS, SWIFT_STROKES):
         assert name.rpartition("/")[2] in text[text.index("## Android") :]
 
 
@@ -102,3 +118,19 @@ def test_render_recommends_one_file_without_telemetry(io: str, smallest: bool, m
     assert set(re.findall(r"model[.\w]*\.onnx", steps)) == {model}
     start = steps.index("StyleTransfer(context" if io == "uint8_rgba" else "getEnvironment")
     assert steps.index("TelemetryInitializer") < steps.index("ORT_DISABLE_TELEMETRY") < start
+
+
+@pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])
+def test_render_says_how_to_shrink_an_app(io: str) -> None:
+    steps = render(io).partition("## Android")[2].partition("## iOS")[0]
+    assert 'release { proguardFiles("consumer-rules.pro") }' in steps
+    assert 'consumerProguardFiles("consumer-rules.pro")' in steps
+
+
+@pytest.mark.parametrize(("style", "slug"), [("The Great Wave!", "the_great_wave"), ("神奈川沖浪裏", "style")])
+def test_render_gives_the_models_of_each_style_names_of_their_own(style: str, slug: str) -> None:
+    text, floats = (render(io, label=replace(LABEL, style=style)) for io in ("uint8_rgba", "float32_rgb"))
+    paragraph = text.partition("## Several styles in one app")[2].partition("\n## ")[0]
+    assert f'StyleTransfer(context, "{slug}/model.int8.onnx")' in paragraph
+    assert f'StyleTransfer(named: "{slug}")' in paragraph and f"`{slug}.mlpackage`" in paragraph
+    assert f'open("{slug}/model.int8.onnx")' in floats and "StyleTransfer(context" not in floats
