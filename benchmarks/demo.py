@@ -41,7 +41,7 @@ def photos(folder: Path, names: dict[str, tuple[str, ...]]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for package, files in names.items():
         spec = find_spec(package)
-        assert spec and spec.origin, f"{package} is not installed: pip install 'impasto[demo]'"
+        assert spec and spec.origin, f"{package} is not installed: pip install -e '.[demo]'"
         for file in files:
             rgb = decode.read(Path(spec.origin).parent / PACKAGES[package] / file).rgb
             small = rgb if min(rgb.shape[:2]) <= SHORT_SIDE else resize(rgb, SHORT_SIDE)
@@ -71,8 +71,10 @@ def main() -> None:
         *sys.argv[1:],
     )
     checkpoint = max(run.glob("*.safetensors"))
-    call("export", f"checkpoint={checkpoint}", f"output={bundle}")
-    call("verify", f"bundle={bundle}")
+    tools = Path(__file__).parents[1] / "build" / "tools"
+    named = [f"tools_dir={tools}"] if tools.is_dir() else []
+    call("export", f"checkpoint={checkpoint}", f"output={bundle}", *named)
+    call("verify", f"bundle={bundle}", *named)
     call("stylize", f"model={bundle}", f"input={val_photos}", f"output={HOME / 'stylized'}")
     rows = []
     for path in find_pictures(val_photos):

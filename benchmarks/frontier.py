@@ -27,9 +27,9 @@ from matplotlib.figure import Figure
 from benchmarks import runs
 from benchmarks.quality import losses_on
 from impasto.configs import atomic_file
-from impasto.export.contract import Label
-from impasto.export.onnx_graph import exporter, weight_compression
-from impasto.models import checkpoint, onnx_model
+from impasto.export.onnx_graph import weight_compression
+from impasto.models import checkpoint, onnx_model, onnx_writer
+from impasto.models.contract import Label
 from impasto.models.image.encode import write
 from impasto.models.image.picture import Picture
 from impasto.models.losses.perceptual import PerceptualLoss
@@ -52,7 +52,7 @@ def exported_bytes(path: Path) -> tuple[bytes, bytes]:
     network, card = checkpoint.load(path)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "model.onnx")
-        exporter.write(network, file, "uint8_rgba", Label.of(card))
+        onnx_writer.write(network, file, "uint8_rgba", Label.of(card))
         return file.read_bytes(), weight_compression.int8_stored(onnx.load(file)).SerializeToString(deterministic=True)
 
 

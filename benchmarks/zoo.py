@@ -28,7 +28,8 @@ ABOUT = """\
 # The zoo: pretrained networks
 
 Networks trained by impasto on paintings in the public domain. Wherever a command takes a checkpoint or a model,
-`zoo/PAINTING` is the `mobile` network and `zoo/PAINTING/tiny` the `tiny` one.
+`zoo/PAINTING` is the `mobile` network and `zoo/PAINTING/tiny` the `tiny` one. `painting.jpg` in each folder is a
+thumbnail of the painting.
 
 - **Training.** `python -m benchmarks.zoo train --styles DIR --photos DIR`, on 128 px crops: `--steps 800`, or
   `--steps 300 init=zoo/starry_night` where the table says "after zoo/starry_night". `great_wave/mobile` used
@@ -101,17 +102,18 @@ def table(options: argparse.Namespace) -> None:
 
 
 def sheet(options: argparse.Namespace) -> None:
-    """Stylize the demo's validation photos with every network of the zoo."""
+    """Stylize the demo's validation photos with every network of the zoo, beside the paintings."""
     with tempfile.TemporaryDirectory() as folder:
         photos = [decode.read(path) for path in find_pictures(demo.photos(Path(folder), demo.VAL_PHOTOS))]
     thumbnails = [Picture(resize(photo.rgb, SIDE)) for photo in photos]
-    rows, captions = [[photo.rgb for photo in thumbnails]], ["the photos"]
+    rows, captions = [[contact_sheet.BLANK, *(photo.rgb for photo in thumbnails)]], ["the photos"]
     for painting in zoo.names():
+        original = contact_sheet.thumbnail(decode.read(zoo.FOLDER / painting / zoo.PAINTING).rgb, SIDE)
         for model in zoo.MODELS:
             session = onnx_model.load(zoo.resolve(f"zoo/{painting}/{model}", ".onnx"), threads=2)
-            rows.append([onnx_model.stylize(session, photo).rgb for photo in thumbnails])
+            rows.append([original, *(onnx_model.stylize(session, photo).rgb for photo in thumbnails)])
             captions.append(f"zoo/{painting}/{model}")
-    contact_sheet.write_sheet(SHEET, rows, [""] * len(thumbnails), captions)
+    contact_sheet.write_sheet(SHEET, rows, ["painting", *[""] * len(thumbnails)], captions)
     print(SHEET)
 
 

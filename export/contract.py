@@ -1,68 +1,9 @@
-"""The contract of an exported file: its inputs and output, and how close its images must come to PyTorch's."""
+"""What an exporter writes: models with their contracts, and how close their images must come to PyTorch's."""
 
-import importlib.metadata
 from dataclasses import dataclass
 
-from impasto.models.card import Card, ExportedCard
+from impasto.models.contract import Contract
 from impasto.models.typed_json import TypedJson
-
-INPUT = "image"
-OUTPUT = "stylized"
-
-
-@dataclass(frozen=True)
-class Label:
-    """The style and the version of impasto that an exported file names in its metadata.
-
-    `card` is JSON: the loss and the style of the checkpoint's card, or an empty object where it lacks one of them.
-    `stroke_resolution` is that of the style's card, None for a network without one.
-    """
-
-    style: str
-    artist: str
-    license: str
-    version: str
-    card: str
-    stroke_resolution: int | None = None
-
-    @classmethod
-    def of(cls, card: Card) -> "Label":
-        """Return the label of a checkpoint's card; a value that the card lacks becomes `unknown`."""
-        from impasto.models.onnx_model import card_text  # loads Pillow, which the preview server does without
-
-        named = (card.style.name, card.style.artist, card.style.license) if card.style else ("", "", "")
-        name, artist, license = (" ".join((value or "unknown").split()) for value in named)
-        stored = ExportedCard.of(card)
-        text = "{}" if stored is None else card_text(stored)
-        resolution = card.style.stroke_resolution if card.style else None
-        return cls(name, artist, license, importlib.metadata.version("impasto"), text, resolution)
-
-
-@dataclass(frozen=True)
-class TensorSpec(TypedJson):
-    """One input or output of a file."""
-
-    name: str
-    type: str
-    """`uint8`, `float32`, or `image` for Core ML."""
-    shape: tuple[int | str, ...]
-    """The sides; a name stands for one that the caller chooses."""
-    values: str
-    """What the numbers mean, and their range."""
-
-
-@dataclass(frozen=True)
-class Contract(TypedJson):
-    """What a file takes and returns."""
-
-    inputs: tuple[TensorSpec, ...]
-    optional_inputs: tuple[TensorSpec, ...]
-    """Inputs with a default, which a caller may leave out."""
-    output: TensorSpec
-    sides: str
-    """Which image sizes the file accepts."""
-    requires: dict[str, int | str]
-    """The versions that a runtime must support."""
 
 
 @dataclass(frozen=True)
@@ -133,12 +74,3 @@ class ExportedFiles:
 
     models: list[ModelArtifact]
     descriptions: dict[str, str]
-
-
-def sentence(contract: Contract) -> str:
-    """Return a contract on one line. ONNX files carry it in their metadata: its words are part of their bytes."""
-    ends = []
-    for spec in (contract.inputs[0], contract.output):
-        ends.append(f"{spec.name}: {spec.type} [{', '.join(str(side) for side in spec.shape)}], {spec.values}")
-    line = f"{' -> '.join(ends)}; {contract.sides}"
-    return line + "".join(f"; optional {spec.name}: {spec.type}, {spec.values}" for spec in contract.optional_inputs)

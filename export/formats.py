@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from impasto.configs.schema.export import ExportConfig
-from impasto.export.contract import ExportedFiles, Label, ModelArtifact
+from impasto.export.contract import ExportedFiles, ModelArtifact
 from impasto.export.coreml.format import CoreMLFormat
 from impasto.export.onnx_graph.format import OnnxFormat
 from impasto.export.runtime import Runtime
+from impasto.models.contract import Label
 
 if TYPE_CHECKING:
     from impasto.models.transform_net import TransformNet
@@ -57,11 +58,11 @@ class Format(Protocol):
             CheckFailed: The model does not honor its contract.
         """
 
-    def runtimes(self, tools: Path) -> Mapping[str, Sequence[Runtime]]:
+    def runtimes(self, tools: Path | None) -> Mapping[str, Sequence[Runtime]]:
         """Return the runtimes that come with this format.
 
         Args:
-            tools: The folder that `make tools` fills.
+            tools: The folder that `make tools` fills, or None.
 
         Returns:
             The runtimes by their key of parity.runtimes.

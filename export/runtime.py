@@ -7,8 +7,16 @@ from pathlib import Path
 from impasto.export.contract import ModelArtifact
 from impasto.export.test_images import Pixels
 
+NO_TOOLS = "tools_dir is not given; run `make tools` in impasto's folder and name its build/tools"
+"""Why a runtime is missing that needs a folder of tools. It is the same on every machine, since the manifest has it."""
+
 OnStep = Callable[[str], object]
 """Receives a line on the current step."""
+
+
+def tools_folder(tools_dir: str | None) -> Path | None:
+    """Return the folder of tools that the user names, or None: no folder is searched for code that nobody named."""
+    return Path(tools_dir).expanduser() if tools_dir else None
 
 
 class Runtime(ABC):

@@ -60,7 +60,9 @@ def read(folder: Path) -> list[GoldenImage]:
 
     images = []
     for path in sorted(folder.glob("*.stylized.png")):
-        with Image.open(path) as stylized, Image.open(folder / path.name.replace(".stylized", "")) as photo:
+        photo_path = folder / path.name.replace(".stylized", "")
+        # PNG alone: the bundle may be anyone's, and Pillow runs Ghostscript to read EPS.
+        with Image.open(path, formats=["PNG"]) as stylized, Image.open(photo_path, formats=["PNG"]) as photo:
             images.append(GoldenImage(np.array(photo.convert("RGBA")), np.array(stylized.convert("RGBA"))))
     return images
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from impasto.models.typed_json import TypedJson
+from impasto.models.typed_json import ForeignJson
 
 if TYPE_CHECKING:
     from pydantic import ConfigDict
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 SCHEMA = Path(__file__).parent / "schemas" / "card.schema.json"
 
 
-class _CardJson(TypedJson):
+class _CardJson(ForeignJson):
     """A card may come from a later version of impasto, so keys that are unknown here are ignored."""
 
-    __pydantic_config__: ClassVar["ConfigDict"] = TypedJson.__pydantic_config__ | {"extra": "ignore"}
+    __pydantic_config__: ClassVar["ConfigDict"] = ForeignJson.__pydantic_config__ | {"extra": "ignore"}
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import torch
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.fields import validate
 from impasto.configs.schema.model import ModelConfig
-from impasto.models import safetensors_file
+from impasto.models import run_directory, safetensors_file
 from impasto.models.card import Card
 from impasto.models.transform_net import TransformNet, build
 
-SUFFIX = ".safetensors"
+SUFFIX = run_directory.SUFFIX
 _FORMAT = "impasto-1"
 
 
@@ -46,10 +46,12 @@ def load(path: Path) -> tuple[TransformNet, Card]:
     Raises:
         UsageError: The file is missing, damaged, or not a checkpoint of impasto.
     """
+    if path.suffix in (".onnx", ".ort"):
+        raise UsageError(f"{path} is an exported file, not a checkpoint; name the {SUFFIX} file that it came from")
+    if not path.exists():
+        raise UsageError(f"{path} does not exist; name an existing checkpoint, or a run directory")
     if path.suffix != SUFFIX:
         raise UsageError(f"{path} is not a checkpoint: impasto reads {SUFFIX} files only, since a pickle can run code")
-    if not path.is_file():
-        raise UsageError(f"{path} does not exist; name an existing checkpoint")
     try:
         state, metadata = safetensors_file.read(path)
     except safetensors_file.DamagedFileError as error:
@@ -66,7 +68,7 @@ def load(path: Path) -> tuple[TransformNet, Card]:
         network = build(model)
         network.load_state_dict(state)
     except (UsageError, CheckFailed, KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UsageError(
             f"{path} holds a network that this version of impasto does not support ({reason}); use another checkpoint"
         ) from error

@@ -1,6 +1,7 @@
 """Run an exported ONNX file on a picture with ONNX Runtime and NumPy, without torch."""
 
 import json
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impasto.configs.errors import CheckFailed, UsageError
+from impasto.configs.interrupt import stoppable
+from impasto.models import run_directory
 from impasto.models.card import ExportedCard
 from impasto.models.image.picture import Picture
 from impasto.models.ort_environment import import_onnxruntime
@@ -43,10 +46,19 @@ def find(path: Path) -> Path:
     Raises:
         UsageError: There is no such file.
     """
+    if path.suffix == run_directory.SUFFIX:
+        exported = path.with_suffix(".onnx")
+        beside = exported if exported.is_file() else path.parent / run_directory.LAST_MODEL
+        other = f"name {beside}, or " if beside.is_file() else ""
+        raise UsageError(
+            f"{path} is a checkpoint, not an exported file; {other}export it with impasto-export checkpoint={path} "
+            "output=DIR coreml.sizes=[], which takes seconds"
+        )
     if path.is_dir():
         if not (path / IN_BUNDLE).is_file():
             raise UsageError(
-                f"{path} is a folder but not a bundle: it has no {IN_BUNDLE}; name an exported .onnx or .ort file"
+                f"{path} is neither a run directory nor a bundle: it has no {IN_BUNDLE}; name an exported .onnx or "
+                ".ort file"
             )
         return path / IN_BUNDLE
     if not path.is_file():
@@ -90,7 +102,22 @@ def open_session(model: Path | bytes, threads: int = 0, arena: bool = True) -> "
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     options.log_severity_level = 4  # the caller reports errors
     # The fallback would print the error and try the same again.
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+    return _session_class()(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+
+
+@cache
+def _session_class() -> Any:
+    onnxruntime = import_onnxruntime()
+
+    class StoppableSession(onnxruntime.InferenceSession):  # type: ignore[misc, name-defined]
+        """A session whose runs an interrupt ends: a run may take minutes, or forever in a file from elsewhere."""
+
+        def run(self, output_names: Any, input_feed: Any, run_options: Any = None) -> Any:
+            options = run_options or onnxruntime.RunOptions()
+            with stoppable(partial(setattr, options, "terminate", True)):
+                return super().run(output_names, input_feed, options)
+
+    return StoppableSession
 
 
 def stylize(session: "InferenceSession", picture: Picture, strength: float = 1.0) -> Picture:
@@ -160,7 +187,9 @@ def card(session: "InferenceSession") -> ExportedCard | None:
 def stroke_resolution(session: "InferenceSession") -> int | None:
     """Return the short side in px at which a model's strokes are as large as the painting's; None means native."""
     text = session.get_modelmeta().custom_metadata_map.get(STROKE_RESOLUTION, "")
-    return int(text) if text.isascii() and text.isdigit() and int(text) >= MIN_SIDE else None
+    if not (text.isascii() and text.isdigit() and len(text) < 6):  # int refuses thousands of digits
+        return None
+    return int(text) if int(text) >= MIN_SIDE else None
 
 
 def card_text(card: ExportedCard) -> str:

@@ -17,7 +17,7 @@ def import_onnxruntime() -> ModuleType:
     return onnxruntime
 
 
-def child_environment() -> dict[str, str]:
-    """Return the environment for a child process, with telemetry off and without other settings of ONNX Runtime."""
+def environment_without_telemetry() -> dict[str, str]:
+    """Return the environment with telemetry off and without other settings of ONNX Runtime, for a child process."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("ORT_")}
     return inherited | _DISABLE_TELEMETRY

@@ -6,8 +6,12 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from impasto.configs.terminal import printable
+
 if TYPE_CHECKING:  # rich takes a tenth of a second to load
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
+
+    from impasto.models.console import Console
 
 OnProgress = Callable[[float], None]
 """Called with the finished fraction of a picture, 0..1."""
@@ -21,19 +25,21 @@ def ignore_progress(fraction: float) -> None:
 
 def stderr_console(quiet: bool = False) -> "Console":
     """The console of progress bars and messages."""
-    from rich.console import Console
+    from impasto.models.console import Console
 
-    return Console(stderr=True, highlight=False, quiet=quiet)
+    return Console(stderr=True, quiet=quiet)
 
 
 @contextmanager
 def spinner(text: str) -> Iterator[Callable[[str], object]]:
     """Show a line on the current step in a terminal, with a spinner; yields what replaces the line."""
-    from rich.console import Console
+    from rich.text import Text
+
+    from impasto.models.console import Console
 
     # The console needs the present stderr, since suppress_output replaces it while a converter runs.
     with Console(file=sys.stderr).status(text) as status:
-        yield status.update
+        yield lambda line: status.update(Text(printable(line)))  # of a str, rich would read markup
 
 
 class ProgressBar:
@@ -78,7 +84,7 @@ class ProgressBar:
             speed_estimate_period=60,
             refresh_per_second=_REFRESH,
         )
-        self._task = self._progress.add_task(title, total=total, text="")
+        self._task = self._progress.add_task(printable(title), total=total, text="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -102,7 +108,7 @@ class ProgressBar:
         if self._unit is not None:
             elapsed = self._progress.tasks[self._task].elapsed
             text = f"{completed / elapsed if elapsed else 0:.1f} {self._unit}/s"
-        self._text = self._text if text is None else text
+        self._text = self._text if text is None else printable(text)
         self._progress.update(self._task, completed=completed, text=self._text)
 
     def advance(self) -> None:

@@ -22,9 +22,11 @@ from hydra.plugins.config_source import ConfigLoadError
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from impasto.configs import interrupt
 from impasto.configs.cli import overrides, runs
 from impasto.configs.cli.vocabulary import CONFIGS, Vocabulary, hint
 from impasto.configs.errors import UsageError, ending, quiet_closed_pipe
+from impasto.configs.terminal import PrintableFormatter, show
 
 log = logging.getLogger("impasto")
 _HYDRA = ["hydra/job_logging=none", "hydra/hydra_logging=none", "hydra.output_subdir=null"]
@@ -72,21 +74,27 @@ def run(command: str, task: Callable[[Any], None]) -> None:
 
     Ends the process with one sentence on stderr if that fails: exit code 2 for a wrong request, 1 otherwise.
     """
-    log.handlers[:] = [logging.StreamHandler()]
+    handler = logging.StreamHandler()
+    handler.setFormatter(PrintableFormatter())
+    log.handlers[:] = [handler]
+    if logging.lastResort is not None:  # shows the warnings of libraries
+        logging.lastResort.setFormatter(PrintableFormatter())
     log.setLevel(logging.INFO)
+    os.environ["PYTHONSAFEPATH"] = "1"  # Python processes that libraries start import nothing of the current folder
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal has no letters for ends no command
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a task as Ctrl-C does; it may differ
-    try:
-        _run(command, task, sys.argv[1:])
-    except (Exception, KeyboardInterrupt) as error:
-        code, sentence = ending(error)
-        if code != 130 or os.environ.get("RANK", "0") == "0":  # rank 0 reports an interrupt
-            log.error("impasto-%s: %s", command, sentence)
-        sys.exit(code)
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with interrupt.bounded():
+        try:
+            _run(command, task, sys.argv[1:])
+        except (Exception, KeyboardInterrupt) as error:
+            code, sentence = ending(error)
+            if code != 130 or os.environ.get("RANK", "0") == "0":  # rank 0 reports an interrupt
+                log.error(f"impasto-{command}: {sentence}")  # no argument: a traceback has line breaks
+            sys.exit(code)
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def compose(command: str, lines: Sequence[str] = ()) -> Any:
@@ -137,7 +145,8 @@ def _run(command: str, task: Callable[[Any], None], arguments: Sequence[str]) ->
                 for number, job in enumerate(overrides.jobs(lines, options.multirun, vocabulary))
             ]
             if options.help:
-                print(parser.format_help(), vocabulary.help(jobs[0]), sep="\n")
+                for line in f"{parser.format_help()}\n{vocabulary.help(jobs[0])}".split("\n"):
+                    show(line)
                 return
             if options.cfg:
                 shown, section = engine.get_sanitized_cfg(jobs[0], options.cfg), options.package
@@ -147,6 +156,7 @@ def _run(command: str, task: Callable[[Any], None], arguments: Sequence[str]) ->
                 return
             settings = [vocabulary.validated(job) for job in jobs]
         if options.multirun:
+            runs.check_outputs(settings)
             runs.launch(engine, command, task, lines, jobs)
         else:
             runs.select(jobs[0])

@@ -10,14 +10,13 @@ from fnmatch import fnmatchcase
 from itertools import chain
 from pathlib import Path
 
+import yaml  # type: ignore[import-untyped]
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
-from yaml import YAMLError  # type: ignore[import-untyped]
 
 from impasto.configs.cli.vocabulary import Vocabulary, hint
 from impasto.configs.errors import UsageError
@@ -26,6 +25,7 @@ from impasto.configs.schema.fields import Key, shown
 RUN_DIR, SWEEP_DIR, LAUNCHER = "hydra.run.dir", "hydra.sweep.dir", "hydra/launcher"
 _NAME_BYTES = 80  # of a style's name: a file name has 255 at most, and others are put before it
 _GRAMMAR = re.compile(r"|null|(choice|glob|interval|range|shuffle|sort|tag)\(.*\)", re.DOTALL)  # never a path or text
+_RESOLVER = re.compile(r"(?<!\\)\$\{[^}]*:")  # ${oc.env:NAME} would put what the environment holds into the card
 _PART = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,]+""")
 
 
@@ -55,7 +55,8 @@ def translate(lines: Iterable[str], vocabulary: Vocabulary, sweep: bool) -> list
 def replay(lines: list[str], vocabulary: Vocabulary, sweep: bool) -> list[str]:
     """Put the overrides of the run that `resume=` names before the new ones, which win.
 
-    Only keys of the schema are replayed. What else a run directory holds could make Hydra instantiate classes.
+    Only keys of the schema are replayed, with plain values. What else a run directory holds could make Hydra
+    instantiate classes, or read the environment.
     """
     *_, resume = "", *(line for line in lines if line.startswith("resume=") and "resume" in vocabulary.keys)
     if resume in ("", "resume=", "resume=null"):
@@ -64,16 +65,21 @@ def replay(lines: list[str], vocabulary: Vocabulary, sweep: bool) -> list[str]:
         raise UsageError("resume continues one run, so it cannot be combined with -m")
     folder = _absolute(_unquote(resume.removeprefix("resume=")))
     try:
-        old = [str(line) for line in OmegaConf.load(Path(folder) / ".hydra" / "overrides.yaml")]
+        old = yaml.safe_load((Path(folder) / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError(f"{resume} is not a run directory: it has no .hydra/overrides.yaml") from error
-    except (OSError, ValueError, YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UsageError(f"{resume}: its .hydra/overrides.yaml cannot be read: {error}") from error
     if not old:
         raise UsageError(f"{resume}: its .hydra/overrides.yaml is empty, so no step was taken; start the run again")
+    if not isinstance(old, list) or not all(isinstance(line, str) for line in old):
+        raise UsageError(f"{resume}: its .hydra/overrides.yaml is not a list of texts; start the run again")
     # A newly chosen preset also replaces what had been set inside the old one.
     unwanted = ("hydra.", "hydra/", "+", "~", *(f"{key_of(line)}{end}" for line in lines for end in "=."))
-    return [*(line for line in old if not line.startswith(unwanted)), *lines, f"{RUN_DIR}={quote(folder)}"]
+    replayed = [line for line in old if not line.startswith(unwanted)]
+    if resolved := next((line for line in replayed if _RESOLVER.search(line)), None):
+        raise UsageError(f"{resume}: its {resolved} is not a plain value; give {key_of(resolved)} again")
+    return [*replayed, *lines, f"{RUN_DIR}={quote(folder)}"]
 
 
 def jobs(lines: list[str], sweep: bool, vocabulary: Vocabulary) -> list[list[str]]:
@@ -91,8 +97,12 @@ def jobs(lines: list[str], sweep: bool, vocabulary: Vocabulary) -> list[list[str
             continue
         if (name := shown(value)) not in (choices := vocabulary.choices(group)):
             what = "neither a preset nor the path of an image file" if group == "style" else "not known"
-            others = "; pip install 'impasto[ray]' or 'impasto[slurm]' adds more" if group == LAUNCHER else ""
-            known = f"{hint(name, choices)}; choose one of {', '.join(choices)}{others}"
+            others = (
+                "; pip install -e '.[ray]' or '.[slurm]' in impasto's folder adds more" if group == LAUNCHER else ""
+            )
+            root = f"{group}.root"  # what a folder of photos is for
+            meant = f" (did you mean {root}={name}?)" if root in vocabulary.keys else hint(name, choices)
+            known = f"{meant}; choose one of {', '.join(choices)}{others}"
             raise UsageError(f"{group}={name} is {what}{known}")
     return expanded
 
@@ -101,9 +111,9 @@ def parse(line: str, loader: ConfigLoader | None = None) -> Override:
     """One override in Hydra's grammar; `loader` lets it expand glob()."""
     try:
         return OverridesParser.create(loader).parse_overrides([line])[0]
-    except HydraException as error:
+    except (HydraException, ValueError) as error:  # ValueError: a number of thousands of digits
         remedy = "a value with special characters needs quotes: key='\"a, b\"'"
-        raise UsageError(f"{line!r} is not of the form key=value; {remedy}") from error
+        raise UsageError(f"{line[:200]!r} is not of the form key=value; {remedy}") from error
 
 
 def key_of(line: str) -> str:

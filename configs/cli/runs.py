@@ -1,9 +1,9 @@
 """The directories of runs and sweeps. Hydra launches the jobs of a sweep, in any process; each leaves a status file."""
 
-import json
 import logging
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -17,6 +17,7 @@ from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from pydantic import TypeAdapter
 
 from impasto.configs.atomic_file import atomic_write, write_json
 from impasto.configs.cli.overrides import RUN_DIR, SWEEP_DIR, key_of, quote
@@ -82,14 +83,26 @@ def status_path(sweep: Path, job: int) -> Path:
 
 
 def statuses(sweep: Path) -> list[JobStatus]:
-    """The jobs of a sweep, by number; none if the directory is not a sweep's."""
-    jobs = []
+    """The jobs of a sweep, by number; none if the directory is not a sweep's. Files of another kind do not count."""
+    jobs, adapter = [], TypeAdapter(JobStatus)
     for path in sweep.glob(".jobs/*.json"):
-        with suppress(OSError, ValueError, TypeError):
-            status = JobStatus(**json.loads(path.read_text(encoding="utf-8")))
-            if status.format == JobStatus.format:
+        with suppress(OSError, ValueError):
+            status = adapter.validate_json(path.read_bytes(), strict=True)
+            inside = (sweep / status.folder).resolve().is_relative_to(sweep.resolve())
+            if inside and status.format == JobStatus.format:
                 jobs.append(status)
     return sorted(jobs, key=lambda status: status.job)
+
+
+def check_outputs(settings: Sequence[Any]) -> None:
+    """Raise UsageError if jobs of a sweep would write to the same output."""
+    outputs = Counter(getattr(job, "output", None) for job in settings)
+    shared = next((path for path, count in outputs.items() if path is not None and count > 1), None)
+    if shared is not None:
+        raise UsageError(
+            f"output={shared} would be written by {outputs[shared]} jobs of the sweep; omit -m, and run the command "
+            "once for each value, with another output"
+        )
 
 
 def launch(hydra: Hydra, command: str, task: Callable[[Any], None], lines: list[str], jobs: Sequence[Any]) -> None:
@@ -148,6 +161,6 @@ def _follow(command: str, sweep: Path, over: Event) -> None:
             if status.code is not None and status.job not in ended:
                 ended.add(status.job)
                 if status.code:
-                    log.error("impasto-%s: job %d: %s", command, status.job, status.message)
+                    log.error(f"impasto-{command}: job {status.job}: {status.message}")
                 else:
                     log.info("job %d has ended, %d of %d: %s", status.job, len(ended), len(jobs), status.folder)

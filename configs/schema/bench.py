@@ -53,10 +53,14 @@ class BenchConfig:
     )
 
     model: Annotated[
-        str, Key("Exported .onnx or .ort file, bundle directory, zoo/PAINTING or zoo/PAINTING/tiny.", path="FILE|zoo/*")
+        str,
+        Key(
+            "Exported .onnx or .ort file, run or bundle directory, zoo/PAINTING or zoo/PAINTING/tiny.",
+            path="PATH|zoo/*",
+        ),
     ]
     baseline: Annotated[
-        str | None, Key("Second model to compare with; rounds alternate between the two.", path="FILE|zoo/*")
+        str | None, Key("Second model to compare with; rounds alternate between the two.", path="PATH|zoo/*")
     ] = None
     output: Annotated[str | None, Key("JSON file to write the results to.", path="FILE")] = None
     benchmark: ComparisonConfig = field(default_factory=ComparisonConfig)

@@ -99,7 +99,7 @@ class EvaluateConfig:
     )
 
     checkpoint: Annotated[
-        str, Key("Checkpoint, exported .onnx file, bundle directory or zoo/PAINTING.", path="PATH|zoo/*")
+        str, Key("Checkpoint, exported .onnx file, run or bundle directory, or zoo/PAINTING.", path="PATH|zoo/*")
     ]
     photos: Annotated[str, Key("Directory or zip of photos that were not trained on.", path="DIR")]
     style: Annotated[

@@ -12,7 +12,11 @@ from impasto.configs.schema.sizes import parse_size, shapes
 
 ZOO_MODELS = ("mobile", "tiny")  # of each painting in the zoo; the first is the default
 RUNTIMES = ("onnxruntime", "node", "chromium", "arm64", "coreml")
-TOOLS = Key("Directory where `make tools` puts the runtimes for node, chromium and arm64.", path="DIR")
+TOOLS = Key(
+    "Directory of the runtimes for node, chromium and arm64: build/tools after `make tools`. Their code is run, so "
+    "none is used unless it is named.",
+    path="DIR",
+)
 RUNTIMES_KEY = Key(
     "Runtimes in which the models must run; null takes each that is installed, and reports the others as not run.",
     choices=RUNTIMES,
@@ -47,7 +51,8 @@ class CoreMLConfig:
         list[int | str] | None,
         Key(
             "One package per size, each N for a square or WIDTHxHEIGHT, and one of all sizes for iOS 18; null is "
-            "[256,512,1024], or 3:4 and 4:3 with the stroke resolution as short side for a network that has one."
+            "[256,512,1024], or 3:4 and 4:3 with the stroke resolution as short side for a network that has one; [] "
+            "exports to ONNX alone, which takes seconds with benchmark.sizes=[]."
         ),
     ] = None
     photos: Annotated[
@@ -57,16 +62,12 @@ class CoreMLConfig:
 
     def __post_init__(self) -> None:
         rule = f"sides of {_SIDES[0]} to {_SIDES[-1]} px, divisible by {_SIDES.step}, as in [256,768x1024]"
-        if self.sizes is None:
-            return
-        if not self.sizes:
-            raise UsageError(f"coreml.sizes=[] is empty; give one or more sizes with {rule}")
-        for size in self.sizes:
+        for size in self.sizes or []:
             if (shape := parse_size(size)) is None or not {*shape} <= {*_SIDES}:
                 raise UsageError(
                     f"coreml.sizes={shown(self.sizes)}: {size} is not a valid size; give N or WIDTHxHEIGHT with {rule}"
                 )
-        if len({*shapes(self.sizes)}) < len(self.sizes):
+        if self.sizes and len({*shapes(self.sizes)}) < len(self.sizes):
             raise UsageError(f"coreml.sizes={shown(self.sizes)} repeats a size; name each size once")
 
     def shapes(self, stroke_resolution: int | None) -> list[tuple[int, int]]:
@@ -102,17 +103,18 @@ class ExportConfig:
 
     examples: ClassVar = (
         "impasto-export checkpoint=zoo/starry_night model=tiny output=bundles/starry_night",
-        "impasto-export checkpoint=run/step_00010000.safetensors output=bundles/swirls coreml.sizes=[512,768x1024]",
+        "impasto-export checkpoint=RUN_DIR output=bundles/swirls coreml.sizes=[512,768x1024]",
+        "impasto-export checkpoint=RUN_DIR output=bundles/swirls coreml.sizes=[] benchmark.sizes=[]",
     )
 
-    checkpoint: Annotated[str, Key("Checkpoint of impasto-train, or zoo/PAINTING.", path="FILE|zoo/*")]
+    checkpoint: Annotated[str, Key("Checkpoint of impasto-train, run directory, or zoo/PAINTING.", path="PATH|zoo/*")]
     output: Annotated[str, Key("The bundle's directory; an existing bundle is replaced.", path="DIR")]
     model: Annotated[str | None, Key("Which network of the zoo; null takes mobile.", choices=ZOO_MODELS)] = None
     onnx: OnnxConfig = field(default_factory=OnnxConfig)
     coreml: CoreMLConfig = field(default_factory=CoreMLConfig)
     parity: ParityConfig = field(default_factory=ParityConfig)
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
-    tools_dir: Annotated[str, TOOLS] = "build/tools"
+    tools_dir: Annotated[str | None, TOOLS] = None
 
     def __post_init__(self) -> None:
         if self.model is not None and not self.checkpoint.startswith("zoo/"):

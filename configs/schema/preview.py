@@ -14,10 +14,12 @@ class PreviewConfig:
 
     examples: ClassVar = (
         "impasto-preview bundle=bundles/swirls",
-        "impasto-preview bundle=bundles/swirls port=8000 open=false",
+        "impasto-preview bundle=zoo/starry_night port=8000 open=false",
     )
 
-    bundle: Annotated[str, Key("Bundle of impasto-export.", path="DIR")]
+    bundle: Annotated[
+        str, Key("Bundle of impasto-export, run directory, exported .onnx file, or zoo/PAINTING.", path="PATH|zoo/*")
+    ]
     port: Annotated[int, Key("Port on this computer; 0 takes a free one.", 0, 65535)] = 0
     open: Annotated[bool, Key("Open the page in the browser.")] = True
-    tools_dir: Annotated[str, TOOLS] = "build/tools"
+    tools_dir: Annotated[str | None, TOOLS] = None

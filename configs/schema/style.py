@@ -4,9 +4,11 @@ from typing import Annotated
 
 from pydantic.dataclasses import dataclass
 
+from impasto.configs.errors import UsageError
 from impasto.configs.schema.fields import CONFIG, Key
 
 DISPLAY_SIZE = 512  # px; a painting learned at a smaller size has no strokes for photos of a display's size
+LONGEST_TEXT = 1000  # characters, since the card and every exported file repeat it
 
 
 @dataclass(config=CONFIG)
@@ -29,6 +31,11 @@ class StyleConfig:
             8192,
         ),
     ] = None
+
+    def __post_init__(self) -> None:
+        for key in ("name", "artist", "license"):
+            if (length := len(getattr(self, key))) > LONGEST_TEXT:
+                raise UsageError(f"style.{key} has {length} characters; give at most {LONGEST_TEXT}")
 
     def card_stroke_resolution(self) -> int | None:
         """The stroke resolution for the checkpoint's card."""

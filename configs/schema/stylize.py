@@ -40,14 +40,18 @@ class StylizeConfig:
 
     examples: ClassVar = (
         "impasto-stylize model=zoo/starry_night input=photo.jpg output=stylized.jpg",
-        "impasto-stylize model=model.onnx input=photos output=stylized strength=0.7 format=webp",
+        "impasto-stylize model=RUN_DIR input=photos output=stylized strength=0.7 format=webp",
     )
 
     model: Annotated[
-        str, Key("Exported .onnx or .ort file, bundle directory, zoo/PAINTING or zoo/PAINTING/tiny.", path="FILE|zoo/*")
+        str,
+        Key(
+            "Exported .onnx or .ort file, run or bundle directory, zoo/PAINTING or zoo/PAINTING/tiny.",
+            path="PATH|zoo/*",
+        ),
     ]
     input: Annotated[
-        str, Key("Photo, folder of photos, video, or the word camera for the first camera.", path="PATH|camera")
+        str, Key("Photo, folder of photos, pattern of photos, video, or the word camera.", path="PATH|camera")
     ]
     output: Annotated[str, Key("Image or video to write, or a folder.", path="PATH")]
     strength: Annotated[float, Key("Blend between the photo, 0, and the stylized image, 1.", 0, 1)] = 1.0

@@ -95,9 +95,9 @@ class TrainConfig:
     init: Annotated[
         str | None,
         Key(
-            "Checkpoint to start from: a file, zoo/PAINTING, or auto for the nearest network of the zoo, if it has "
-            "this model; null starts from random weights.",
-            path="FILE|auto|zoo/*",
+            "Checkpoint to start from: a file, run directory, zoo/PAINTING, or auto for the nearest network of the "
+            "zoo, if it has this model; null starts from random weights.",
+            path="PATH|auto|zoo/*",
         ),
     ] = None
     resume: Annotated[str | None, Key("Run directory to resume.", path="DIR")] = None

@@ -30,7 +30,7 @@ class VerifyConfig:
         str | None, Key("File for the report as JSON; - writes it to stdout, and the tables to stderr.", path="FILE|-")
     ] = None
     junit: Annotated[str | None, Key("File for the report as JUnit XML; - writes it to stdout.", path="FILE|-")] = None
-    tools_dir: Annotated[str, TOOLS] = "build/tools"
+    tools_dir: Annotated[str | None, TOOLS] = None
 
     def __post_init__(self) -> None:
         require_a_runtime("runtimes", self.runtimes)

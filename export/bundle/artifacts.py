@@ -13,16 +13,18 @@ from impasto.configs.schema.export import RUNTIMES, ExportConfig
 from impasto.export import test_images
 from impasto.export.bundle import checksummed_json
 from impasto.export.bundle.manifest import MEASURED, GraphReport, MemoryEstimate
-from impasto.export.contract import ImageSize, Label, ModelArtifact
+from impasto.export.contract import ImageSize, ModelArtifact
 from impasto.export.formats import FORMATS
 from impasto.export.onnx_graph import memory_estimate, op_coverage
 from impasto.export.onnx_graph.contracts import ONNX
+from impasto.export.runtime import tools_folder
 from impasto.export.test_images import Pixels
 from impasto.export.validation import latency, ort_web, runtimes
 from impasto.export.validation.checks import Checks
 from impasto.export.validation.parity import ParityResult
 from impasto.export.validation.suite import Reference, validate
 from impasto.models import transform_net
+from impasto.models.contract import Label
 from impasto.models.onnx_model import IN_BUNDLE
 
 _FOLDERS = {
@@ -65,7 +67,7 @@ def fill(
         CheckFailed: A file differs from the network by more than its tolerance, or a runtime of
             `config.parity.runtimes` does not run.
     """
-    tools = Path(config.tools_dir).expanduser()
+    tools = tools_folder(config.tools_dir)
     named = config.parity.runtimes or []
     _require({key: runtimes.missing(runtimes.registry(tools)[key]) for key in named})
     # All are created before any is run, so that one that refuses the configuration does so before any work.

@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from impasto.configs.errors import CheckFailed
+from impasto.configs.errors import CheckFailed, UsageError
 
 HASH_KEY = "sha256"
+_LARGEST = 64 * 2**20  # bytes; the files of a bundle take a few hundred thousand
 
 
 def write(path: Path, content: dict[str, Any]) -> None:
@@ -20,11 +21,16 @@ def read(path: Path) -> dict[str, Any]:
 
     Raises:
         CheckFailed: A byte was changed.
-        OSError: The file does not exist.
+        UsageError: The file cannot be read.
     """
-    data = path.read_bytes()
     try:
-        content = json.loads(data)
+        if (size := path.stat().st_size) > _LARGEST:
+            raise CheckFailed(f"{path.name} has {size:,} bytes, too many for it; get the bundle again from its source")
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+    try:
+        content = json.loads(data, parse_constant=_refuse)
         digest = content.pop(HASH_KEY)
         intact = digest == _hash(content) and data == _text(content | {HASH_KEY: digest}).encode()
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
@@ -32,6 +38,10 @@ def read(path: Path) -> dict[str, Any]:
     if not intact:
         raise CheckFailed(f"{path.name} was changed after it was written; get the bundle again from its source")
     return content
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON, and every comparison with NaN is false")
 
 
 def _hash(content: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Final, Literal
@@ -12,7 +13,7 @@ from impasto.export.contract import ImageSize, ModelArtifact
 from impasto.export.validation.parity import ParityResult
 from impasto.models.card import Card
 from impasto.models.provenance import sha256
-from impasto.models.typed_json import TypedJson
+from impasto.models.typed_json import ForeignJson, TypedJson
 
 FORMAT: Final = "impasto-bundle-3"
 MANIFEST = "manifest.json"
@@ -25,8 +26,9 @@ ATTRIBUTES_TEXT = "# Git must not convert line ends here: SHA256SUMS has the che
 UNLISTED = {MANIFEST, MEASURED, CHECKSUMS, *SIGNATURES}  # in Manifest.files
 README = "README.md"
 SCHEMA_FILE = Path(__file__).parents[1] / "schemas" / SCHEMA
-_IGNORED = {".DS_Store", "Thumbs.db"}  # file managers create these in any folder
-_PACKAGE = ".mlpackage"  # ships whole, so no other file may be in it
+FILE_MANAGER = {".DS_Store", "Thumbs.db", "desktop.ini"}  # file managers create these in any folder
+_REMEDY = "get the bundle again from its source"
+_SIDES = 16, 4096  # px of a function of a Core ML package
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class CheckpointEntry(TypedJson):
 
 
 @dataclass(frozen=True)
-class Manifest(TypedJson):
+class Manifest(ForeignJson):
     """The description of a bundle."""
 
     format: Literal["impasto-bundle-3"]
@@ -112,7 +114,10 @@ class Manifest(TypedJson):
         values = checksummed_json.read(path)
         if values.get("format") != FORMAT:
             raise UsageError(_other_format(folder, values.get("format")))
-        return cls.from_json(values)
+        manifest = cls.from_json(values)
+        if (problem := _contradiction(manifest.models, manifest.files)) is not None:
+            raise CheckFailed(f"{MANIFEST} is inconsistent: {problem}; get the bundle again from its source")
+        return manifest
 
     def save(self, folder: Path) -> None:
         """Write the manifest of a bundle, and SHA256SUMS."""
@@ -129,33 +134,49 @@ class Manifest(TypedJson):
         try:
             if path.is_symlink():
                 raise CheckFailed(f"{name} is a link; put the file itself there")
-            if not path.is_file() or ".." in PurePath(name).parts:
-                raise CheckFailed(f"{name} is missing")
+            if not path.exists() or ".." in PurePath(name).parts:
+                raise CheckFailed(f"{name} is missing; {_REMEDY}")
+            if not path.is_file():
+                raise CheckFailed(f"{name} is not a regular file; {_REMEDY}")
             if name == MEASURED:
                 checksummed_json.read(path)
             elif name == CHECKSUMS:
                 if path.read_bytes() != self._checksums(folder).encode():
-                    raise CheckFailed(f"{name} was changed: it differs from the manifest")
+                    raise CheckFailed(f"{name} was changed: it differs from the manifest; {_REMEDY}")
             elif entry is None:
-                raise CheckFailed(f"{name} is not part of the bundle")
+                raise CheckFailed(f"{name} is not part of the bundle; delete it before the bundle is used")
             elif (size := path.stat().st_size) != entry.bytes:
-                raise CheckFailed(f"{name} was changed: it has {size:,} bytes, not {entry.bytes:,}")
+                raise CheckFailed(f"{name} was changed: it has {size:,} bytes, not {entry.bytes:,}; {_REMEDY}")
             elif sha256(path) != entry.sha256:
-                raise CheckFailed(f"{name} was changed: its SHA-256 is not the one in the manifest")
+                raise CheckFailed(f"{name} was changed: its SHA-256 is not the one in the manifest; {_REMEDY}")
         except OSError as error:
-            raise CheckFailed(f"{name} cannot be read: {error.strerror or error}") from error
+            raise CheckFailed(f"{name} cannot be read: {error.strerror or error}; {_REMEDY}") from error
 
     def names(self, folder: Path) -> list[str]:
         """Return the paths that `check_file` must be called for: what is listed, and what else the folder contains."""
-        others = {*file_names(folder)} - {MANIFEST, *SIGNATURES, *self.files}
-        others = {name for name in others if name.split("/")[0] != ".git"}  # the bundle may be a repository
-        return [*self.files, *sorted(others | {CHECKSUMS})]
+        added = [name for name in self.additions(folder) if name.split("/")[0] != ".git"]  # it may be a repository
+        measured = [MEASURED] if MEASURED in file_names(folder) else []
+        linked = [MANIFEST] if (folder / MANIFEST).is_symlink() else []
+        return [*linked, *self.files, CHECKSUMS, *measured, *added]
 
-    def unlisted_models(self) -> list[str]:
-        """Return the files of models that `files` does not list, so that no checksum covers them."""
-        stats = [model.tiling.stats for model in self.models if model.tiling is not None]
-        paths = [*(model.file for model in self.models), *stats]
-        return [path for path in paths if not any(name == path or name.startswith(f"{path}/") for name in self.files)]
+    def check_files(self, folder: Path) -> None:
+        """Raise CheckFailed unless the files of a bundle are those of its manifest, and no others."""
+        for name in self.names(folder):
+            self.check_file(folder, name)
+
+    def damage(self, folder: Path) -> list[str]:
+        """Return a sentence for each listed file of a bundle that is missing, changed, a link or a device."""
+        problems = []
+        for name in (*self.files, CHECKSUMS):
+            try:
+                self.check_file(folder, name)
+            except CheckFailed as error:
+                problems.append(str(error))
+        return problems
+
+    def additions(self, folder: Path) -> list[str]:
+        """Return the files of a bundle's folder that the manifest does not list."""
+        return sorted({*file_names(folder)} - {*UNLISTED, *self.files})
 
     def _checksums(self, folder: Path) -> str:
         """The lines that `sha256sum -c` reads, for all files but those that differ between machines."""
@@ -181,15 +202,31 @@ def write_schema(path: Path) -> None:
 
 
 def file_names(folder: Path) -> list[str]:
-    """Return the paths of the files below a folder. A link counts as a file; files of file managers do not count."""
+    """Return the paths of the files below a folder. A link counts as a file, whatever it leads to."""
     files = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    paths = (path.relative_to(folder) for path in files)
-    return sorted(path.as_posix() for path in paths if not _is_ignored(path))
+    return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
-def _is_ignored(path: PurePath) -> bool:
-    inside_package = any(parent.suffix == _PACKAGE for parent in path.parents)
-    return path.name in _IGNORED and not inside_package
+def _contradiction(models: Sequence[ModelArtifact], files: Container[str]) -> str | None:
+    """The first thing that a manifest says of its models and that cannot be, since anyone may have written it."""
+    for model in models:
+        tiling, sizes = model.tiling, model.functions.values()
+        contracts = [model.contract] if tiling is None else [model.contract, tiling.stats_contract]
+        if model.file not in files and f"{model.file}/Manifest.json" not in files:
+            return f"the model {model.file} is not among its files"
+        if tiling is not None and tiling.stats not in files:
+            return f"{tiling.stats} is not among its files"
+        if not all(contract.inputs for contract in contracts):
+            return f"{model.file} has no input"
+        if not all(_SIDES[0] <= side <= _SIDES[1] for size in sizes for side in (size.width, size.height)):
+            return f"{model.file} has a function of an impossible size"
+        if tiling is not None and not 1 <= tiling.multiple <= tiling.side <= _SIDES[1]:
+            return f"{model.file} has impossible tiles"
+        if tiling is not None and not 0 <= 2 * tiling.margin < tiling.side:
+            return f"{model.file} has an impossible margin"
+        if (model.tolerance.max_difference is None) == (model.tolerance.min_psnr is None):
+            return f"{model.file} has no tolerance, or two"
+    return None
 
 
 def _other_format(folder: Path, found: Any) -> str:

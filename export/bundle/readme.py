@@ -1,14 +1,16 @@
 """Fill the template of a bundle's README."""
 
+import html
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from impasto.export.bundle.artifacts import BuiltBundle
-from impasto.export.contract import Label, Tolerance, sentence
+from impasto.export.contract import Tolerance
 from impasto.export.coreml.contracts import COREML
 from impasto.export.validation.parity import ParityResult
+from impasto.models.contract import Label, sentence
 
 _ANDROID, _SMALLEST = "android/model.onnx", "android/model.int8.onnx"
 _LIBRARY = "com.microsoft.onnxruntime:onnxruntime-android:1.29.0"  # the version that tests/export/clients runs
@@ -39,9 +41,9 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int]) -> str:
     sizes = {size for model in built.models if model.format == COREML for size in model.functions.values()}
     ordered = sorted(sizes, key=lambda size: (size.width * size.height, size.width))
     short = label.stroke_resolution or 512
-    package = min(ordered, key=lambda size: (abs(min(size.width, size.height) - short), size.width))
+    package = min(ordered, key=lambda size: (abs(min(size.width, size.height) - short), size.width), default=None)
     return environment.get_template("README.md.j2").render(
-        label=label,
+        label=replace(label, style=_plain(label.style), artist=_plain(label.artist), license=_plain(label.license)),
         slug=re.sub(r"[^a-z0-9]+", "_", label.style.lower()).strip("_") or "style",  # as a file name and a Swift class
         files=_file_rows(built.descriptions, files),
         contract=sentence(onnx),
@@ -54,6 +56,11 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int]) -> str:
         parity=_parity_rows(built.parity),
         runtimes=dict.fromkeys(result.runtime for result in built.parity),
     )
+
+
+def _plain(text: str) -> str:
+    """A text whose characters stand for themselves in Markdown: it adds no HTML, links, images, emphasis or cells."""
+    return re.sub(r"[\\`*\[\]|~]", r"\\\g<0>", html.escape(text, quote=False))
 
 
 def _file_rows(descriptions: Mapping[str, str], files: Mapping[str, int]) -> list[tuple[str, int, str]]:

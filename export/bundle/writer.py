@@ -1,34 +1,33 @@
 """Write a bundle: the folder appears complete, or stays as it was."""
 
-import json
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from impasto.configs.errors import UsageError
+from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.export import ExportConfig
 from impasto.export.bundle import artifacts, readme
 from impasto.export.bundle.manifest import (
     ATTRIBUTES,
     ATTRIBUTES_TEXT,
+    FILE_MANAGER,
     FORMAT,
     MANIFEST,
     MEASURED,
     README,
     SCHEMA,
     SCHEMA_FILE,
-    UNLISTED,
     CheckpointEntry,
     FileEntry,
     Manifest,
     Style,
     file_names,
 )
-from impasto.export.contract import Label
 from impasto.export.formats import FORMATS
 from impasto.models import checkpoint, zoo
+from impasto.models.contract import Label
 from impasto.models.provenance import sha256, versions
 
 
@@ -71,21 +70,27 @@ def write(config: ExportConfig, on_progress: Callable[[str], object]) -> tuple[M
 
 
 def check_target(output: Path) -> None:
-    """Raise UsageError unless `output` does not exist, is empty, or is an earlier bundle without added files."""
+    """Raise UsageError unless `output` does not exist, is empty, or is an earlier bundle without any change.
+
+    It will be deleted, so its files must be those that were exported: neither edits nor foreign files may get lost.
+    """
     if not output.exists():
         return
     if not output.is_dir():
         raise UsageError(f"output={output} is a file; name a folder")
     if not any(output.iterdir()):
         return
-    try:
-        manifest = json.loads((output / MANIFEST).read_text(encoding="utf-8"))
-        listed = set(manifest["files"]) if str(manifest["format"]).startswith("impasto-bundle-") else None
-    except (OSError, ValueError, KeyError, TypeError):
-        listed = None
-    if listed is None:
+    if not (output / MANIFEST).is_file():
         raise UsageError(f"output={output} is neither empty nor an earlier bundle; name another folder")
-    added = [name for name in file_names(output) if name not in UNLISTED | listed]
+    remedy = "name another folder, or delete this one"
+    try:
+        manifest = Manifest.load(output)
+        damage = manifest.damage(output)
+    except (CheckFailed, UsageError, OSError) as error:
+        raise UsageError(f"output={output} is not an intact bundle ({error}); {remedy}") from error
+    if damage:
+        raise UsageError(f"output={output} was changed since its export ({damage[0].partition(';')[0]}); {remedy}")
+    added = [name for name in manifest.additions(output) if Path(name).name not in FILE_MANAGER]
     if added:
         raise UsageError(f"output={output} contains {added[0]}, which is not part of the bundle there; move it away")
 
@@ -101,6 +106,7 @@ def _atomic_folder(output: Path) -> Iterator[Path]:
     try:
         staging.mkdir(parents=True)
         yield staging
+        check_target(output)  # again, since an export takes minutes
         _replace(output, staging)
     except BaseException as error:
         shutil.rmtree(staging, ignore_errors=True)

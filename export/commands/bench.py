@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from rich.table import Table
-
 from impasto.configs.cli.app import run
 from impasto.configs.schema.bench import BenchConfig
 from impasto.export.commands import output_file
 from impasto.export.validation import latency, report
+from impasto.models.console import Table
 from impasto.models.progress import spinner
 from impasto.models.typed_json import TypedJson
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from impasto.configs.cli.app import run
 from impasto.configs.schema.export import ExportConfig
+from impasto.configs.terminal import show
 from impasto.export.validation import report
 from impasto.models.progress import spinner
 
@@ -28,5 +29,5 @@ def task(config: ExportConfig) -> None:
     console.print(*report.graph(manifest.graph.operators, manifest.graph.execution_providers))
     if built.measured is not None:
         console.print(report.latency(built.measured))
-    print(f"digest={manifest.digest(Path(config.output).expanduser())}")
-    print(f"{config.output} is complete; its README.md is for the app developer")
+    show(f"digest={manifest.digest(Path(config.output).expanduser())}")
+    show(f"{config.output} is complete; its README.md is for the app developer")

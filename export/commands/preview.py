@@ -1,19 +1,25 @@
 """impasto-preview: serve the page of a bundle to a browser on this computer."""
 
 import shutil
+import tempfile
 import webbrowser
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from impasto.configs.atomic_file import write_json
 from impasto.configs.cli.app import run
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.preview import PreviewConfig
-from impasto.export.bundle.manifest import MANIFEST
+from impasto.configs.terminal import show
+from impasto.export.bundle.manifest import MANIFEST, Manifest
+from impasto.export.runtime import tools_folder
 from impasto.export.validation import ort_web
+from impasto.models import zoo
 
 HOST = "127.0.0.1"
 _TYPES = {
@@ -29,11 +35,18 @@ _TYPES = {
 }
 _HEADERS = {
     "Cache-Control": "no-cache",
+    # The page's own policy, and what only a header can say: no other page may embed it.
+    "Content-Security-Policy": (
+        "default-src 'none'; connect-src 'self'; img-src data:; script-src 'self' 'wasm-unsafe-eval'; "
+        "worker-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
     # These two allow the page to share memory between threads.
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
 }
 
 
@@ -44,11 +57,11 @@ def main() -> None:
 
 def task(config: PreviewConfig) -> None:
     """Serve the bundle until Ctrl-C, which is the regular end."""
-    bundle = Path(config.bundle).expanduser()
-    with server(bundle, Path(config.tools_dir).expanduser(), config.port) as serving:
+    tools = tools_folder(config.tools_dir)
+    with _bundle(config.bundle) as (bundle, listed), server(bundle, tools, config.port, listed) as serving:
         url = f"http://{HOST}:{serving.server_port}/{ort_web.FOLDER}/"
         try:
-            print(f"{bundle} is at {url}; press Ctrl-C to stop", flush=True)
+            show(f"{config.bundle} is at {url}; press Ctrl-C to stop")
             if config.open:
                 webbrowser.open(url)
             serving.serve_forever()
@@ -56,39 +69,71 @@ def task(config: PreviewConfig) -> None:
             return
 
 
-def server(bundle: Path, tools: Path, port: int = 0) -> ThreadingHTTPServer:
+@contextmanager
+def _bundle(reference: str) -> Iterator[tuple[Path, Collection[str] | None]]:
+    """The bundle of that name; for an exported file, a temporary folder with what the page reads, and its files."""
+    model = zoo.resolve(reference, ".onnx")
+    if not model.is_file():
+        yield model, None
+        return
+    from impasto.models import onnx_model  # loads Pillow, which a bundle's page does without
+
+    session = onnx_model.load(model, threads=1)
+    properties = session.get_modelmeta().custom_metadata_map
+    keys = {"name": "style", "artist": "artist", "license": onnx_model.LICENSE}
+    style: dict[str, Any] = {name: properties.get(key, "unknown") for name, key in keys.items()}
+    style["stroke_resolution"] = onnx_model.stroke_resolution(session)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        copied = folder / onnx_model.IN_BUNDLE
+        copied.parent.mkdir()
+        shutil.copyfile(model, copied)
+        files = {onnx_model.IN_BUNDLE.as_posix(): {"bytes": copied.stat().st_size}}
+        write_json(folder / MANIFEST, {"style": style, "files": files})
+        yield folder, {MANIFEST, *files}
+
+
+def server(
+    bundle: Path, tools: Path | None, port: int = 0, listed: Collection[str] | None = None
+) -> ThreadingHTTPServer:
     """Create a server of a bundle's files on the loopback address. The caller runs and closes it.
+
+    The page is the one of this version of impasto, since a bundle's own could be anyone's.
 
     Args:
         bundle: The bundle.
-        tools: The folder that `make tools` fills, for files of ONNX Runtime Web that the bundle lacks.
+        tools: The folder that `make tools` fills, for ONNX Runtime Web; None takes that of the bundle.
         port: The port; 0 selects a free one.
+        listed: The files to serve; None takes those of the manifest, after a check of the bundle.
 
     Raises:
         UsageError: The folder is not a bundle, ONNX Runtime Web is missing, or the port is in use.
+        CheckFailed: A file of the bundle is missing, changed or not listed in its manifest.
     """
-    if not (bundle / MANIFEST).is_file():
-        raise UsageError(f"bundle={bundle} contains no {MANIFEST}; name a folder that impasto-export wrote")
-    runtime = [bundle / ort_web.FOLDER / name for name in ort_web.RUNTIME]
-    if not all(path.is_file() for path in runtime):
-        runtime = ort_web.runtime_files(tools)
-    if not runtime:
+    if listed is None:
+        manifest = Manifest.load(bundle)
+        manifest.check_files(bundle)
+        listed = {MANIFEST, *manifest.files}
+    runtime = ort_web.runtime_files(tools)
+    in_bundle = {f"{ort_web.FOLDER}/{name}" for name in ort_web.RUNTIME} <= {*listed}
+    if not runtime and not in_bundle:
         raise UsageError(
-            f"neither {bundle / ort_web.FOLDER} nor tools_dir={tools} contains ONNX Runtime Web; "
-            "run `make tools` in impasto's folder and name its build/tools with tools_dir=DIR"
+            f"neither {bundle / ort_web.FOLDER} nor tools_dir={tools or 'null'} contains ONNX Runtime Web; run "
+            "`make tools` in impasto's folder and name its build/tools with tools_dir=DIR"
         )
-    extra = {f"{ort_web.FOLDER}/{path.name}": path for path in (*ort_web.PAGE, *runtime)}
+    own = {f"{ort_web.FOLDER}/{path.name}": path for path in (*ort_web.PAGE, *runtime)}
     try:
-        return ThreadingHTTPServer((HOST, port), _handler(bundle.resolve(), extra))
+        return ThreadingHTTPServer((HOST, port), _handler(bundle.resolve(), listed, own))
     except OSError as error:
         raise UsageError(
             f"port={port} cannot be used: {error.strerror or error}; name another, or 0 for any free one"
         ) from error
 
 
-def _handler(bundle: Path, extra: Mapping[str, Path]) -> type[BaseHTTPRequestHandler]:
+def _handler(bundle: Path, listed: Collection[str], own: Mapping[str, Path]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+        protocol_version, server_version, sys_version = "HTTP/1.1", "impasto", ""
+        timeout = 60  # seconds, after which a silent connection is closed
 
         def do_GET(self) -> None:
             self._respond(with_body=True)
@@ -99,14 +144,26 @@ def _handler(bundle: Path, extra: Mapping[str, Path]) -> type[BaseHTTPRequestHan
         def log_message(self, *_: object) -> None:
             """Log nothing: the terminal shows only the address."""
 
+        def end_headers(self) -> None:
+            """Send the headers of every response, errors included."""
+            for header, value in _HEADERS.items():
+                self.send_header(header, value)
+            super().end_headers()
+
         def _respond(self, with_body: bool) -> None:
+            # A foreign name that resolves to this address (DNS rebinding) would make its page the same origin.
+            assert isinstance(self.server, ThreadingHTTPServer)
+            port = self.server.server_port
+            if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
+                self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
+                return
             name = unquote(urlsplit(self.path).path).removeprefix("/")
             if name in ("", ort_web.FOLDER):
                 self._start(HTTPStatus.FOUND, {"Location": f"/{ort_web.FOLDER}/", "Content-Length": "0"})
                 return
             if name.endswith("/"):
                 name += ort_web.PAGE[0].name
-            path = _inside(bundle, name) or extra.get(name)
+            path = own.get(name) or (_inside(bundle, name) if name in listed else None)
             if path is None:
                 self.send_error(HTTPStatus.NOT_FOUND)
                 return
@@ -119,7 +176,7 @@ def _handler(bundle: Path, extra: Mapping[str, Path]) -> type[BaseHTTPRequestHan
 
         def _start(self, status: HTTPStatus, headers: Mapping[str, str]) -> None:
             self.send_response(status)
-            for header, value in {**headers, **_HEADERS}.items():
+            for header, value in headers.items():
                 self.send_header(header, value)
             self.end_headers()
 

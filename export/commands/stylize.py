@@ -6,9 +6,10 @@ from pathlib import Path
 from impasto.configs.cli.app import run
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.stylize import StylizeConfig
+from impasto.configs.terminal import show
 from impasto.export.inference import batch
 from impasto.export.inference.batch import count_photos
-from impasto.export.inference.jobs import Job, Plan, plan
+from impasto.export.inference.jobs import Job, Plan, is_several, plan
 from impasto.export.inference.masks import Masks
 from impasto.export.inference.stylizer import Stylizer
 from impasto.export.video import formats
@@ -35,12 +36,12 @@ def task(config: StylizeConfig) -> None:
             _ = path and path.exists()
         except OSError as error:  # a name that is too long, a folder without permission
             raise UsageError(f"{key}={path} cannot be accessed: {(error.strerror or str(error)).lower()}") from error
-    if not source.is_dir() and formats.is_video(source, output):
+    if not is_several(source) and formats.is_video(source, output):
         _stylize_video(config, source, formats.target(source, output, config.overwrite), mask)
         return
     work = plan(source, output, mask, config.format, config.overwrite)
     masks = Masks(mask, config.invert_mask) if mask else None
-    if source.is_dir():
+    if is_several(source):
         _stylize_folder(config, work, masks)
     else:
         _stylize_photo(config, work.jobs[0], masks)
@@ -49,11 +50,12 @@ def task(config: StylizeConfig) -> None:
 def _stylize_photo(config: StylizeConfig, job: Job, masks: Masks | None) -> None:
     stylizer = Stylizer(config, config.threads)
     try:
-        with ProgressBar("stylizing", stderr_console(), 1, "photos") as progress:
+        with ProgressBar("stylizing", stderr_console()) as progress:
             _process(stylizer, job, masks, progress.update)
+            progress.update(1)
     except (UsageError, MemoryError) as error:
         raise UsageError(batch.failure_message(job, error)) from error
-    print(f"{count_photos(1)} written to {job.target}")
+    show(f"{count_photos(1)} written to {job.target}")
 
 
 def _stylize_folder(config: StylizeConfig, work: Plan, masks: Masks | None) -> None:
@@ -62,11 +64,13 @@ def _stylize_folder(config: StylizeConfig, work: Plan, masks: Masks | None) -> N
     failed = batch.run(work.jobs, lambda job: _process(stylizer, job, masks), workers, stderr_console())
     failures, total = failed + work.problems, len(work.jobs) + work.finished + len(work.problems)
     if failures:
-        logger.warning("%s of %d skipped:\n  %s", count_photos(len(failures)), total, "\n  ".join(failures))
+        logger.warning("%s of %d skipped:", count_photos(len(failures)), total)
+        for failure in failures:
+            logger.warning("  %s", failure)
     if len(failures) == total:
         raise UsageError(f"none of the {total} photos in {config.input} could be stylized")
     existing = f"; {work.finished} already existed (overwrite=true replaces them)" if work.finished else ""
-    print(f"{count_photos(len(work.jobs) - len(failed))} written to {config.output}{existing}")
+    show(f"{count_photos(len(work.jobs) - len(failed))} written to {config.output}{existing}")
 
 
 def _stylize_video(config: StylizeConfig, source: Path, target: Path, mask: Path | None) -> None:
@@ -74,9 +78,9 @@ def _stylize_video(config: StylizeConfig, source: Path, target: Path, mask: Path
         from impasto.export.video import pipeline
     except ModuleNotFoundError as error:  # av or cv2
         fault = f"input={source} is a video, but {error.name} is not installed"
-        raise UsageError(f"{fault}; run: pip install 'impasto[video]'") from error
+        raise UsageError(f"{fault}; run: pip install -e '.[video]' in impasto's folder") from error
     masks = Masks(mask, config.invert_mask) if mask else None
-    print(pipeline.stylize(config, None if str(source) == formats.CAMERA else source, target, masks))
+    show(pipeline.stylize(config, None if str(source) == formats.CAMERA else source, target, masks))
 
 
 def _process(stylizer: Stylizer, job: Job, masks: Masks | None, on_progress: OnProgress = ignore_progress) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from impasto.configs.cli.app import run
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.verify import STDOUT, VerifyConfig
+from impasto.configs.terminal import show
 from impasto.export.commands import output_file
 from impasto.export.validation import report
-from impasto.export.validation.checks import REMEDIES, Check, printable
+from impasto.export.validation.checks import REMEDIES, Check
 from impasto.models.progress import spinner
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def task(config: VerifyConfig) -> None:
     if outcome.parity:
         report.console(stdout).print(*report.parity(outcome.parity, outcome.skipped_runtimes))
     if outcome.digest is not None:
-        print(f"digest={outcome.digest}", file=stdout)
+        show(f"digest={outcome.digest}", stdout)
     if config.json is not None:
         _write("json", config.json, json.dumps(outcome.to_json(), indent=2) + "\n")
     if config.junit is not None:
@@ -46,7 +47,7 @@ def task(config: VerifyConfig) -> None:
         raise wrong_request
     if outcome.failures:
         raise CheckFailed(_summary(outcome.failures))
-    print(_success(printable(str(folder)), outcome), file=stdout)
+    show(_success(str(folder), outcome), stdout)
 
 
 def _prepare_outputs(config: VerifyConfig, folder: Path) -> None:
@@ -63,7 +64,7 @@ def _prepare_outputs(config: VerifyConfig, folder: Path) -> None:
 
 def _write(key: str, output: str, text: str) -> None:
     if output == STDOUT:
-        print(text, end="")
+        sys.stdout.write(text)
     else:
         output_file.write(key, Path(output).expanduser(), text)
 
@@ -73,9 +74,9 @@ def _summary(failures: list[Check]) -> str:
     for check in failures[1:]:
         logger.error("%s", check.message)
     more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-    first = failures[0]
-    remedy = REMEDIES.get(first.group)
-    return f"{first.message}{more}" + (f"; {remedy}" if remedy else "")
+    problem, _, own_remedy = failures[0].message.partition("; ")
+    remedy = own_remedy or REMEDIES.get(failures[0].group)
+    return f"{problem}{more}" + (f"; {remedy}" if remedy else "")
 
 
 def _success(folder: str, outcome: "Verification") -> str:

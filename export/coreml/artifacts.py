@@ -7,11 +7,12 @@ from pathlib import Path
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.export import ExportConfig
 from impasto.export import client_files
-from impasto.export.contract import ExportedFiles, ImageSize, Label, ModelArtifact, Tolerance
+from impasto.export.contract import ExportedFiles, ImageSize, ModelArtifact, Tolerance
 from impasto.export.coreml import exporter
 from impasto.export.coreml.contracts import COREML, coreml_contract
 from impasto.export.test_images import Pixels
 from impasto.models import transform_net
+from impasto.models.contract import Label
 from impasto.models.image.decode import read
 from impasto.models.image.discover import find_pictures
 from impasto.models.image.picture import UnreadablePicture, resize

@@ -1,6 +1,6 @@
 """The contract of the Core ML packages, and the numbers and names it consists of. No coremltools here."""
 
-from impasto.export.contract import INPUT, OUTPUT, Contract, TensorSpec
+from impasto.models.contract import INPUT, OUTPUT, Contract, TensorSpec
 
 SPECIFICATION = 7  # Core ML's number for iOS 16
 MULTIFUNCTION = 9  # and for iOS 18, the first with packages of several functions

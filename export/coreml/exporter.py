@@ -1,8 +1,6 @@
 """The Core ML packages for iOS: ML programs of fixed sizes, RGB image in, RGB image out."""
 
 import json
-import site
-import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +13,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from impasto.configs.errors import CheckFailed
-from impasto.export.contract import INPUT, OUTPUT, Label
 from impasto.export.coreml import fp16_rescale
 from impasto.export.coreml.contracts import MULTIFUNCTION, SPECIFICATION
+from impasto.export.coreml.machine_paths import json_texts, machine_path, proto_texts
 from impasto.export.suppress_output import suppress_output
 from impasto.export.test_images import Pixels
 from impasto.models import transform_net
+from impasto.models.contract import INPUT, OUTPUT, Label
 from impasto.models.onnx_model import STROKE_RESOLUTION
 
 Shape = tuple[int, int]
@@ -178,7 +177,10 @@ def check(network: nn.Module, path: Path, functions: Mapping[str, Shape], weight
     for name, shape in functions.items():
         _check_interface(described[name], path, shape)
         _check_weights(network, program.functions[name], path, weights)
-    _check_paths(path)
+    manifest = Path("Manifest.json")
+    for file, texts in ((_SPECIFICATION_FILE, proto_texts(spec)), (manifest, json_texts(path / manifest))):
+        if (found := machine_path(texts)) is not None:
+            raise CheckFailed(f"{path.name}/{file} contains {found}, a path of this machine")
 
 
 def _finish(path: Path, label: Label) -> None:
@@ -255,13 +257,3 @@ def _epsilons(network: nn.Module) -> list[float]:
     for hook in hooks:
         hook.remove()
     return epsilons
-
-
-def _check_paths(path: Path) -> None:
-    folders = Path.home(), Path.cwd(), sys.prefix, sys.base_prefix, *site.getsitepackages()
-    prefixes = {*map(str, folders), "site-packages"}
-    for file in sorted(path.rglob("*")):
-        content = file.read_bytes() if file.is_file() else b""
-        for prefix in prefixes:
-            if len(prefix) > 1 and prefix.encode() in content:
-                raise CheckFailed(f"{path.name}/{file.relative_to(path)} contains {prefix}, a path of this machine")

@@ -5,12 +5,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impasto.configs.schema.export import ExportConfig
-from impasto.export.contract import Label, ModelArtifact
+from impasto.export.contract import ExportedFiles, ModelArtifact
 from impasto.export.coreml import runtime
 from impasto.export.runtime import Runtime
+from impasto.models.contract import Label
 
 if TYPE_CHECKING:
     from impasto.export.coreml.artifacts import CoreMLExporter
+    from impasto.models.transform_net import TransformNet
+
+
+class NoPackages:
+    """The exporter where no sizes are wanted."""
+
+    def export(self, network: "TransformNet", folder: Path) -> ExportedFiles:
+        """Write nothing."""
+        return ExportedFiles([], {})
 
 
 class CoreMLFormat:
@@ -18,8 +28,10 @@ class CoreMLFormat:
 
     libraries = ("coremltools",)
 
-    def exporter(self, config: ExportConfig, label: Label) -> "CoreMLExporter":
+    def exporter(self, config: ExportConfig, label: Label) -> "CoreMLExporter | NoPackages":
         """Return what writes the files below ios/; raises UsageError where coreml.photos has no pictures."""
+        if config.coreml.sizes == []:
+            return NoPackages()
         from impasto.export.coreml.artifacts import CoreMLExporter  # loads torch and coremltools
 
         return CoreMLExporter(config, label)
@@ -28,6 +40,6 @@ class CoreMLFormat:
         """Check nothing: the exporter reads back each package, and the runtimes need its interface."""
         return False
 
-    def runtimes(self, tools: Path) -> Mapping[str, Sequence[Runtime]]:
+    def runtimes(self, tools: Path | None) -> Mapping[str, Sequence[Runtime]]:
         """Return the reference interpreter, and on a Mac Core ML."""
         return {"coreml": runtime.runtimes()}

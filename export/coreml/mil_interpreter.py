@@ -16,10 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.configs.errors import CheckFailed, UsageError
-from impasto.export.contract import INPUT, OUTPUT
 from impasto.export.coreml.contracts import MIL_INTERPRETER
 from impasto.export.suppress_output import suppress_output
 from impasto.export.test_images import Pixels
+from impasto.models.contract import INPUT, OUTPUT
 
 PRECISIONS = ("fp32", "fp16")
 

@@ -5,10 +5,9 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 
-from rich.console import Console
-
 from impasto.configs.errors import UsageError
 from impasto.export.inference.jobs import Job
+from impasto.models.console import Console
 from impasto.models.progress import ProgressBar
 
 # Measured on two shared cores with `tiny` (benchmarks/folder.py). A photo of 12 megapixels takes 4.4 s of CPU time as

@@ -1,5 +1,7 @@
 """Plan which photo is written to which file, without overwriting any input."""
 
+import glob
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +9,8 @@ from pathlib import Path
 from impasto.configs.errors import UsageError
 from impasto.models.image.discover import SUFFIXES, scan_folder
 from impasto.models.image.encode import WRITABLE, check_writable, format_of
+
+_MAGIC = re.compile(r"[*?[]")  # what makes a name a pattern
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,10 @@ def plan(
     Raises:
         UsageError: There is nothing to do, or a result would overwrite an input.
     """
-    if not source.exists():
-        raise UsageError(f"input={source} does not exist; name a photo or a folder of photos")
+    if not (source.exists() or is_several(source)):
+        raise UsageError(f"input={source} does not exist; name a photo, a folder of photos, or a pattern as in '*.jpg'")
     problems: list[str] = []
-    if source.is_dir():
+    if is_several(source):
         jobs, problems = _folder(source, output, mask, format)
     else:
         jobs = [_photo(source, output, format)]
@@ -48,9 +52,14 @@ def plan(
     if overwrite:
         return Plan(jobs, 0, problems)
     missing = [job for job in jobs if not job.target.exists()]
-    if not missing and not source.is_dir():
+    if not missing and not is_several(source):
         raise UsageError(f"output={jobs[0].target} already exists; name another file or set overwrite=true")
     return Plan(missing, len(jobs) - len(missing), problems)
+
+
+def is_several(source: Path) -> bool:
+    """Whether an input stands for several photos: a folder, or a pattern as in `photos/*.jpg`."""
+    return source.is_dir() or (not source.exists() and _MAGIC.search(str(source)) is not None)
 
 
 def _photo(source: Path, output: Path, format: str | None) -> Job:
@@ -65,17 +74,19 @@ def _photo(source: Path, output: Path, format: str | None) -> Job:
 
 def _folder(source: Path, output: Path, mask: Path | None, format: str | None) -> tuple[list[Job], list[str]]:
     if output.exists() and not output.is_dir():
-        raise UsageError(f"output={output} is a file, but input={source} is a folder; name a folder")
-    if output.is_dir() and output.samefile(source):
+        raise UsageError(f"output={output} is a file, but input={source} has several photos; name a folder")
+    # The part of a pattern that names no files.
+    folder = source if source.is_dir() else next(path for path in source.parents if not _MAGIC.search(str(path)))
+    if output.is_dir() and _same_file(output, folder):
         raise UsageError(f"output={output} is the input folder; name another folder")
-    photos, problems = scan_folder(source)
+    photos, problems = scan_folder(source) if source.is_dir() else (_matches(str(source)), [])
     for other in (output, mask):  # masks, and results of an earlier run, may lie inside the input folder
-        if other is not None and other.resolve().is_relative_to(source.resolve()) and not _same_file(other, source):
+        if other is not None and other.resolve().is_relative_to(folder.resolve()) and not _same_file(other, folder):
             photos = [photo for photo in photos if not photo.resolve().is_relative_to(other.resolve())]
     if not photos:
         unreadable = f", but {len(problems)} that cannot be read: {problems[0]}" if problems else ""
         raise UsageError(f"input={source} contains no pictures ({', '.join(SUFFIXES)}){unreadable}")
-    names = [photo.relative_to(source) for photo in photos]
+    names = [photo.relative_to(folder) for photo in photos]
     results = [_result_name(name, format) for name in names]
     counts = Counter(_casefolded(name) for name in results)
     jobs = []
@@ -89,6 +100,12 @@ def _folder(source: Path, output: Path, mask: Path | None, format: str | None) -
     if duplicate is not None:
         raise UsageError(f"input={source} contains two photos that would both be written to {duplicate}; rename one")
     return jobs, problems
+
+
+def _matches(pattern: str) -> list[Path]:
+    """The files that match a pattern."""
+    paths = map(Path, sorted(glob.glob(pattern, recursive=True)))  # noqa: PTH207 - it may be absolute
+    return [path for path in paths if path.is_file()]
 
 
 def _casefolded(name: Path) -> str:

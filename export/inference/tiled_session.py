@@ -17,10 +17,10 @@ import onnx
 from numpy.typing import NDArray
 
 from impasto.configs.schema.stylize import TilesConfig
-from impasto.export.contract import INPUT, OUTPUT
 from impasto.export.inference.scratch_file import ScratchFile, ScratchUnavailable
 from impasto.export.onnx_graph import instance_norm, receptive_field
 from impasto.models import onnx_model
+from impasto.models.contract import INPUT, OUTPUT
 from impasto.models.image.tiling import Tile, cut, even_edges
 from impasto.models.progress import OnProgress, ignore_progress
 

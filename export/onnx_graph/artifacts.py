@@ -6,10 +6,11 @@ import onnx
 
 from impasto.configs.schema.export import ExportConfig
 from impasto.export import client_files
-from impasto.export.contract import ExportedFiles, Label, ModelArtifact, Tolerance
-from impasto.export.onnx_graph import exporter, tiled_pair, weight_compression
-from impasto.export.onnx_graph.contracts import ONNX, ORT, onnx_contract
-from impasto.models import transform_net
+from impasto.export.contract import ExportedFiles, ModelArtifact, Tolerance
+from impasto.export.onnx_graph import tiled_pair, weight_compression
+from impasto.export.onnx_graph.contracts import ONNX, ORT
+from impasto.models import onnx_writer, transform_net
+from impasto.models.contract import Label, onnx_contract
 from impasto.models.onnx_model import IN_BUNDLE
 
 _DESCRIPTIONS = {
@@ -46,7 +47,7 @@ class OnnxExporter:
         contract = onnx_contract(io)
         path = folder / IN_BUNDLE
         path.parent.mkdir(parents=True)
-        exporter.write(network, path, io, self._label)
+        onnx_writer.write(network, path, io, self._label)
         model = onnx.load(path)
 
         def artifact(file: Path, form: str, weights: str, tolerance: Tolerance) -> ModelArtifact:

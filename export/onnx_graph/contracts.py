@@ -1,35 +1,11 @@
-"""The contracts of the ONNX files, and the numbers and names they consist of. No onnx here."""
+"""The contracts of the ONNX files for large photos, and the names of the formats. No onnx here."""
 
-from impasto.export.contract import INPUT, OUTPUT, Contract, TensorSpec
+from impasto.models.contract import Contract, TensorSpec, onnx_contract
 
 STATISTICS = "statistics"  # float32 [2, channels]: the means, then the variances, of each instance norm in turn
-OPSET = 18  # ONNX 1.13: what torch's exporter writes natively
-IR = 8  # also of ONNX 1.13, so that ONNX Runtime 1.14 and later load the file
-VARIANT = "variant"  # the metadata key for how weights are stored: fp32, fp16 or int8
 
 # ModelArtifact.format
 ONNX, ORT, TILED_ONNX = "onnx", "ort", "onnx-tiles"
-
-
-def onnx_contract(io: str) -> Contract:
-    """Return the contract of an ONNX file; `io` is `uint8_rgba` or `float32_rgb`."""
-    from impasto.models.onnx_model import MIN_SIDE, STRENGTH  # loads Pillow, which the preview server does without
-
-    shape: tuple[int | str, ...]
-    if io == "uint8_rgba":
-        kind, values, result = "uint8", "RGBA bytes, straight alpha", "RGBA bytes, the alpha of the input"
-        shape = (1, "height", "width", 4)
-    else:
-        kind, values, result = "float32", "RGB 0..255", "RGB 0..255, not rounded"
-        shape = (1, 3, "height", "width")
-    share = "0..1, 1 if not given: how much of the stylized picture is mixed into the photo"
-    return Contract(
-        inputs=(TensorSpec(INPUT, kind, shape, values),),
-        optional_inputs=(TensorSpec(STRENGTH, "float32", (), share),),
-        output=TensorSpec(OUTPUT, kind, shape, result),
-        sides=f"any height and width from {MIN_SIDE} on; the output is as large as the input",
-        requires={"opset": OPSET, "ir_version": IR},
-    )
 
 
 def tiled_contracts(side: int, channels: int) -> tuple[Contract, Contract]:

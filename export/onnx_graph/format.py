@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.export import ExportConfig
-from impasto.export.contract import Label, ModelArtifact, TensorSpec
+from impasto.export.contract import ModelArtifact
 from impasto.export.onnx_graph.contracts import ONNX, ORT, TILED_ONNX
 from impasto.export.onnx_graph.runtime import OnnxRuntime
 from impasto.export.runtime import Runtime
 from impasto.models import onnx_model
+from impasto.models.contract import Label, TensorSpec
 from impasto.models.ort_messages import reason
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class OnnxFormat:
             _check_signature(folder, artifact.tiling.stats, contract.inputs, contract.output)
         return True
 
-    def runtimes(self, tools: Path) -> Mapping[str, Sequence[Runtime]]:
+    def runtimes(self, tools: Path | None) -> Mapping[str, Sequence[Runtime]]:
         """Return ONNX Runtime for Python."""
         return {"onnxruntime": [OnnxRuntime()]}
 

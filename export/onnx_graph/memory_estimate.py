@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from impasto.export.contract import INPUT
 from impasto.models import onnx_model
+from impasto.models.contract import INPUT
 
 _SIDE = 256  # px: the size at which tensors are measured; all but the weights grow with the number of pixels
 

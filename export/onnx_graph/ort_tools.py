@@ -1,18 +1,17 @@
 """ONNX Runtime's command-line tools. Each runs in a child process, since they print, log and change global state."""
 
 import subprocess
-import sys
 from pathlib import Path
 
-from impasto.models.ort_environment import child_environment
+from impasto.export import child_process
 
 
 def run(tool: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `onnxruntime.tools.<tool>` in a folder; the caller checks the exit code."""
     return subprocess.run(
-        [sys.executable, "-m", f"onnxruntime.tools.{tool}", *arguments],
+        child_process.python_module(f"onnxruntime.tools.{tool}", *arguments),
         cwd=folder,
-        env=child_environment(),
+        env=child_process.environment(),
         capture_output=True,
         text=True,
         encoding="utf-8",

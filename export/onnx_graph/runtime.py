@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from impasto.configs.errors import CheckFailed
-from impasto.export.contract import INPUT, OUTPUT, ModelArtifact
+from impasto.export.contract import ModelArtifact
 from impasto.export.onnx_graph import tiling
 from impasto.export.onnx_graph.contracts import ONNX, ORT, TILED_ONNX
 from impasto.export.runtime import Runtime
 from impasto.export.test_images import Pixels
 from impasto.models import onnx_model
+from impasto.models.contract import INPUT, OUTPUT
 from impasto.models.ort_messages import reason
 
 

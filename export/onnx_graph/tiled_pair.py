@@ -9,9 +9,10 @@ from pathlib import Path
 import onnx
 
 from impasto.configs.errors import UsageError
-from impasto.export.contract import OUTPUT, ModelArtifact, Tiling, Tolerance
+from impasto.export.contract import ModelArtifact, Tiling, Tolerance
 from impasto.export.onnx_graph import instance_norm, receptive_field, weight_compression
-from impasto.export.onnx_graph.contracts import TILED_ONNX, VARIANT, tiled_contracts
+from impasto.export.onnx_graph.contracts import TILED_ONNX, tiled_contracts
+from impasto.models.contract import OUTPUT, VARIANT
 from impasto.models.onnx_model import CARD
 
 STATS, TILE = "android/stats.onnx", "android/tile.onnx"

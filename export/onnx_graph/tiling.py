@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impasto.export.contract import INPUT, OUTPUT, Tiling
+from impasto.export.contract import Tiling
 from impasto.export.onnx_graph.contracts import STATISTICS
 from impasto.export.test_images import Pixels
+from impasto.models.contract import INPUT, OUTPUT
 from impasto.models.image.tiling import Tile, cut, fixed_edges
 
 

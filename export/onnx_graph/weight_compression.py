@@ -15,7 +15,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from impasto.configs.errors import CheckFailed
 from impasto.export.onnx_graph import ort_canonical, ort_tools
-from impasto.export.onnx_graph.contracts import VARIANT
+from impasto.models.contract import VARIANT
 from impasto.models.ort_messages import reason
 
 LARGE = 128  # elements; for a smaller tensor, the node that widens it takes the bytes that it saves

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from impasto.configs.errors import CheckFailed, ending
+from impasto.configs.terminal import printable
 from impasto.models.typed_json import TypedJson
 
 Group = Literal["manifest", "digest", "files", "contract", "preflight", "runtime", "parity"]
 REMEDIES: dict[Group, str] = {
     "digest": "get the bundle from its source, or the digest of this one",
-    "files": "get the bundle again from its source",
     "parity": "export the bundle again, or find out how this machine differs",
 }
 """What to do about a failed check, for the groups whose messages do not say it."""
@@ -69,11 +69,6 @@ class Checks:
     def failures(self) -> list[Check]:
         """Those that failed."""
         return [check for check in self.done if check.status == "failed"]
-
-
-def printable(text: str) -> str:
-    """Return a text in which a terminal and XML find no control characters: names of files may contain any."""
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def _since(started: float) -> float:

@@ -15,9 +15,10 @@ import numpy as np
 
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.bench import BenchmarkConfig
-from impasto.export.contract import INPUT, OUTPUT
+from impasto.export import child_process
 from impasto.export.test_images import opaque, picture
-from impasto.models.ort_environment import child_environment, import_onnxruntime
+from impasto.models.contract import INPUT, OUTPUT
+from impasto.models.ort_environment import import_onnxruntime
 from impasto.models.ort_messages import reason
 from impasto.models.typed_json import TypedJson
 
@@ -85,8 +86,8 @@ def machine() -> str:
 
 
 def _measure_in_child(path: Path, width: int, height: int, threads: int, repeats: int) -> tuple[float, int | None]:
-    line = [sys.executable, "-m", __name__, str(path), *map(str, (width, height, threads, repeats))]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, env=child_environment())
+    line = child_process.python_module(__name__, str(path), *map(str, (width, height, threads, repeats)))
+    done = subprocess.run(line, capture_output=True, text=True, check=False, env=child_process.environment())
     if done.returncode:
         why = reason(done.stderr) or f"exit code {done.returncode}"
         raise CheckFailed(f"{path.name} could not be timed at {width}x{height}: {why}")
@@ -125,7 +126,9 @@ def _main(path: str, *numbers: str) -> None:
         seconds.append(time.perf_counter() - started)
     after = peak_memory()
     peak_mib = None if before is None or after is None else round(after - before)
-    print(json.dumps([round(1000 * statistics.median(seconds[1:]), 1), peak_mib]))
+    print(  # noqa: T201 - the answer to the parent
+        json.dumps([round(1000 * statistics.median(seconds[1:]), 1), peak_mib])
+    )
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
 """ONNX Runtime for arm64, the processor of phones, emulated by qemu."""
 
 import importlib.metadata
-import shutil
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from impasto.configs.errors import CheckFailed
+from impasto.export import child_process
 from impasto.export.contract import ModelArtifact
 from impasto.export.onnx_graph.contracts import ONNX, ORT
-from impasto.export.runtime import Runtime
+from impasto.export.runtime import NO_TOOLS, Runtime
 from impasto.export.test_images import Pixels
 from impasto.export.validation.subprocess_runtime import call, exchange, read
 
@@ -34,11 +34,12 @@ _FILES = {
 class Arm64(Runtime):
     """ONNX Runtime's Linux library for arm64 in qemu, of the version that is installed here.
 
-    `folder` is the one that `make tools` fills: it contains the library's wheel, and an archive with its C headers.
+    `tools` is the folder that `make tools` fills, None where the user names none. It contains the library's wheel, and
+    an archive with its C headers.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder.absolute()
+    def __init__(self, tools: Path | None) -> None:
+        self.tools = tools and tools.absolute()
         self.version = importlib.metadata.version("onnxruntime")
 
     @property
@@ -48,9 +49,11 @@ class Arm64(Runtime):
 
     def missing(self) -> str | None:
         """Return a sentence on what it needs and this machine lacks, or None where it can run."""
-        if not (self._wheel() and (self.folder / _ARCHIVE).is_file()):
+        if self.tools is None:
+            return NO_TOOLS
+        if not (self._wheel() and (self.tools / _ARCHIVE).is_file()):
             return f"tools_dir does not contain ONNX Runtime {self.version} for arm64 with headers; run make tools"
-        programs = shutil.which(COMPILER) and shutil.which(EMULATOR)
+        programs = _program(COMPILER) and _program(EMULATOR)
         return None if programs and (LIBRARIES / "libstdc++.so.6").exists() else f"install {_PACKAGES}"
 
     def supports(self, artifact: ModelArtifact) -> bool:
@@ -62,11 +65,11 @@ class Arm64(Runtime):
         path = folder / artifact.file
         with exchange(images) as work:
             program = self._build(work)
-            command = [EMULATOR, "-L", str(work), "-cpu", _PROCESSOR, str(program), str(path.absolute())]
+            command = [_program(EMULATOR), "-L", str(work), "-cpu", _PROCESSOR, str(program), str(path.absolute())]
             for number, pixels in enumerate(images):
                 height, width = pixels.shape[:2]
                 command += [str(height), str(width), str(work / f"{number}.in"), str(work / f"{number}.out")]
-            call(command, f"{path.name} in {self.name}")
+            call(command, work, f"{path.name} in {self.name}")
             return read(work, images, self.name)
 
     def _build(self, folder: Path) -> Path:
@@ -77,18 +80,24 @@ class Arm64(Runtime):
         (folder / "lib").symlink_to(LIBRARIES)
         library, program = folder / "libonnxruntime.so.1", folder / "arm64"
         wheel = self._wheel()
-        assert wheel is not None  # missing() reports it otherwise
+        assert wheel is not None and self.tools is not None  # missing() reports it otherwise
         try:
             with zipfile.ZipFile(wheel) as files:
                 library.write_bytes(files.read(f"onnxruntime/capi/libonnxruntime.so.{self.version}"))
-            with zipfile.ZipFile(self.folder / _ARCHIVE) as files:
+            with zipfile.ZipFile(self.tools / _ARCHIVE) as files:
                 files.extractall(folder, [name for name in files.namelist() if name.startswith("headers/")])
         except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise CheckFailed(f"{self.folder} cannot be used: {error}; run make tools again") from error
+            raise CheckFailed(f"tools_dir={self.tools} cannot be used: {error}; run make tools again") from error
         # The emulated system has the libraries that this one depends on.
         options = ["-O1", "-Wl,-rpath,$ORIGIN", "-Wl,--allow-shlib-undefined", "-I", str(folder / "headers")]
-        call([COMPILER, *options, str(_SOURCE), str(library), "-o", str(program)], f"compiling {_SOURCE.name}")
+        command = [_program(COMPILER), *options, str(_SOURCE), str(library), "-o", str(program)]
+        call(command, folder, f"compiling {_SOURCE.name}")
         return program
 
     def _wheel(self) -> Path | None:
-        return next(self.folder.glob(f"onnxruntime-{self.version}-*aarch64.whl"), None)
+        return self.tools and next(self.tools.glob(f"onnxruntime-{self.version}-*aarch64.whl"), None)
+
+
+def _program(name: str) -> str:
+    """The path of a program; empty where it is not installed."""
+    return child_process.find_program(name) or ""

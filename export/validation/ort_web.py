@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+from impasto.export import child_process
 from impasto.export.contract import ModelArtifact
 from impasto.export.onnx_graph.contracts import ONNX, ORT
-from impasto.export.runtime import Runtime
+from impasto.export.runtime import NO_TOOLS, Runtime
 from impasto.export.test_images import Pixels
 from impasto.export.validation.subprocess_runtime import TIMEOUT, call, exchange, read
 
@@ -27,35 +28,39 @@ _FLAGS = (
 )
 
 
-def runtime_files(folder: Path) -> list[Path]:
+def runtime_files(tools: Path | None) -> list[Path]:
     """Return the files of ONNX Runtime Web in the tools folder that the page loads, or none where one is missing."""
-    files = [folder / "node_modules" / _PACKAGE / "dist" / name for name in RUNTIME]
+    if tools is None:
+        return []
+    files = [tools / "node_modules" / _PACKAGE / "dist" / name for name in RUNTIME]
     return files if all(path.is_file() for path in files) else []
 
 
-def copy_page(bundle: Path, folder: Path) -> None:
+def copy_page(bundle: Path, tools: Path | None) -> None:
     """Copy the page into a bundle, and ONNX Runtime Web where the tools folder has it."""
     (bundle / FOLDER).mkdir(parents=True, exist_ok=True)
-    for path in (*PAGE, *runtime_files(folder)):
+    for path in (*PAGE, *runtime_files(tools)):
         shutil.copyfile(path, bundle / FOLDER / path.name)
 
 
 class Node(Runtime):
-    """ONNX Runtime Web in Node; `folder` is the one that `make tools` fills."""
+    """ONNX Runtime Web in Node; `tools` is the folder that `make tools` fills, None where the user names none."""
 
-    def __init__(self, folder: Path) -> None:
-        self.packages = folder.absolute() / "node_modules"
+    def __init__(self, tools: Path | None) -> None:
+        self.tools = tools and tools.absolute()
 
     @cached_property
     def name(self) -> str:
         """Its name and version; valid only where `missing` returns None."""
-        return f"ONNX Runtime Web {_version(self.packages / _PACKAGE)}, Node {_major('node')} (WASM)"
+        return f"ONNX Runtime Web {self._version()}, Node {_major(self._node())} (WASM)"
 
     def missing(self) -> str | None:
         """Return a sentence on what it needs and this machine lacks, or None where it can run."""
-        if not runtime_files(self.packages.parent):
+        if self.tools is None:
+            return NO_TOOLS
+        if not runtime_files(self.tools):
             return f"tools_dir does not contain {_PACKAGE}; run make tools"
-        return None if shutil.which("node") else "Node.js is not installed; install version 20 or newer"
+        return None if child_process.find_program("node") else "Node.js is not installed; install version 20 or newer"
 
     def supports(self, artifact: ModelArtifact) -> bool:
         """Return whether this is an ONNX or .ort file with uint8 input."""
@@ -70,14 +75,27 @@ class Node(Runtime):
             job = {
                 "model": str(path.absolute()),
                 "pictures": [{"height": pixels.shape[0], "width": pixels.shape[1]} for pixels in images],
-                "packages": str(self.packages),
+                "packages": str(self._packages),
                 "seconds": TIMEOUT,
                 "browser": browser,
                 "flags": _FLAGS,
             }
             (folder / "job.json").write_text(json.dumps(job))
-            call(["node", str(_SCRIPT), str(folder / "job.json")], f"{path.name} in {self.name}")
+            call([self._node(), str(_SCRIPT), str(folder / "job.json")], folder, f"{path.name} in {self.name}")
             return read(folder, images, self.name)
+
+    @property
+    def _packages(self) -> Path:
+        assert self.tools is not None  # missing() reports it otherwise
+        return self.tools / "node_modules"
+
+    def _version(self) -> str:
+        return str(json.loads((self._packages / _PACKAGE / "package.json").read_text(encoding="utf-8"))["version"])
+
+    def _node(self) -> str:
+        program = child_process.find_program("node")
+        assert program is not None  # missing() reports it otherwise
+        return program
 
 
 class Chromium(Node):
@@ -88,13 +106,13 @@ class Chromium(Node):
         """Its name and version; valid only where `missing` returns None."""
         browser = _browser()
         assert browser is not None  # missing() reports it otherwise
-        return f"ONNX Runtime Web {_version(self.packages / _PACKAGE)}, Chromium {_major(browser)} (WASM)"
+        return f"ONNX Runtime Web {self._version()}, Chromium {_major(browser)} (WASM)"
 
     def missing(self) -> str | None:
         """Return a sentence on what it needs and this machine lacks, or None where it can run."""
         if (sentence := super().missing()) is not None:
             return sentence
-        if not (self.packages / "playwright-core" / "package.json").is_file():
+        if not (self._packages / "playwright-core" / "package.json").is_file():
             return "tools_dir does not contain playwright-core; run make tools"
         return None if _browser() else f"no browser is installed; install one of {', '.join(BROWSERS)}"
 
@@ -104,14 +122,11 @@ class Chromium(Node):
 
 
 def _browser() -> str | None:
-    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
-
-
-def _version(package: Path) -> str:
-    return str(json.loads((package / "package.json").read_text(encoding="utf-8"))["version"])
+    return next((path for name in BROWSERS if (path := child_process.find_program(name))), None)
 
 
 def _major(program: str) -> str:
-    output = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30, check=False).stdout
-    match = re.search(r"\d+", output)
+    line, environment = [program, "--version"], child_process.environment()
+    done = subprocess.run(line, capture_output=True, text=True, timeout=30, check=False, env=environment)
+    match = re.search(r"\d+", done.stdout)
     return match[0] if match else "of unknown version"

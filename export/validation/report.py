@@ -5,12 +5,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from impasto.export.validation.latency import Latency
 from impasto.export.validation.parity import ParityResult, worst
+from impasto.models.console import Console, Table
 
 _WIDTH = 150  # columns
 
@@ -41,14 +40,14 @@ def parity(results: Sequence[ParityResult], skipped_runtimes: Mapping[str, str])
     for row in worst(results):
         psnr = "identical" if row.psnr is None else f"{row.psnr:.1f} dB"
         table.add_row(
-            *(escape(row.file), row.runtime, row.picture, f"{row.max_difference} of 255", f"{row.differing:.3%}", psnr),
-            f"[red]{row.tolerance}[/]" if row.failure() else str(row.tolerance),
+            *(row.file, row.runtime, row.picture, f"{row.max_difference} of 255", f"{row.differing:.3%}", psnr),
+            Text(str(row.tolerance), "red" if row.failure() else ""),
         )
     if not skipped_runtimes:
         return [table]
     skipped = Table("not run", "why")
     for key, reason in skipped_runtimes.items():
-        skipped.add_row(key, escape(reason))
+        skipped.add_row(key, reason)
     return [table, skipped]
 
 

@@ -9,8 +9,8 @@ from impasto.export.runtime import Runtime
 from impasto.export.validation import ort_arm64, ort_web
 
 
-def registry(tools: Path) -> Mapping[str, Sequence[Runtime]]:
-    """Return the runtimes by key of parity.runtimes, given the folder that `make tools` fills."""
+def registry(tools: Path | None) -> Mapping[str, Sequence[Runtime]]:
+    """Return the runtimes by key of parity.runtimes, given the folder that `make tools` fills, or None."""
     runtimes: dict[str, Sequence[Runtime]] = {
         "node": [ort_web.Node(tools)],
         "chromium": [ort_web.Chromium(tools)],
@@ -22,7 +22,7 @@ def registry(tools: Path) -> Mapping[str, Sequence[Runtime]]:
 
 
 def available(
-    keys: Sequence[str], tools: Path, artifacts: Sequence[ModelArtifact]
+    keys: Sequence[str], tools: Path | None, artifacts: Sequence[ModelArtifact]
 ) -> tuple[dict[str, list[Runtime]], dict[str, str]]:
     """Return the runtimes of these keys that can run here, and the reason for each key that cannot.
 

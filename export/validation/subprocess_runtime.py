@@ -11,22 +11,29 @@ from pathlib import Path
 import numpy as np
 
 from impasto.configs.errors import CheckFailed
+from impasto.export import child_process
 from impasto.export.test_images import Pixels
-from impasto.models.ort_environment import child_environment
 from impasto.models.ort_messages import reason
 
 TIMEOUT = 300  # seconds for all images of one call
 
 
-def call(command: Sequence[str], what: str) -> None:
-    """Run a program to its end; raise CheckFailed about `what` where it fails or exceeds TIMEOUT, which kills it."""
+def call(command: Sequence[str], folder: Path, what: str) -> None:
+    """Run a program in a folder to its end; raise CheckFailed where it fails or exceeds TIMEOUT, which kills it.
+
+    Args:
+        command: The program and its arguments.
+        folder: The working folder, since compilers and other programs may read files of the current one.
+        what: What it does, for the error.
+    """
     with subprocess.Popen(
         command,
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,  # Ctrl-C reaches this process only, which then ends the other
-        env=child_environment(),
+        env=child_process.environment(),
     ) as process:
         try:
             output, _ = process.communicate(timeout=TIMEOUT)

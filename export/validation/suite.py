@@ -39,7 +39,7 @@ def validate(
     golden: Sequence[GoldenImage],
     reference: Reference,
     runtimes: Sequence[str],
-    tools: Path,
+    tools: Path | None,
     on_progress: OnStep,
     checks: Checks,
 ) -> Validation:
@@ -51,7 +51,7 @@ def validate(
         golden: The images for models that take any size; they hold PyTorch's output.
         reference: Computes the expected output for models of fixed sizes that no golden image has.
         runtimes: Keys of parity.runtimes.
-        tools: The folder that `make tools` fills.
+        tools: The folder that `make tools` fills, or None.
         on_progress: Receives a line on the current step.
         checks: Receives each check: a model's contract, the preflight of a runtime, and a model in a runtime, which
             fails if it does not run, changes the size or alpha of an image, or differs by more than its tolerance.

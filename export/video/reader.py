@@ -21,6 +21,7 @@ from impasto.export.video.deinterlace import Deinterlacer
 from impasto.export.video.tone_map import HLG, PQ, ToneMap
 
 logger = logging.getLogger(__name__)
+_PLAYLISTS = ("concat", "dash", "hls")  # FFmpeg finds them by content, whatever the file is named
 
 _UNKNOWN = 2  # a frame's colorspace where the file does not specify it
 _HD = 720  # px; from this height on players assume BT.709 for unspecified colors
@@ -106,6 +107,9 @@ class VideoReader:
             self.container = av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
         except (FFmpegError, OSError) as error:
             raise UsageError(f"{path} {_open_error(path, error)}") from error
+        if self.container.format.name in _PLAYLISTS:
+            self.container.close()
+            raise UsageError(f"{path} is a playlist, which names other files; name the video itself")
         cover = av.stream.Disposition.attached_pic
         videos = [stream for stream in self.container.streams.video if not stream.disposition & cover]
         if not videos:

@@ -40,7 +40,8 @@ async function readManifest() {
       at('size').value = 'full'
     }
     at('name').textContent = document.title = style
-    at('credit').textContent = `Style by ${artist}; license of the style: ${license}`
+    const credit = [artist !== 'unknown' && `Style by ${artist}`, license !== 'unknown' && `license of the style: ${license}`]
+    at('credit').textContent = credit.filter(Boolean).join('; ')
     const names = { 'android/model.onnx': 'fp32', 'android/model.fp16.onnx': 'fp16', 'android/model.int8.onnx': 'int8' }
     for (const file of Object.keys(names).filter(file => files[file])) {
       const size = Math.ceil(files[file].bytes / 1000)

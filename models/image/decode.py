@@ -56,6 +56,8 @@ def open_binary(source: Path | BinaryIO, name: str) -> Iterator[BinaryIO]:
         yield source
         return
     try:
+        if source.exists() and not (source.is_file() or source.is_dir()):  # to open a pipe is to wait for a writer
+            raise UnreadablePicture(f"{name} is not a regular file; name a picture")
         with source.open("rb") as file:
             yield file
     except OSError as error:
@@ -92,7 +94,7 @@ def _unidentified(start: bytes) -> str:
     if start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS:
         if "HEIF" in Image.OPEN:
             return "is a damaged HEIC picture"
-        return "is a HEIC picture, which needs a decoder; run: pip install 'impasto[heif]'"
+        return "is a HEIC picture, which needs a decoder; run: pip install -e '.[heif]' in impasto's folder"
     if start[:4] in (b"II*\0", b"MM\0*"):
         return "is a TIFF of a kind that cannot be read; convert it to 8 or 16 bits"
     return "is not a picture in a supported format (JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP, GIF, PPM)"

@@ -4,11 +4,13 @@ from pathlib import Path
 
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.export import ZOO_MODELS
+from impasto.models import run_directory
 
 FOLDER = Path(__file__).parent
 PREFIX = "zoo/"
 MODELS = ZOO_MODELS
 DEEP = "deep"  # checkpoints of model=deep to start from; there is no exported file
+PAINTING = "painting.jpg"  # in the folder of each painting: a thumbnail of it
 _KINDS = {".safetensors": "checkpoint", ".onnx": "exported file"}
 
 
@@ -18,7 +20,9 @@ def names() -> list[str]:
 
 
 def resolve(reference: str, suffix: str, model: str | None = None) -> Path:
-    """Resolve `zoo/PAINTING` or `zoo/PAINTING/MODEL` to a file of the zoo; anything else is a path.
+    """Resolve `zoo/PAINTING` or `zoo/PAINTING/MODEL` to a file of the zoo, and a run directory to its last network.
+
+    Anything else is a path.
 
     Args:
         reference: The reference or path.
@@ -26,10 +30,13 @@ def resolve(reference: str, suffix: str, model: str | None = None) -> Path:
         model: One of MODELS or DEEP, where the reference names none.
 
     Raises:
-        UsageError: The zoo has no such file.
+        UsageError: The zoo or the run has no such file.
     """
     if not reference.startswith(PREFIX):
-        return Path(reference).expanduser()
+        path = Path(reference).expanduser()
+        if path.name in names() and not path.exists():
+            raise UsageError(f"{reference} does not exist; did you mean {PREFIX}{path.name}?")
+        return run_directory.find(path, suffix)
     painting, _, named = reference.removeprefix(PREFIX).partition("/")
     if painting not in names():
         choices = ", ".join(f"{PREFIX}{name}" for name in names())

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import onnx
 
-from impasto.export.contract import Label, Tolerance
+from impasto.export.contract import Tolerance
 from impasto.export.coreml import exporter as coreml_exporter
-from impasto.export.onnx_graph import exporter as onnx_exporter
 from impasto.export.onnx_graph import tiled_pair, weight_compression
-from impasto.models import checkpoint, zoo
+from impasto.models import checkpoint, onnx_writer, zoo
+from impasto.models.contract import Label
 
 HASHES = Path(__file__).with_name("exported_zoo.json")
 NETWORKS = ("zoo/great_wave/tiny", "zoo/starry_night/tiny")
@@ -37,7 +37,7 @@ def hashes(name: str) -> dict[str, str]:
         (folder / "android").mkdir()
         result = {}
         for io in ("float32_rgb", "uint8_rgba"):
-            onnx_exporter.write(network, folder / "model.onnx", io, label)
+            onnx_writer.write(network, folder / "model.onnx", io, label)
             model = without_versions(onnx.load(folder / "model.onnx"))
             result[io] = _sha256(model)
         result["fp16"] = _sha256(weight_compression.fp16_stored(model))

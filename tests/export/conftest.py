@@ -9,11 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from impasto.export.contract import Label
 from impasto.export.coreml import exporter as coreml_exporter
-from impasto.export.onnx_graph import exporter as onnx_exporter
-from impasto.models import checkpoint, transform_net
+from impasto.models import checkpoint, onnx_writer, transform_net
 from impasto.models.card import Card
+from impasto.models.contract import Label
 from tests.helpers.bundles import SETTINGS, Written
 from tests.helpers.commands import Run
 from tests.helpers.networks import BUNDLE_STROKES, CARD, LABEL, MODELS, SHAPES, TRAINED, Build
@@ -62,7 +61,7 @@ def written(tmp_path_factory: pytest.TempPathFactory, build: Build) -> Written:
 
     def file(name: str, io: str) -> Path:
         def make(folder: Path) -> None:
-            onnx_exporter.write(build(name), folder / f"{name}_{io}.onnx", io, LABEL)
+            onnx_writer.write(build(name), folder / f"{name}_{io}.onnx", io, LABEL)
 
         return shared(tmp_path_factory, f"onnx_{name}_{io}", make) / f"{name}_{io}.onnx"
 
@@ -75,7 +74,7 @@ def trained_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def make(folder: Path) -> None:
         network, card = checkpoint.load(TRAINED)
-        onnx_exporter.write(network.eval(), folder / "model.onnx", "uint8_rgba", Label.of(card))
+        onnx_writer.write(network.eval(), folder / "model.onnx", "uint8_rgba", Label.of(card))
 
     return shared(tmp_path_factory, "trained", make) / "model.onnx"
 

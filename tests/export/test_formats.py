@@ -14,12 +14,12 @@ from impasto.configs.schema.export import ExportConfig
 from impasto.export.bundle import writer
 from impasto.export.bundle.manifest import FileEntry, Manifest
 from impasto.export.commands import verify
-from impasto.export.contract import INPUT, OUTPUT, ExportedFiles, Label, ModelArtifact, Tolerance
+from impasto.export.contract import ExportedFiles, ModelArtifact, Tolerance
 from impasto.export.formats import FORMATS, Format
-from impasto.export.onnx_graph.contracts import onnx_contract
 from impasto.export.runtime import OnStep, Runtime
 from impasto.export.test_images import Pixels
 from impasto.models import onnx_model
+from impasto.models.contract import INPUT, OUTPUT, Label, onnx_contract
 from impasto.models.provenance import sha256
 from impasto.models.transform_net import TransformNet
 from tests.helpers.commands import Run

@@ -1,6 +1,9 @@
+import os
 from pathlib import Path
 
 import numpy as np
+import pytest
+from PIL import EpsImagePlugin, UnidentifiedImageError
 
 from impasto.export import test_images
 
@@ -18,6 +21,22 @@ def test_write_then_read_returns_the_same_images(tmp_path: Path) -> None:
         np.testing.assert_array_equal(again[picture.name].photo, picture.photo)
         np.testing.assert_array_equal(again[picture.name].stylized, picture.stylized)
         np.testing.assert_array_equal(picture.stylized[..., :3], 255 - picture.photo[..., :3])
+
+
+def test_read_runs_no_program_for_another_kind_of_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow would start Ghostscript to read EPS, whatever the file is named."""
+    program = tmp_path / "gs"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/RUN\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)
+    for name in ("8x8.png", "8x8.stylized.png"):
+        (tmp_path / name).write_bytes(
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n"
+        )
+    with pytest.raises(UnidentifiedImageError):
+        test_images.read(tmp_path)
+    assert not (tmp_path / "RUN").exists()
 
 
 def test_golden_image_of_96x64_has_every_alpha_others_are_opaque() -> None:

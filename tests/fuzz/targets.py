@@ -72,8 +72,8 @@ def of_checkpoints(folder: Path) -> dict[str, Target]:
     """Return what reads .safetensors files."""
     import torch
 
-    from impasto.export.contract import Label
     from impasto.models import checkpoint
+    from impasto.models.contract import Label
     from impasto.models.vgg import weights
     from impasto.train.engine import train_state
     from impasto.train.evaluation import loaded_model

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from impasto.export.contract import ModelArtifact, Tolerance
-from impasto.export.onnx_graph.contracts import ONNX, onnx_contract
+from impasto.export.onnx_graph.contracts import ONNX
+from impasto.models.contract import onnx_contract
 
 SETTINGS = (
     "onnx.tile=160",

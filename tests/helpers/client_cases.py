@@ -6,7 +6,7 @@ import numpy as np
 
 from impasto.export.contract import Tiling
 from impasto.export.onnx_graph import tiled_pair
-from impasto.export.onnx_graph.contracts import onnx_contract
+from impasto.models.contract import onnx_contract
 
 # Of the network that runs here; its contract is not used.
 TILING = Tiling(tiled_pair.STATS, onnx_contract("uint8_rgba"), side=96, margin=24, multiple=4)

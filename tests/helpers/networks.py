@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from impasto.configs.schema.model import ModelConfig
-from impasto.export.contract import Label
 from impasto.models import transform_net
 from impasto.models.card import Card
+from impasto.models.contract import Label
 
 TRAINED = Path(__file__).parents[1] / "assets" / "swirls.safetensors"
 

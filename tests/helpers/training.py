@@ -24,6 +24,7 @@ class RecordingLogger:
         self.samples: list[int] = []
         self.skipped: list[str] = []
         self.cards: list[Card] = []
+        self.best_steps: list[int] = []
 
     def row(self, values: dict[str, float]) -> None:
         self.rows.append(values)
@@ -34,6 +35,10 @@ class RecordingLogger:
 
     def checkpoint(self, step: int, network: TransformNet, card: Card) -> None:
         self.cards.append(card)
+
+    def best(self, network: TransformNet, card: Card) -> None:
+        assert card.training is not None
+        self.best_steps.append(card.training.steps)
 
     def skip(self, lines: Iterable[str]) -> None:
         self.skipped += lines

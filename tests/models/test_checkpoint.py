@@ -106,3 +106,40 @@ def test_load_invalid_card_raises_sentence_that_names_the_key(
     with pytest.raises(UsageError, match=rf"invalid {key} \(") as error:
         checkpoint.load(saved)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b]0;b\x07\u202ec", r"a\x1b]0;b\x07\u202ec"),
+        ("a\ud800", r"a\ud800"),
+        ("CC0\n  or\tMIT", "CC0 or MIT"),
+        ("星月夜 <b> ünal", "星月夜 <b> ünal"),
+    ],
+)
+def test_load_escapes_control_characters_of_a_card(saved: Path, text: str, shown: str) -> None:
+    card = CARD.to_json()
+    card["style"] |= {"name": text, "artist": text, "license": text}
+    card["versions"] = {text: text}
+    save_file(load_file(saved), saved, {"format": "impasto-1", "card": json.dumps(card)})
+    loaded = checkpoint.load(saved)[1]
+    assert loaded.style is not None
+    assert {loaded.style.name, loaded.style.artist, loaded.style.license, *loaded.versions} == {shown}
+    json.dumps(loaded.to_json(), ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("card", ['{"model": ' + "[" * 10**5, "[" * 10**5 + "]" * 10**5, "null", "1", '""', "\x00"])
+def test_load_of_a_card_of_another_kind_raises_one_sentence(saved: Path, card: str) -> None:
+    save_file(load_file(saved), saved, {"format": "impasto-1", "card": card})
+    with pytest.raises(UsageError, match="does not support") as error:
+        checkpoint.load(saved)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 1000
+
+
+def test_load_of_a_card_with_a_long_text_raises_one_sentence(saved: Path) -> None:
+    card = CARD.to_json()
+    card["style"]["name"] = "\x1b" + "a" * 5_000_000
+    save_file(load_file(saved), saved, {"format": "impasto-1", "card": json.dumps(card)})
+    with pytest.raises(UsageError, match=r"its text .* has 5,000,001 characters, more than 4,096") as error:
+        checkpoint.load(saved)
+    assert "\x1b" not in str(error.value) and len(str(error.value)) < 1000

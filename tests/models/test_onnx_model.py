@@ -76,8 +76,20 @@ def test_load_with_threads_configures_the_session(inverter: Path) -> None:
 def test_load_bundle_folder_finds_its_model(inverter: Path, tmp_path: Path) -> None:
     model(tmp_path / "swirls" / "android" / "model.onnx")
     assert onnx_model.load(tmp_path / "swirls", 1).get_inputs()[0].name == "image"
-    with pytest.raises(UsageError, match="not a bundle: it has no android"):
+    with pytest.raises(UsageError, match="neither a run directory nor a bundle: it has no android"):
         onnx_model.load(tmp_path, 1)
+
+
+def test_load_checkpoint_names_its_exported_file(tmp_path: Path) -> None:
+    for step in ("step_00000003", "best"):
+        (tmp_path / f"{step}.safetensors").touch()
+    with pytest.raises(UsageError, match=r"not an exported file; export it with impasto-export checkpoint="):
+        onnx_model.load(tmp_path / "best.safetensors")
+    for name in ("last", "best"):
+        (tmp_path / f"{name}.onnx").touch()
+    for name, exported in (("best", "best"), ("step_00000003", "last")):
+        with pytest.raises(UsageError, match=rf"; name {tmp_path}/{exported}\.onnx, or export"):
+            onnx_model.load(tmp_path / f"{name}.safetensors")
 
 
 def test_load_wrong_model_raises_one_sentence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -109,7 +121,7 @@ def test_stylize_with_failing_model_raises_one_sentence(inverter: Path, tmp_path
 
 @pytest.mark.parametrize(
     ("stored", "expected"),
-    [("768", 768), ("16", 16), ("15", None), ("", None), ("-9", None), ("7.5", None), ("²", None)],
+    [("768", 768), ("16", 16), ("15", None), ("", None), ("-9", None), ("7.5", None), ("²", None), ("9" * 5000, None)],
 )
 def test_stroke_resolution_reads_metadata_and_ignores_other_values(
     tmp_path: Path, stored: str, expected: int | None

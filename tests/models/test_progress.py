@@ -3,8 +3,8 @@ import subprocess
 import sys
 
 import pytest
-from rich.console import Console
 
+from impasto.models.console import Console
 from impasto.models.progress import ProgressBar, spinner
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from impasto.configs.cli.app import run
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.check import CheckConfig
+from impasto.configs.terminal import show
 
 if TYPE_CHECKING:
     from impasto.train.data.audit import AuditReport
@@ -54,29 +55,26 @@ def task(config: CheckConfig) -> None:
         )
     if excluded:
         line = ["impasto-train", f"data.root={photos.root}", f"data.exclude={output / 'exclude.txt'}"]
-        print("train without them:", shlex.join(line))
+        show(f"train without them: {shlex.join(line)}")
 
 
 def _print(report: "AuditReport") -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from impasto.models.console import Console, Table
 
-    console = Console(highlight=False)
+    console = Console()
     table = Table(title=f"{report.photos} photos, {report.bytes / 1e6:.1f} MB")
     for heading in ("kind", "photos", "share", "excluded", "example"):
         table.add_column(heading, justify="right" if heading in ("photos", "share") else "left", overflow="fold")
     for kind, count in report.counts.items():
         name, description = next(iter(report.issues.get(kind, {}).items()), ("", ""))
         example = f"{name}: {description}" if description and description != kind else name
-        text = Text(example.encode(errors="backslashreplace").decode())  # a name may look like markup
         excluded = "yes" if kind in report.exclude["kinds"] else "no"
-        table.add_row(kind, str(count), f"{count / report.photos:.1%}", excluded if count else "", text)
+        table.add_row(kind, str(count), f"{count / report.photos:.1%}", excluded if count else "", example)
     console.print(table)
     for side in ("short_side", "long_side", "megapixels"):
         console.print(
             f"{side.replace('_', ' ')}: " + ", ".join(f"{q} {value:g}" for q, value in getattr(report, side).items())
         )
     formats = ", ".join(f"{name} {count}" for name, count in report.formats.items())
-    console.print(f"formats: {formats}", markup=False)
+    console.print(f"formats: {formats}")
     console.print(f"excluded: {report.exclude['photos']} of {report.photos}")

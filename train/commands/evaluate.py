@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from impasto.configs.cli.app import run
 from impasto.configs.schema.evaluate import EvaluateConfig
+from impasto.configs.terminal import show
 from impasto.train.runtime import openmp
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def task(config: EvaluateConfig) -> None:
         _print_display(display.medians, config.evaluate.display)
     _print_comparison(rows, config.evaluate.iterations)
     _print_artifacts(rows, report.style_image["artifacts"])
-    print(f"{output}: evaluation.json, curves.png, sheet.png{', display.png' if display else ''}")
+    show(f"{output}: evaluation.json, curves.png, sheet.png{', display.png' if display else ''}")
     quality_gate.require(gates)
 
 
@@ -133,8 +134,7 @@ def _evaluate_photos(
 
 def _print_display(medians: "DisplayMedians", size: int | None) -> None:
     """Print the medians at display size."""
-    from rich.console import Console
-    from rich.table import Table
+    from impasto.models.console import Console, Table
 
     columns = ("octave 1", "1/2", "1/4", "1/8", "edges", "faces", "pattern")
     table = Table(*columns, title=f"at {size} px: distance to the painting (the photo's own is 1), and the drawing")
@@ -148,8 +148,7 @@ def _print_display(medians: "DisplayMedians", size: int | None) -> None:
 
 def _print_comparison(rows: list["MedianRow"], iterations: int) -> None:
     """Print the medians of equivalent iterations and losses; "+" marks a lower bound."""
-    from rich.console import Console
-    from rich.table import Table
+    from impasto.models.console import Console, Table
 
     columns = ("size", "optimizer from", "equivalent L-BFGS iterations", "loss / optimizer's best")
     table = Table(*columns, "total", "content", "style")
@@ -163,8 +162,7 @@ def _print_comparison(rows: list["MedianRow"], iterations: int) -> None:
 
 def _print_artifacts(rows: list["MedianRow"], style_image: dict[str, float]) -> None:
     """Print the artifacts of the network's output, the photos and the style image, and the network's flicker."""
-    from rich.console import Console
-    from rich.table import Table
+    from impasto.models.console import Console, Table
 
     columns = ("size", "pictures", "checkerboard", "blobs per megapixel", "border", "flicker, pan", "flicker, noise")
     table = Table(*columns, title="artifacts and flicker")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from impasto.configs.cli.app import run
 from impasto.configs.schema.explore import ExploreConfig
+from impasto.configs.terminal import show
 from impasto.train.runtime import openmp
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def task(config: ExploreConfig) -> None:
     if interrupt.stop_requested:
         raise KeyboardInterrupt(f"stopped before the end; the results so far are in {output}")
     sheets = [f"{name}.png" for name in (*ORIGINALS, "channels") if report[name]]
-    print(f"{output}: {', '.join([*sheets, 'exploration.json'])}")
+    show(f"{output}: {', '.join([*sheets, 'exploration.json'])}")
 
 
 def _reconstruct(

@@ -11,6 +11,7 @@ from impasto.configs.cli.app import run
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.loss import LossConfig
 from impasto.configs.schema.optimize import OptimizeConfig
+from impasto.configs.terminal import show
 from impasto.models.provenance import run_versions
 from impasto.train.runtime import openmp
 
@@ -85,7 +86,7 @@ def optimize(config: OptimizeConfig) -> None:
     if interrupt.stop_requested:
         raise KeyboardInterrupt(f"stopped after {stages.iterations} iterations; the picture so far is in {output}")
     stop_reason = stages.finished[-1][1].stop_reason
-    print(f"{output} after {stages.iterations} iterations ({stop_reason}); losses in {trace}")
+    show(f"{output} after {stages.iterations} iterations ({stop_reason}); losses in {trace}")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import math
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from impasto.configs import atomic_file
 from impasto.configs.cli import overrides, runs
 from impasto.configs.cli.runs import JobStatus
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.fields import shown
+from impasto.configs.terminal import printable
 from impasto.models import checkpoint
 from impasto.train.engine import run_logger
 from impasto.train.runtime import contact_sheet
@@ -48,6 +49,7 @@ class Outcome:
     failure: str
     weights: Mapping[str, float]
     sample: tuple[Pictures, Pictures] | None
+    painting: NDArray[np.uint8] | None
 
     def row(self, folder: Path) -> dict[str, str | int | float]:
         """By COLUMNS; the losses are those of the validation photos, the checkpoint's path is relative to the sweep."""
@@ -73,7 +75,7 @@ def show(folder: Path) -> None:
         writer.writerows(outcome.row(folder) for outcome in outcomes)
     _print(folder, outcomes)
     if sentence := unequal_budgets([outcome.metrics["images"] for outcome in outcomes if outcome.metrics]):
-        logger.warning(sentence)
+        logger.warning("%s", sentence)
     if any(outcome.sample for outcome in outcomes):
         _write_sheet(folder / SHEET, outcomes)
 
@@ -109,7 +111,8 @@ def _outcome(folder: Path, status: JobStatus, unlike: str) -> Outcome:
     run = folder / status.folder
     rows = run_logger.rows(run)
     names = ("step", "images", "seconds")
-    metrics: dict[str, float] = {name: row[name] for row in rows for name in names if name in row}
+    finite = [{name: value for name, value in row.items() if math.isfinite(value)} for row in rows]
+    metrics: dict[str, float] = {name: row[name] for row in finite for name in names if name in row}
     metrics |= {name: row[f"val_{name}"] for row in rows for name in LOSSES if f"val_{name}" in row}
     newest = max(run.glob(f"step_*{checkpoint.SUFFIX}"), default=None)
     failure = status.message
@@ -117,8 +120,9 @@ def _outcome(folder: Path, status: JobStatus, unlike: str) -> Outcome:
         failure = "it has not ended: it waits, runs, or was killed"
     elif newest is not None and newest.stat().st_mtime > runs.status_path(folder, status.job).stat().st_mtime:
         failure = ""  # it was resumed
-    sample = run_logger.last_sample(run)
-    return Outcome(status, unlike, metrics if "step" in metrics else {}, newest, failure, _weights(newest), sample)
+    metrics = metrics if {*names} <= metrics.keys() else {}
+    pictures = run_logger.last_sample(run), run_logger.painting_of(run)
+    return Outcome(status, unlike, metrics, newest, failure, _weights(newest), *pictures)
 
 
 def _weights(newest: Path | None) -> dict[str, float]:
@@ -144,10 +148,9 @@ def unequal_budgets(images: Sequence[float]) -> str:
 
 
 def _print(folder: Path, outcomes: Sequence[Outcome]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from impasto.models.console import Console, Table
 
-    table = Table(title=f"{len(outcomes)} jobs, losses on validation photos: {folder}", title_style="")
+    table = Table(title=f"{len(outcomes)} jobs, losses on validation photos: {printable(str(folder))}", title_style="")
     for name in COLUMNS:
         left = name in ("overrides", "checkpoint", "failure")
         if name != "folder":
@@ -156,25 +159,27 @@ def _print(folder: Path, outcomes: Sequence[Outcome]) -> None:
         row = outcome.row(folder)
         cells = [row.get(name, "") for name in COLUMNS if name != "folder"]
         table.add_row(*(f"{cell:.5g}" if isinstance(cell, float) else str(cell) for cell in cells))
-    Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False).print(table)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def _write_sheet(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """A row for each job, and one of photos wherever they differ from those above."""
+    """A row for each job, its painting first, and one of photos wherever they differ from those above."""
     rows: list[Pictures] = []
     captions: list[str] = []
     shown: Pictures = []
     for outcome in outcomes:
         photos, pictures = outcome.sample or ([], [])
         if photos and not _same(photos, shown):
-            rows.append(photos)
+            rows.append([contact_sheet.BLANK, *photos])
             captions.append("validation photos")
             shown = photos
-        rows.append(pictures)
+        rows.append([contact_sheet.BLANK if outcome.painting is None else outcome.painting, *pictures])
         captions.append(_caption(outcome))
     columns = max(len(row) for row in rows)
-    nothing = np.full((1, 1, 3), 255, np.uint8)
-    filled = [[_small(picture) for picture in row] + [nothing] * (columns - len(row)) for row in rows]
+    filled = [
+        [contact_sheet.thumbnail(picture, SIDE) for picture in row] + [contact_sheet.BLANK] * (columns - len(row))
+        for row in rows
+    ]
     contact_sheet.write_sheet(path, filled, [""] * columns, captions)
 
 
@@ -187,11 +192,3 @@ def _caption(outcome: Outcome) -> str:
 
 def _same(one: Pictures, other: Pictures) -> bool:
     return len(one) == len(other) and all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
-
-
-def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    if max(picture.shape) <= SIDE:
-        return picture
-    image = Image.fromarray(picture)
-    image.thumbnail((SIDE, SIDE))
-    return np.asarray(image)

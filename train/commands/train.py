@@ -9,20 +9,21 @@ from impasto.configs.cli import runs
 from impasto.configs.cli.app import run
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.train import TrainConfig
+from impasto.configs.terminal import show
 from impasto.models.progress import stderr_console
 from impasto.models.provenance import run_versions
 from impasto.train.runtime import openmp
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from impasto.models.card import Card, OriginCard
+    from impasto.models.console import Console
     from impasto.train.data.dataset import PhotoSet
     from impasto.train.runtime.device import Hardware
     from impasto.train.runtime.distributed import Group
 
 logger = logging.getLogger(__name__)
 
+SMALL_IMAGES, SMALL_MINUTES = 1000, 20  # budgets below which random weights give blurs
 WEIGHTS = {"vgg16": "original", "vgg19": "torchvision's"}  # the origin of each loss network's weights
 
 
@@ -47,7 +48,7 @@ def train(config: TrainConfig) -> None:
         with progress.log_to(console):
             path = _fit(config, directory, hardware, group, console)
     if group.is_main_process:
-        print(path)
+        show(path)
 
 
 def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Group", console: "Console") -> Path:
@@ -57,9 +58,10 @@ def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Gro
     from impasto.models.losses.perceptual import PerceptualLoss
     from impasto.models.vgg import weights as vgg_weights
     from impasto.train.data import dataset, style_image
-    from impasto.train.engine import calibration, init_weights, train_state
+    from impasto.train.engine import calibration, init_weights, run_logger, train_state
     from impasto.train.engine.trainer import Trainer
     from impasto.train.runtime import device
+    from impasto.train.runtime.contact_sheet import to_bytes
 
     if group.is_main_process and config.resume is None:
         _check_directory(directory)
@@ -78,6 +80,7 @@ def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Gro
     if group.is_main_process:
         directory = runs.claim()
         dataset.warn_of_few_val_photos(config.data, photos, val_photos)
+        _warn_of_small_budget(config, hardware)
     trainer = Trainer(config, directory, hardware, initial.network, loss, (photos, val_photos), card, group)
     if config.resume is not None:
         trainer.resume()
@@ -87,7 +90,20 @@ def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Gro
     with train_state.report_full_disk(directory):
         if group.is_main_process:
             runs.save(directory, config)
+            run_logger.save_painting(directory, to_bytes(style.pixels)[0])
         return trainer.fit(console)
+
+
+def _warn_of_small_budget(config: TrainConfig, hardware: "Hardware") -> None:
+    """Log what helps a run that starts from random weights and ends soon."""
+    budget = config.trainer
+    few = budget.steps is not None and budget.steps * budget.batch_size < SMALL_IMAGES
+    brief = hardware.device.type == "cpu" and budget.minutes is not None and budget.minutes < SMALL_MINUTES
+    if config.init is None and config.resume is None and (few or brief):
+        logger.warning(
+            "random weights learn little of a painting in so short a time; add experiment=short or init=auto, which "
+            "start from the nearest network of the zoo, or give more with trainer.steps= or trainer.minutes="
+        )
 
 
 def _check_directory(directory: Path) -> None:

@@ -49,5 +49,5 @@ def calibrate(
         calibrated = state.calibrated_style_weight = CalibratedStyleWeight(measured, card.style.sha256, card.style.size)
     weight = calibrated.loss.style_weight
     loss.config = replace(loss.config, style_weight=weight)
-    logger.info(style_strength.sentence(loss.config))
+    logger.info("%s", style_strength.sentence(loss.config))
     return card.with_style_weight(weight)

@@ -158,7 +158,7 @@ class Validation:
 
 
 class SampleWriter:
-    """Writes sample pictures of the averaged network every sample_every steps."""
+    """Writes sample pictures of the averaged network every sample_every steps, at the end, and when a signal came."""
 
     def __init__(
         self,
@@ -180,9 +180,8 @@ class SampleWriter:
         """There is no sample before the first step."""
 
     def on_step_end(self, state: TrainState, metrics: StepMetrics) -> None:
-        """Write samples if they are due, unless the run is to stop."""
-        due = not state.stop_requested and state.is_due(self.config.sample_every, self.config)
-        if due and self.group.is_main_process:
+        """Write samples if they are due."""
+        if self.group.is_main_process and state.is_due(self.config.sample_every, self.config):
             stylized = stylize(self.network, self.photos, self.device)
             self.logger.sample(state.step, self.photos.numpy(), to_bytes(stylized))
 

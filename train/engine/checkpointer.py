@@ -22,7 +22,10 @@ from impasto.train.runtime.distributed import Group
 
 
 class Checkpointer:
-    """Saves the state and the checkpoint every checkpoint_every steps, at the end, and when a signal came."""
+    """Saves the state and the checkpoint every checkpoint_every steps, at the end, and when a signal came.
+
+    Besides, it saves the network of the lowest validation loss.
+    """
 
     def __init__(
         self,
@@ -48,14 +51,18 @@ class Checkpointer:
 
     def on_train_start(self, state: TrainState) -> None:
         """Save the start of a run, and what a killed session did not save."""
+        self._save_best(state)
         if state.unsaved or not checkpoint_is_intact(self.directory, state.step):
             self._save(state)
 
     def on_step_end(self, state: TrainState, metrics: StepMetrics) -> None:
         """Save if it is due; raises DivergenceError instead of saving a diverged network."""
-        if state.is_due(self.config.trainer.checkpoint_every, self.config.trainer):
+        due = state.is_due(self.config.trainer.checkpoint_every, self.config.trainer)
+        if due or state.is_best():
             self.guard.check(state, metrics)  # the signal may have come after the guard's own check
             divergence.check_weights(self.modules["network"])
+            self._save_best(state)
+        if due:
             self._save(state)
 
     def _save(self, state: TrainState) -> None:
@@ -63,9 +70,16 @@ class Checkpointer:
         if not self.group.is_main_process:
             return
         train_state.save(train_state.path(self.directory, state.step), self.modules, self.optimizer, state)
+        self.logger.checkpoint(state.step, self._network(), self._card(state))
+
+    def _save_best(self, state: TrainState) -> None:
+        if state.is_best() and self.group.is_main_process:
+            self.logger.best(self._network(), self._card(state))
+
+    def _network(self) -> TransformNet:
         average = self.modules["average"]
         assert isinstance(average, ModelEma) and isinstance(average.module, TransformNet)
-        self.logger.checkpoint(state.step, average.module, self._card(state))
+        return average.module
 
     def _card(self, state: TrainState) -> Card:
         settings = asdict(self.config.trainer)

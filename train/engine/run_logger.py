@@ -1,7 +1,9 @@
 """The files of a run: metrics.csv, TensorBoard events, sample pictures and sheets, curves, checkpoints, skipped.txt."""
 
 import csv
+import math
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -9,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impasto.configs import atomic_file
-from impasto.models import checkpoint
+from impasto.models import checkpoint, onnx_writer
 from impasto.models.card import Card
+from impasto.models.contract import Label
 from impasto.models.image.decode import read
 from impasto.models.image.encode import write
 from impasto.models.image.picture import Picture, UnreadablePicture
+from impasto.models.run_directory import BEST, BEST_MODEL, LAST_MODEL
 from impasto.models.transform_net import TransformNet
 from impasto.train.engine import train_state
 from impasto.train.engine.training_loss import MEASURES
@@ -21,6 +25,7 @@ from impasto.train.runtime import contact_sheet, plots
 
 COLUMNS = ("step", "images", "seconds", "images_per_second", "lr", *MEASURES)
 VALIDATION_COLUMNS = tuple(f"val_{name}" for name in MEASURES)
+_PAINTING_SIDE = 512  # px, at most, of the painting beside the samples
 RETAINED = 2  # checkpoints and states: the newest, and one before it
 
 Pictures = list[NDArray[np.uint8]]
@@ -36,7 +41,10 @@ class Logger(Protocol):
         """Write photos and stylized pictures [N, H, W, 3], their sheet, and the curves so far."""
 
     def checkpoint(self, step: int, network: TransformNet, card: Card) -> None:
-        """Write a checkpoint, and delete checkpoints and states that are no longer needed."""
+        """Write a checkpoint and LAST_MODEL, and delete checkpoints and states that are no longer needed."""
+
+    def best(self, network: TransformNet, card: Card) -> None:
+        """Write the checkpoint and the exported file of the lowest validation loss so far."""
 
     def skip(self, lines: Iterable[str]) -> None:
         """Add unreadable photos to skipped.txt, each once."""
@@ -55,6 +63,9 @@ class NullLogger:
         """Write nothing."""
 
     def checkpoint(self, step: int, network: TransformNet, card: Card) -> None:
+        """Write nothing."""
+
+    def best(self, network: TransformNet, card: Card) -> None:
         """Write nothing."""
 
     def skip(self, lines: Iterable[str]) -> None:
@@ -101,9 +112,14 @@ class RunLogger:
         for number, (photo, picture) in enumerate(zip(photos, stylized, strict=True)):
             write(Picture(photo), sheet.with_suffix("") / f"photo_{number}.png", quality=92)
             write(Picture(picture), sheet.with_suffix("") / f"stylized_{number}.png", quality=92)
-        captions = ("photo", f"network, step {step}")
-        pixels = contact_sheet.write_sheet(sheet, list(zip(photos, stylized, strict=True)), captions)
-        self._events.add_image("photo, network", pixels, step, dataformats="HWC")
+        rows = [list(row) for row in zip(photos, stylized, strict=True)]
+        captions = ["photo", f"network, step {step}"]
+        if (painting := painting_of(self.directory)) is not None:
+            painting = contact_sheet.thumbnail(painting, max(photos.shape[1:3]))
+            rows = [[*row, contact_sheet.BLANK if number else painting] for number, row in enumerate(rows)]
+            captions.append("painting")
+        pixels = contact_sheet.write_sheet(sheet, rows, captions)
+        self._events.add_image("photo, network, painting", pixels, step, dataformats="HWC")
         plots.write_curves(self.directory / "curves.png", self._losses(), self._losses("val_"))
 
     def checkpoint(self, step: int, network: TransformNet, card: Card) -> None:
@@ -112,12 +128,19 @@ class RunLogger:
         Those of later steps are deleted too: the run returned to an earlier state and takes other steps now.
         """
         path = checkpoint.path(self.directory, step)
+        # Before the checkpoint, whose presence tells a resumed run that nothing is missing.
+        self._export(LAST_MODEL, network, card)
         checkpoint.save(path, network, card)
         for suffix in (checkpoint.SUFFIX, train_state.SUFFIX):
             saved = sorted(self.directory.glob(f"step_*{suffix}"))
             retained = [file for file in saved if file.stem <= path.stem][-RETAINED:]
             for old in set(saved) - set(retained):
                 old.unlink(missing_ok=True)
+
+    def best(self, network: TransformNet, card: Card) -> None:
+        """Write BEST_MODEL and BEST."""
+        self._export(BEST_MODEL, network, card)
+        checkpoint.save(self.directory / BEST, network, card)
 
     def skip(self, lines: Iterable[str]) -> None:
         """Add unreadable photos to skipped.txt, each once."""
@@ -129,6 +152,10 @@ class RunLogger:
         """Close metrics.csv and the TensorBoard events."""
         self._file.close()
         self._events.close()
+
+    def _export(self, name: str, network: TransformNet, card: Card) -> None:
+        with atomic_file.atomic_write(self.directory / name) as part:
+            onnx_writer.write(network, part, "uint8_rgba", Label.of(card))
 
     def _losses(self, prefix: str = "") -> list[dict[str, float]]:
         names = ("total", "content", "style")
@@ -144,8 +171,26 @@ def rows(directory: Path) -> list[dict[str, float]]:
     path = directory / "metrics.csv"
     if not path.is_file():
         return []
-    with path.open(newline="", errors="replace") as file:
+    with path.open(newline="", errors="replace") as file, suppress(csv.Error):  # a file of another kind
         return [row for values in csv.DictReader(file) if (row := _numbers(values))]
+    return []
+
+
+def save_painting(directory: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write the painting [H, W, 3] that a run learns, for its sheets."""
+    write(Picture(contact_sheet.thumbnail(pixels, _PAINTING_SIDE)), _painting_path(directory), quality=92)
+
+
+def painting_of(directory: Path) -> NDArray[np.uint8] | None:
+    """The painting [H, W, 3] that a run learns; None if the run has no readable picture of it."""
+    try:
+        return read(_painting_path(directory)).rgb
+    except UnreadablePicture:
+        return None
+
+
+def _painting_path(directory: Path) -> Path:
+    return directory / "samples" / "painting.png"
 
 
 def last_sample(directory: Path) -> tuple[Pictures, Pictures] | None:
@@ -174,4 +219,4 @@ def _numbers(values: dict[str, str]) -> dict[str, float]:
         row = {key: float(value) for key, value in values.items() if value}
     except (TypeError, ValueError):
         return {}
-    return row if "step" in row else {}
+    return row if math.isfinite(row.get("step", math.nan)) else {}

@@ -111,6 +111,12 @@ class TrainState:
         done = self.validation[-1]["step"] if self.validation else None
         return done != self.step and (self.fraction(budget) >= 1 or self.step % budget.validate_every == 0)
 
+    def is_best(self) -> bool:
+        """Whether the present step was validated, with the lowest loss of all steps."""
+        trained = [losses for losses in self.validation if losses["step"]]
+        last = trained[-1] if trained else {"step": -1.0}
+        return last["step"] == self.step and last["total"] == min(losses["total"] for losses in trained)
+
     def to_json(self) -> dict[str, Any]:
         """The saved fields as plain JSON values."""
         values = {item.name: getattr(self, item.name) for item in fields(self) if not item.metadata}
@@ -206,7 +212,7 @@ def load(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer) -> Tra
         optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
         return TrainState.from_json(json.loads(metadata["progress"]))
     except (CheckFailed, RuntimeError, KeyError, ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UsageError(f"{path} belongs to another network ({reason}); resume with its own settings") from error
 
 

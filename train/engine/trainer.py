@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -16,6 +15,7 @@ from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.train import TrainConfig
 from impasto.models import checkpoint
 from impasto.models.card import Card
+from impasto.models.console import Console
 from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.models.transform_net import TransformNet
 from impasto.train.data.dataset import PhotoSet, to_pixels, validation_crops
@@ -90,7 +90,7 @@ class Trainer:
         identity, origin = self.state.identity, self.state.origin
         self.state, messages = self._load_newest_state()
         for message in messages:
-            logger.warning(message)
+            logger.warning("%s", message)
         run_identity.check(self.directory, self.state.identity, identity)
         self.state.identity = identity
         if self.state.origin is None:
@@ -125,7 +125,7 @@ class Trainer:
                     self._train(interrupt, display)
                     return checkpoint.path(self.directory, self.state.step)
                 except DivergenceError as error:
-                    logger.warning(self._roll_back(error))
+                    logger.warning("%s", self._roll_back(error))
                 except KeyboardInterrupt as error:
                     if error.args:  # StopSignal's
                         raise
@@ -168,8 +168,9 @@ class Trainer:
             return UsageError(str(error))
         if self.group.size == 1:
             self.state.stop_requested = True  # makes a save due
-            [checkpointer] = [callback for callback in callbacks if isinstance(callback, Checkpointer)]
-            checkpointer.on_step_end(self.state, metrics)
+            for callback in callbacks:
+                if isinstance(callback, Checkpointer | SampleWriter):
+                    callback.on_step_end(self.state, metrics)
         saved = next(iter(train_state.states(self.directory))).stem
         command = distributed.resume_command(self.directory)
         return CheckFailed(f"{error}; training is saved as {saved}, resume with: {command}")
@@ -184,10 +185,10 @@ class Trainer:
             guard,
             MetricsLogger(config, group, scheduler, self.unreadable, run_logger, display),
             Validation(config, self.val_photos, self.average, loss, group, interrupt, run_logger, display),
-            SampleWriter(config, self.val_photos, self.average, self.hardware.device, group, run_logger),
             Checkpointer(
                 self.config, self.directory, self.card, dtype, modules, self.optimizer, guard, group, run_logger
             ),
+            SampleWriter(config, self.val_photos, self.average, self.hardware.device, group, run_logger),
             StopSignal(config, self.directory, group, interrupt),
         ]
 

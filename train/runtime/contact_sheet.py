@@ -14,11 +14,21 @@ from impasto.models.image.encode import write
 from impasto.models.image.picture import Picture
 
 GAP, CAPTION = 8, 26  # px
+BLANK = np.full((1, 1, 3), 255, np.uint8)  # a picture for an empty place
 
 
 def to_bytes(pixels: Tensor) -> NDArray[np.uint8]:
     """Pixels [N, 3, H, W], 0..255, to bytes [N, H, W, 3]."""
     return pixels.detach().round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+def thumbnail(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """A picture [H, W, 3] with sides of at most `side` px; a smaller one as it is."""
+    if max(picture.shape) <= side:
+        return picture
+    image = Image.fromarray(picture)
+    image.thumbnail((side, side))
+    return np.asarray(image)
 
 
 def sheet(

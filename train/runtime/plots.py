@@ -1,6 +1,7 @@
 """Plots of losses, written to picture files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,16 @@ from impasto.models.image.encode import write
 from impasto.models.image.picture import Picture
 
 
+@contextmanager
+def _own_style() -> Iterator[None]:
+    """Draw with matplotlib's defaults: it reads a matplotlibrc in the current folder, which could even start TeX."""
+    from matplotlib.style import context
+
+    with context("default"):
+        yield
+
+
+@_own_style()
 def write_curves(path: Path, training: Sequence[dict[str, float]], validation: Sequence[dict[str, float]]) -> None:
     """Plot content, style and total loss by step (dashed: validation photos) on logarithmic axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -28,6 +39,7 @@ def write_curves(path: Path, training: Sequence[dict[str, float]], validation: S
     write(Picture(np.asarray(canvas.buffer_rgba())[..., :3].copy()), path, quality=92)
 
 
+@_own_style()
 def write_trajectories(path: Path, panels: Sequence[tuple[str, Sequence[float], float]]) -> None:
     """Plot the optimizer's loss by iteration, a panel for each (title, losses, the network's loss as a line)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
 
-from rich.console import Console
-
+from impasto.configs.terminal import PrintableFormatter
+from impasto.models.console import Console
 from impasto.models.progress import ProgressBar
 
 
@@ -18,11 +18,12 @@ class _ConsoleHandler(logging.Handler):
 
     def __init__(self, console: Console) -> None:
         super().__init__()
+        self.setFormatter(PrintableFormatter())
         self.console = console
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self.console.print(self.format(record), soft_wrap=True, markup=False)
+            self.console.print(self.format(record), soft_wrap=True)
         except Exception:
             self.handleError(record)
 
@@ -90,7 +91,7 @@ class Display:
         self._bar.update(fraction, text)
 
     def _print(self, line: str) -> None:
-        self._bar.console.print(line, soft_wrap=True, markup=False)
+        self._bar.console.print(line, soft_wrap=True)
 
 
 def _losses(row: dict[str, float]) -> str:

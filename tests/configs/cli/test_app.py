@@ -77,6 +77,7 @@ SENTENCES = [  # arguments, and what the sentence must name
     (["trainer.steps=true"], ["trainer.steps=true", "an integer"]),
     (["data.flip=2"], ["data.flip=2", "true or false"]),
     (["trainer=3"], ["trainer=3", "choose one of standard"]),
+    (["data=photos"], ["data=photos", "did you mean data.root=photos?"]),
     (["hydra.foo=1"], ["hydra.foo", "hydra.run"]),
     (["hydra.run.dri=x"], ["hydra.run.dri", "did you mean hydra.run.dir?"]),
     (["hydra/launchr=x"], ["hydra/launchr", "did you mean hydra/launcher?"]),

@@ -233,3 +233,24 @@ def test_translate_pattern_with_commas_in_a_sweep_is_one_pattern(
     assert line == f"init='{tmp_path}/mine, old/a.pt','{tmp_path}/mine, old/b.pt'"
     [line] = overrides.translate(["init=mine, old/a.pt,zoo/udnie"], Vocabulary("train"), sweep=True)
     assert line == f"init='{tmp_path}/mine','{tmp_path}/old/a.pt',zoo/udnie"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("5", "abc", "{}", "[null]", "[[1]]", "- =", "- ${nope:1}", "- style.name=${oc.env:HOME}", "- ${oc.env:HOME}"),
+        *(
+            "- style.name=${style.name}${oc.env:HOME}",
+            '- "\\uD800=1"',
+            '- "\\e[2J=1"',
+            f"- seed={'9' * 6000}",
+            "[" * 3000,
+        ),
+        *("- !!python/object/apply:os.getcwd []", "&a [*a]", "\t- a", "- style=${oc.env:HOME}"),
+    ],
+)
+def test_resume_of_odd_overrides_is_one_sentence(start: Start, tmp_path: Path, text: str) -> None:
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text(text)
+    sentence = start("resume=.").sentence(2)
+    assert sentence.isprintable() and str(Path.home()) not in sentence and len(sentence) < 1000

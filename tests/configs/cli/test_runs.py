@@ -1,5 +1,6 @@
 """Run directories and sweeps, in this process and in others: what is logged, what stays behind."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from impasto.configs.cli import runs
+from impasto.configs.cli import app, runs
 from impasto.configs.errors import CheckFailed, UsageError
 from tests.helpers.cli import Start, fail, files, shell
 
@@ -40,6 +41,16 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 CODE = "from some_jobs import task\n"
+
+
+def test_check_outputs_refuses_one_that_several_jobs_write() -> None:
+    line = ["model=zoo/udnie", "input=photo.jpg"]
+    jobs = [app.compose("stylize", [*line, f"output={name}"]) for name in ("a.jpg", "b.jpg", "a.jpg")]
+    with pytest.raises(UsageError, match=r"^output=.*/a\.jpg would be written by 2 jobs of the sweep; omit -m"):
+        runs.check_outputs(jobs)
+    runs.check_outputs(jobs[:2])
+    runs.check_outputs([app.compose("bench", ["model=zoo/udnie"])] * 2)  # writes no file
+    runs.check_outputs([app.compose("train", ["data.root=photos", "style=swirls"])] * 2)  # has a directory for each job
 
 
 @pytest.mark.slow
@@ -125,7 +136,7 @@ def test_sweep_lost_jobs_stay_open(jobs: Path) -> None:
 def test_launcher_not_installed_names_the_extra(jobs: Path) -> None:
     done = shell(jobs, "-m", "hydra/launcher=other", "seed=1,2", "data.root=x")
     assert done.returncode == 2 and done.stderr.count("\n") == 1
-    assert "pip install 'impasto[ray]'" in done.stderr
+    assert "pip install -e '.[ray]'" in done.stderr
     assert files(jobs) == []
 
 
@@ -224,3 +235,21 @@ def test_sweep_interrupted_job_ends_the_sweep(start: Start, tmp_path: Path) -> N
     assert outcome.code == 130 and len(outcome.configs) == 1
     assert outcome.err.splitlines() == ["impasto-train: job 0: saved at step 5", "impasto-train: interrupted"]
     assert [(status.job, status.code) for status in runs.statuses(tmp_path / "sweep")] == [(0, 130), (1, None)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"job": "0"}, {"job": None}, {"code": "1"}, {"message": 3}, {"overrides": "a=b"}, {"overrides": [1]}),
+        *({"folder": "../elsewhere"}, {"folder": "/"}, {"folder": None}),
+    ],
+)
+def test_status_of_another_kind_is_not_a_job(tmp_path: Path, change: dict[str, object]) -> None:
+    (tmp_path / "sweep/.jobs").mkdir(parents=True)
+    status = {"job": 0, "folder": "0", "overrides": ["seed=1"], "code": None, "message": ""}
+    path = runs.status_path(tmp_path / "sweep", 0)
+    path.write_text(json.dumps(status))
+    assert [job.folder for job in runs.statuses(tmp_path / "sweep")] == ["0"]
+    for text in (json.dumps(status | change), "[]", "1", "", "[" * 10**5, "\xff"):
+        path.write_text(text, encoding="latin-1")
+        assert runs.statuses(tmp_path / "sweep") == []

@@ -16,10 +16,11 @@ from impasto.export.client_files import (
     SWIFT_CONTROLS,
     SWIFT_STROKES,
 )
-from impasto.export.contract import ImageSize, Label, ModelArtifact, Tolerance
+from impasto.export.contract import ImageSize, ModelArtifact, Tolerance
 from impasto.export.coreml.contracts import COREML, coreml_contract
-from impasto.export.onnx_graph.contracts import ONNX, onnx_contract
+from impasto.export.onnx_graph.contracts import ONNX
 from impasto.export.validation.parity import ParityResult
+from impasto.models.contract import Label, onnx_contract
 
 ANDROID = (
     "model.onnx",
@@ -34,8 +35,8 @@ SWIFT_ONLY = (SWIFT, SWIFT_BITMAPS, SWIFT_CONTROLS, SWIFT_STROKES)
 LABEL = Label("swirls", "Ünal", "CC0-1.0", "0.1.0", "")
 
 
-def render(io: str, smallest: bool = True, label: Label = LABEL) -> str:
-    """The README of a bundle of that io, with or without the smallest file."""
+def render(io: str, smallest: bool = True, label: Label = LABEL, coreml: bool = True) -> str:
+    """The README of a bundle of that io, with or without the smallest file and Core ML packages."""
     android = [f"android/{name}" for name in ANDROID if smallest or "int8" not in name]
     clients = [*CLIENTS, "android/stats.onnx", "android/tile.onnx"] if io == "uint8_rgba" else [*SWIFT_ONLY]
     packages = [f"ios/{name}/{part}" for name in IOS for part in ("Manifest.json", "Data/weights/weight.bin")]
@@ -55,10 +56,20 @@ def render(io: str, smallest: bool = True, label: Label = LABEL) -> str:
         ModelArtifact("android/model.onnx", ONNX, "float32", onnx_contract(io), exact, {}, None),
         ModelArtifact("ios/Model_ios18.mlpackage", COREML, "fp16", coreml_contract(True), near, sizes, None),
     ]
+    models = models if coreml else models[:1]
     graph = GraphReport({}, {}, [MemoryEstimate(ImageSize(1920, 1080), 884_400_000)])
     described = [*android, *clients, *(f"ios/{name}" for name in IOS), "golden/", "preview/", "android/absent.onnx"]
     descriptions = {name: f"what {name} is" for name in described}
     return readme.render(label, BuiltBundle(models, descriptions, parity, {}, graph, None), dict.fromkeys(files, 1500))
+
+
+@pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])
+def test_render_without_coreml_packages_has_no_steps_for_ios(io: str) -> None:
+    whole, text = render(io), render(io, coreml=False)
+    for words in ("## iOS", "mlpackage`, `ios", "Core ML packages take", "reference interpreter"):
+        assert words not in text
+        assert words in whole or (words == "Core ML packages take" and io == "uint8_rgba")
+    assert "\n\n## What was checked\n" in text and "\n\n\n" not in text
 
 
 @pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])
@@ -108,6 +119,17 @@ def test_render_is_well_formed_markdown(io: str, stroke_resolution: int | None) 
     for number, line in enumerate(lines):
         if re.fullmatch(r" *\| -.*", line):  # a table: its header, and a blank line before that
             assert not lines[number - 2].strip() and lines[number - 1].count("|") == line.count("|")
+
+
+def test_render_shows_texts_of_a_card_as_they_are() -> None:
+    """A checkpoint may be anyone's."""
+    text = "<img src=x onerror=a()> [a](b) ![c](d) `e` *f* | g & <https://h> \\\\"
+    written = render("uint8_rgba", label=replace(LABEL, style=text, artist=text, license=text))
+    escaped = (
+        "&lt;img src=x onerror=a()&gt; \\[a\\](b) !\\[c\\](d) \\`e\\` \\*f\\* \\| g &amp; &lt;https://h&gt; \\\\\\\\"
+    )
+    assert written.startswith(f"# {escaped}\n") and f"Style by {escaped}; license of the style: {escaped}." in written
+    assert text not in written
 
 
 @pytest.mark.parametrize(("smallest", "model"), [(True, "model.int8.onnx"), (False, "model.onnx")])

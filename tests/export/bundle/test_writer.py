@@ -1,4 +1,3 @@
-import json
 import re
 import shutil
 from collections.abc import Callable
@@ -13,42 +12,20 @@ from impasto.configs.cli.app import compose
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.export import test_images
 from impasto.export.bundle import artifacts, writer
-from impasto.export.bundle.artifacts import BuiltBundle
-from impasto.export.bundle.manifest import Manifest
+from impasto.export.bundle.manifest import FileEntry, Manifest
+from impasto.export.commands import verify
 from impasto.export.contract import Tolerance
 from impasto.export.coreml.artifacts import calibration_photos
 from impasto.export.validation.checks import Checks
 from impasto.export.validation.parity import assert_within_tolerance
 from impasto.export.validation.suite import Reference, validate
-from tests.helpers.bundles import SETTINGS, Written, artifact, bytes_in
+from impasto.models.provenance import sha256
+from tests.helpers.bundles import Written, artifact, bytes_in
 from tests.helpers.commands import Run
 from tests.helpers.networks import Build
 
 ANDROID = ["model.onnx", "model.fp16.onnx", "model.int8.onnx", "model.ort"]
 PACKAGES = ["Model_96x64", "Model_96x64_int8", "Model_ios18"]
-
-
-@pytest.fixture
-def export(
-    monkeypatch: pytest.MonkeyPatch, saved: Path, exported: tuple[Path, Run]
-) -> Callable[..., tuple[Manifest, BuiltBundle]]:
-    """Write a bundle of files that impasto-export converted and validated before."""
-    folder, _ = exported
-    earlier = Manifest.load(folder)
-    built = BuiltBundle(earlier.models, {}, earlier.parity, earlier.skipped_runtimes, earlier.graph, None)
-
-    def copy(network: object, staging: Path, *arguments: object) -> BuiltBundle:
-        for name in ("android", "ios", "golden"):
-            shutil.copytree(folder / name, staging / name)
-        return built
-
-    monkeypatch.setattr(artifacts, "fill", copy)
-
-    def call(output: Path, checkpoint: Path = saved) -> tuple[Manifest, BuiltBundle]:
-        config = compose("export", [f"checkpoint={checkpoint}", f"output={output}", *SETTINGS])
-        return writer.write(config, lambda line: None)
-
-    return call
 
 
 def test_export_command_prints_files_parity_and_operators(exported: tuple[Path, Run]) -> None:
@@ -95,6 +72,18 @@ def test_readme_describes_each_file_of_a_bundle(exported: tuple[Path, Run]) -> N
     for name in Manifest.load(folder).files:
         covered = [row for row in rows if name == row or name.startswith(f"{row.removesuffix('/')}/")]
         assert len(covered) == (name != "README.md"), name
+
+
+@pytest.mark.slow
+def test_write_without_coreml_sizes_exports_to_onnx_alone(saved: Path, tmp_path: Path) -> None:
+    overrides = ["coreml.sizes=[]", "benchmark.sizes=[]", "onnx.tile=160", "parity.runtimes=[onnxruntime,coreml]"]
+    config = compose("export", [f"checkpoint={saved}", f"output={tmp_path / 'bundle'}", *overrides])
+    manifest, built = writer.write(config, lambda line: None)
+    names = [f"android/{name}" for name in (*ANDROID, "tile.onnx")]
+    assert [model.file for model in manifest.models] == names and built.skipped_runtimes == {}
+    assert not (tmp_path / "bundle" / "ios").exists()
+    assert "## Android" in (tmp_path / "bundle" / "README.md").read_text()
+    verify.task(compose("verify", [f"bundle={tmp_path / 'bundle'}", "runtimes=[onnxruntime,coreml]"]))
 
 
 def test_write_twice_gives_the_same_bytes(export: Callable[..., Any], tmp_path: Path) -> None:
@@ -156,11 +145,11 @@ def test_write_replaces_an_earlier_bundle(
     output.mkdir()  # an empty folder is accepted
     export(output)
     fresh = bytes_in(output)
-    values = json.loads((output / "manifest.json").read_text())
     (output / "golden" / "old.png").write_bytes(b"old")
+    manifest = Manifest.load(output)
+    manifest.files["golden/old.png"] = FileEntry(3, sha256(output / "golden" / "old.png"))
+    manifest.save(output)
     (output / ".DS_Store").write_bytes(b"droppings")
-    values["files"]["golden/old.png"] = {}
-    (output / "manifest.json").write_text(json.dumps(values))
     old = bytes_in(output)
 
     rename = Path.rename
@@ -185,12 +174,14 @@ def test_write_replaces_an_earlier_bundle(
     ("files", "sentence"),
     [
         ({"holiday.jpg": "a photo"}, "is neither empty nor an earlier bundle"),
-        ({"manifest.json": "{}"}, "is neither empty nor an earlier bundle"),
-        ({"manifest.json": "[1]"}, "is neither empty nor an earlier bundle"),
-        ({"manifest.json": "not json"}, "is neither empty nor an earlier bundle"),
-        ({"manifest.json": '{"format": "another", "files": {}}'}, "is neither empty nor an earlier bundle"),
-        ({"manifest.json": '{"format": "impasto-bundle-3", "files": {}}', "notes.txt": "mine"}, "contains notes.txt"),
-        ({"manifest.json": '{"format": "impasto-bundle-3", "files": {}}', ".git/HEAD": "mine"}, "contains .git/HEAD"),
+        ({"manifest.json": "{}"}, "is not an intact bundle"),
+        ({"manifest.json": "[1]"}, "is not an intact bundle"),
+        ({"manifest.json": "not json"}, "is not an intact bundle"),
+        ({"manifest.json": '{"format": "another", "files": {}}'}, "is not an intact bundle"),
+        (
+            {"manifest.json": '{"format": "impasto-bundle-3", "files": {"a.txt": {}}}', "a.txt": "mine"},
+            "is not an intact",
+        ),
     ],
 )
 def test_write_into_a_foreign_folder_raises(

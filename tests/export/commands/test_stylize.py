@@ -88,7 +88,7 @@ def test_stylize_folder_preserves_its_tree_and_skips_bad_photos(
     assert written == ["a.jpg", "deep/c.gif.png", "deep/er/b.PNG"]
     np.testing.assert_array_equal(read(output / "deep/er/b.PNG").rgb, 255 - noise(9, 40))
     assert capsys.readouterr() == (f"3 photos written to {output}\n", "")
-    lines = caplog.messages[0].splitlines()
+    lines = caplog.messages
     assert lines[0] == "2 photos of 5 skipped:" and len(lines) == 3
     assert str(source / "deep" / "torn.jpg") in lines[1] and str(source / "text.jpg") in lines[2]
 
@@ -102,7 +102,7 @@ def test_stylize_folder_lists_unsupported_files_and_broken_links(
     (source / "notes.txt").write_text("no photo")
     run_stylize(inverter, source, tmp_path / "out")
     assert capsys.readouterr().out.startswith("1 photo written")
-    assert caplog.messages[0].splitlines() == [
+    assert caplog.messages == [
         "2 photos of 3 skipped:",
         f"  {source / 'IMG_1.HEIC'} is not a picture in a supported format (JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP, "
         "GIF, PPM)",
@@ -269,6 +269,9 @@ def test_stylize_on_terminal_shows_progress(inverter: Path, tmp_path: Path, monk
     monkeypatch.setattr(stylize, "stderr_console", lambda: Console(file=screen, force_terminal=True, width=100))
     run_stylize(inverter, photos(tmp_path / "in"), tmp_path / "out")
     assert "5/5" in screen.getvalue() and "photos/s" in screen.getvalue()
+    screen.truncate(0)
+    run_stylize(inverter, save(tmp_path / "one.png", noise(20, 20)), tmp_path / "a.png")
+    assert "100%" in screen.getvalue() and "photos" not in screen.getvalue()
 
 
 @pytest.mark.slow

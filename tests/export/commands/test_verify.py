@@ -21,9 +21,9 @@ from impasto.configs.schema.verify import VerifyConfig
 from impasto.export.bundle import checksummed_json, verification
 from impasto.export.bundle.manifest import FileEntry, Manifest
 from impasto.export.commands import verify
-from impasto.export.contract import TensorSpec
 from impasto.export.onnx_graph.contracts import ONNX, ORT
 from impasto.export.validation.checks import Checks
+from impasto.models.contract import TensorSpec
 from impasto.models.provenance import sha256
 from tests.helpers import heavy
 from tests.helpers.commands import Run
@@ -107,10 +107,11 @@ def test_verify_names_missing_and_added_files(bundle: Path, caplog: pytest.LogCa
     (bundle / ".DS_Store").write_text("a file manager's")
     with (
         caplog.at_level(logging.ERROR),
-        pytest.raises(CheckFailed, match=r"android/model\.ort is missing \(and 1 more\); get the bundle again"),
+        pytest.raises(CheckFailed, match=r"android/model\.ort is missing \(and 2 more\); get the bundle again"),
     ):
         check(bundle)
     assert "android/notes.txt is not part of the bundle" in caplog.text
+    assert ".DS_Store is not part of the bundle" in caplog.text
 
 
 @pytest.mark.parametrize(

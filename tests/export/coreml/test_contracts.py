@@ -1,7 +1,7 @@
 import pytest
 
-from impasto.export.contract import TensorSpec
 from impasto.export.coreml.contracts import coreml_contract
+from impasto.models.contract import TensorSpec
 
 
 @pytest.mark.parametrize(("multifunction", "specification", "target"), [(False, 7, "iOS 16"), (True, 9, "iOS 18")])

@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from impasto.configs.errors import UsageError
 from impasto.export.inference import batch
 from impasto.export.inference.jobs import Job
+from impasto.models.console import Console
 
 QUIET = Console(stderr=True, force_terminal=False)
 

@@ -15,9 +15,9 @@ from impasto.configs.errors import UsageError
 from impasto.configs.schema.stylize import TilesConfig
 from impasto.export.inference import scratch_file, tiled_session
 from impasto.export.inference.model import Model
-from impasto.export.onnx_graph import exporter, weight_compression
+from impasto.export.onnx_graph import weight_compression
 from impasto.export.test_images import picture
-from impasto.models import onnx_model, transform_net
+from impasto.models import onnx_model, onnx_writer, transform_net
 from impasto.models.image.picture import Picture
 from tests.helpers.bundles import Written
 from tests.helpers.networks import LABEL, slow
@@ -95,7 +95,7 @@ def test_stylize_without_usable_scratch_file_recomputes(
     exploding: transform_net.TransformNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, photo = tmp_path / "model.onnx", Picture(picture(80, 100))
-    exporter.write(exploding.eval(), path, "uint8_rgba", LABEL)
+    onnx_writer.write(exploding.eval(), path, "uint8_rgba", LABEL)
     tiles = TilesConfig(0.0, 64, "exact", 1.0, 1000)
     expected = whole(path, photo).rgb
     assert np.abs(tiled(path, photo, tiles).rgb.astype(int) - expected).max() <= 1

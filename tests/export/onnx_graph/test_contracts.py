@@ -1,47 +1,7 @@
-"""The contracts of the ONNX files, and the line of them in the files' metadata."""
+"""The contracts of the ONNX files for large photos."""
 
-import pytest
-
-from impasto.export.contract import TensorSpec, sentence
-from impasto.export.onnx_graph.contracts import onnx_contract, tiled_contracts
-
-
-def test_onnx_contract_names_shapes_values_and_versions() -> None:
-    contract = onnx_contract("uint8_rgba")
-    shape = (1, "height", "width", 4)
-    assert contract.inputs == (TensorSpec("image", "uint8", shape, "RGBA bytes, straight alpha"),)
-    assert contract.output == TensorSpec("stylized", "uint8", shape, "RGBA bytes, the alpha of the input")
-    assert contract.requires == {"opset": 18, "ir_version": 8}  # of ONNX 1.13: ONNX Runtime 1.14 and later
-    assert [(spec.name, spec.type, spec.shape) for spec in contract.optional_inputs] == [("strength", "float32", ())]
-    floats = onnx_contract("float32_rgb")
-    planar = (1, 3, "height", "width")
-    assert floats.inputs == (TensorSpec("image", "float32", planar, "RGB 0..255"),)
-    assert floats.output == TensorSpec("stylized", "float32", planar, "RGB 0..255, not rounded")
-    assert floats.requires == contract.requires and floats.sides == contract.sides
-
-
-STRENGTH = "optional strength: float32, 0..1, 1 if not given: how much of the stylized picture is mixed into the photo"
-
-
-@pytest.mark.parametrize(
-    ("io", "line"),
-    [
-        (
-            "uint8_rgba",
-            "image: uint8 [1, height, width, 4], RGBA bytes, straight alpha -> "
-            "stylized: uint8 [1, height, width, 4], RGBA bytes, the alpha of the input; "
-            "any height and width from 16 on; the output is as large as the input",
-        ),
-        (
-            "float32_rgb",
-            "image: float32 [1, 3, height, width], RGB 0..255 -> "
-            "stylized: float32 [1, 3, height, width], RGB 0..255, not rounded; "
-            "any height and width from 16 on; the output is as large as the input",
-        ),
-    ],
-)
-def test_sentence_of_an_onnx_contract_is_the_line_in_exported_files(io: str, line: str) -> None:
-    assert sentence(onnx_contract(io)) == f"{line}; {STRENGTH}"
+from impasto.export.onnx_graph.contracts import tiled_contracts
+from impasto.models.contract import TensorSpec, onnx_contract
 
 
 def test_tiled_contracts_share_the_statistics() -> None:

@@ -12,18 +12,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from impasto.configs.cli.app import compose
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.export import RUNTIMES as KEYS
+from impasto.export import child_process
 from impasto.export.onnx_graph.runtime import OnnxRuntime
+from impasto.export.runtime import tools_folder
 from impasto.export.validation import ort_arm64, ort_web, runtimes, subprocess_runtime
 from impasto.models.image.picture import Picture
 from impasto.models.onnx_model import load, stylize
-from impasto.models.ort_environment import child_environment, import_onnxruntime
+from impasto.models.ort_environment import import_onnxruntime
 from tests.helpers.bundles import Written, artifact
 from tests.helpers.heavy import missing, tool
 
 Runtime = ort_web.Node | ort_arm64.Arm64
-RUNTIMES: dict[str, tuple[Callable[[Path], Runtime], str]] = {
+RUNTIMES: dict[str, tuple[Callable[[Path | None], Runtime], str]] = {
     "node": (ort_web.Node, r"ONNX Runtime Web 1\.\d+\.\d+, Node \d+ \(WASM\)"),
     "chromium": (ort_web.Chromium, r"ONNX Runtime Web 1\.\d+\.\d+, Chromium \d+ \(WASM\)"),
     "arm64": (ort_arm64.Arm64, r"ONNX Runtime 1\.\d+\.\d+, arm64 \(qemu\)"),
@@ -70,8 +73,8 @@ def test_run_of_a_broken_file_raises_one_sentence(runtime: Runtime, tmp_path: Pa
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_missing_names_the_key_of_the_tools_folder_and_the_remedy(name: str, tmp_path: Path) -> None:
     sentence = RUNTIMES[name][0](tmp_path / "tools").missing()
-    assert sentence is not None and "tools_dir" in sentence and sentence.endswith("run make tools")
-    assert str(tmp_path) not in sentence  # manifests record it
+    assert sentence is not None and sentence.startswith("tools_dir does not") and sentence.endswith("run make tools")
+    assert str(tmp_path) not in sentence  # the manifest of a bundle has it
 
 
 @pytest.mark.slow
@@ -79,11 +82,27 @@ def test_call_beyond_the_timeout_kills_all_processes(tmp_path: Path, monkeypatch
     monkeypatch.setattr(subprocess_runtime, "TIMEOUT", 1)
     start = time.monotonic()
     with pytest.raises(CheckFailed, match="sleeping took over 1 seconds and was stopped"):
-        subprocess_runtime.call(["sh", "-c", f"sleep 60 & echo $! > {tmp_path}/pid; wait"], "sleeping")
+        subprocess_runtime.call(["sh", "-c", "sleep 60 & echo $! > pid; wait"], tmp_path, "sleeping")
     assert time.monotonic() - start < 20
     ps = ["ps", "-o", "stat=", "-p", (tmp_path / "pid").read_text().strip()]
     state = subprocess.run(ps, capture_output=True, text=True, check=False).stdout.strip()
     assert not state or state.startswith("Z")
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_runtime_without_a_named_tools_folder_searches_none(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in ort_web.RUNTIME:
+        path = tmp_path / "build/tools/node_modules/onnxruntime-web/dist" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("code of the current folder")
+    monkeypatch.chdir(tmp_path)
+    for values in ([], ["tools_dir=null"], ["tools_dir="]):
+        tools = tools_folder(compose("verify", ["bundle=.", *values]).tools_dir)
+        sentence = RUNTIMES[name][0](tools).missing()
+        assert sentence is not None and sentence.startswith("tools_dir is not given; run `make tools`")
+    assert tools_folder(compose("verify", ["bundle=.", "tools_dir=build/tools"]).tools_dir) is not None
 
 
 def test_read_of_a_missing_image_raises(tmp_path: Path) -> None:
@@ -115,11 +134,11 @@ def test_not_run_names_each_runtime_that_was_asked_for() -> None:
 def test_child_processes_start_without_telemetry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
     monkeypatch.setenv("ORT_SOMETHING", "1")
-    assert {key: value for key, value in child_environment().items() if key.startswith("ORT_")} == {
+    assert {key: value for key, value in child_process.environment().items() if key.startswith("ORT_")} == {
         "ORT_DISABLE_TELEMETRY": "1"
     }
     code = f"import json, os; json.dump(dict(os.environ), open({str(tmp_path / 'seen')!r}, 'w'))"
-    subprocess_runtime.call([sys.executable, "-c", code], "python")
+    subprocess_runtime.call([sys.executable, "-c", code], tmp_path, "python")
     assert json.loads((tmp_path / "seen").read_text())["ORT_DISABLE_TELEMETRY"] == "1"
     import_onnxruntime()
     assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"

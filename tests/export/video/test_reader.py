@@ -187,3 +187,10 @@ def test_flicker_is_reported_only_where_it_was_measured(
         source = write_video(tmp_path / f"{count}.mp4", audio=False, frames=[picture(0)] * count)
         run_stylize(inverter, source, tmp_path / f"to{count}.mp4", "temporal_smoothing=0.7")
         assert re.fullmatch(rf"{count} frames? written to .*to{count}\.mp4{message}\n", capsys.readouterr().out)
+
+
+def test_reader_of_a_playlist_raises_one_sentence(inverter: Path, tmp_path: Path) -> None:
+    write_video(tmp_path / "secret.mp4")
+    (tmp_path / "clip.mp4").write_text("ffconcat version 1.0\nfile secret.mp4\n")
+    with pytest.raises(UsageError, match=r"clip\.mp4 is a playlist, which names other files; name the video itself"):
+        run_stylize(inverter, tmp_path / "clip.mp4", tmp_path / "out.mp4")

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import struct
 import subprocess
 import sys
@@ -232,6 +233,10 @@ def test_read_bad_path_raises_one_sentence(tmp_path: Path, monkeypatch: pytest.M
         with pytest.raises(UnreadablePicture, match=fault) as caught:
             read(path)
         one_sentence(str(caught.value), str(path))
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.jpg")
+        with pytest.raises(UnreadablePicture, match=r"pipe\.jpg is not a regular file; name a picture"):
+            read(tmp_path / "pipe.jpg")
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(UnreadablePicture, match=r"secret\.jpg cannot be opened: permission denied"):
         read(tmp_path / "secret.jpg")

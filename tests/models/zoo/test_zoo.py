@@ -8,6 +8,7 @@ import pytest
 
 from impasto.configs.errors import UsageError
 from impasto.models import checkpoint, onnx_model, zoo
+from impasto.models.image.decode import read
 
 PAINTINGS = {"great_wave", "starry_night", "the_scream", "udnie"}
 
@@ -22,6 +23,12 @@ def test_zoo_has_checkpoint_and_exported_file_of_both_networks() -> None:
             assert "public domain" in card.style.license.lower()
             session = onnx_model.load(zoo.resolve(f"zoo/{name}/{model}", ".onnx"), threads=1)
             assert (stored := onnx_model.card(session)) is not None and stored.style.sha256 == card.style.sha256
+
+
+def test_zoo_has_a_thumbnail_of_each_painting() -> None:
+    for name in zoo.names():
+        path = zoo.FOLDER / name / zoo.PAINTING
+        assert 200 <= max(read(path).rgb.shape) <= 320 and path.stat().st_size < 60_000
 
 
 def test_zoo_has_a_deep_checkpoint_to_start_from_for_each_painting() -> None:
@@ -39,13 +46,14 @@ def test_resolve_without_model_gives_mobile() -> None:
     assert zoo.resolve("zoo/udnie", ".onnx") == zoo.FOLDER / "udnie" / "mobile.onnx"
     assert zoo.resolve("zoo/udnie/tiny", ".onnx") == zoo.resolve("zoo/udnie", ".onnx", "tiny") == tiny
     assert zoo.resolve("zoo/udnie/tiny", ".onnx", "tiny") == tiny
-    assert zoo.resolve("run/zoo/udnie", ".onnx") == Path("run/zoo/udnie")
+    assert zoo.resolve("run/zoo/udnies", ".onnx") == Path("run/zoo/udnies")
 
 
 @pytest.mark.parametrize(
     ("reference", "model", "words"),
     [
         ("zoo/mona_lisa", None, "zoo/starry_night"),
+        ("/here/udnie", None, r"/here/udnie does not exist; did you mean zoo/udnie\?"),
         ("zoo/", None, "zoo/starry_night"),
         ("zoo/../zoo/udnie", None, "zoo/starry_night"),
         ("zoo/udnie/johnson", None, "mobile and tiny"),

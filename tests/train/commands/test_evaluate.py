@@ -154,4 +154,4 @@ def test_evaluate_exported_file_uses_the_loss_of_its_card(
     assert call("checkpoint=bundle", "output=photos/b.png") == 2
     assert "b.png is a file; name a folder" in capsys.readouterr().err
     assert call("checkpoint=photos") == 2
-    assert "photos is a folder but not a bundle" in capsys.readouterr().err
+    assert "photos is neither a run directory nor a bundle" in capsys.readouterr().err

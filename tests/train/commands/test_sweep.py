@@ -55,6 +55,8 @@ def assert_complete(sweep: Path, done: Run) -> None:
     for row in (rows[0], rows[2]):
         sample = run_logger.last_sample(sweep / row["folder"])
         assert sample is not None and contains(sheet, sample[0][0]) and contains(sheet, sample[1][0])
+        painting = run_logger.painting_of(sweep / row["folder"])
+        assert painting is not None and contains(sheet, painting)
 
 
 def contains(sheet: np.ndarray, picture: np.ndarray) -> bool:
@@ -88,7 +90,7 @@ def test_sweep_on_ray_writes_the_same_table_and_sheet(
     try:
         import ray  # noqa: F401
     except ImportError:
-        missing("ray is not installed; run pip install 'impasto[ray]'")
+        missing("ray is not installed; run pip install -e '.[ray]'")
     ray_line = ("hydra/launcher=ray", "hydra.launcher.ray.init.num_cpus=2")
     assert_complete(tmp_path / "sweep", sweep_styles(tmp_path, photo_folder, impasto, *ray_line))
 

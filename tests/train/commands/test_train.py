@@ -8,13 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from impasto.models import checkpoint
+from impasto.models import checkpoint, onnx_model, zoo
 from impasto.models.card import SCHEMA, ModelCard
+from impasto.models.image.picture import Picture
 from impasto.train.commands import train
 from tests.helpers.commands import TINY, Run, Start
 
@@ -40,7 +42,8 @@ def test_train_finished_run_leaves_documented_files(tiny_run: Path) -> None:
     assert len(events) == 1
     assert names - events == {
         *(".hydra/config.yaml", ".hydra/overrides.yaml"),
-        *("metrics.csv", "curves.png", "samples/step_00000006.png"),
+        *("metrics.csv", "curves.png", "samples/painting.png", "samples/step_00000006.png"),
+        *("best.safetensors", "best.onnx", "last.onnx"),
         *("samples/step_00000006/photo_0.png", "samples/step_00000006/stylized_0.png"),
         *("step_00000003.safetensors", "step_00000003.state"),
         *("step_00000006.safetensors", "step_00000006.state"),
@@ -142,6 +145,9 @@ def test_train_interrupted_and_resumed_ends_with_same_weights(
     assert "Traceback" not in message
     stopped_at = int(max(run.glob("*.safetensors")).stem.removeprefix("step_"))
     assert 0 < stopped_at < steps
+    assert (run / "samples" / f"step_{stopped_at:08d}.png").is_file() and (run / "samples" / "painting.png").is_file()
+    photo = Picture(np.full((20, 30, 3), 90, np.uint8))
+    assert onnx_model.stylize(onnx_model.load(zoo.resolve(str(run), ".onnx")), photo).rgb.shape == photo.rgb.shape
 
     resumed = impasto("train", f"resume={run}", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr

@@ -93,7 +93,7 @@ def test_metrics_logger_writes_row_every_log_every_steps(config: TrainConfig) ->
 
 
 @pytest.mark.parametrize(
-    ("step", "stop", "rank", "samples"), [(5, False, 0, 0), (6, False, 0, 1), (6, True, 0, 0), (6, False, 1, 0)]
+    ("step", "stop", "rank", "samples"), [(5, False, 0, 0), (6, False, 0, 1), (5, True, 0, 1), (6, False, 1, 0)]
 )
 def test_sample_writer_writes_when_due_in_main_process(
     config: TrainConfig, step: int, stop: bool, rank: int, samples: int

@@ -36,7 +36,9 @@ def checkpointer(config: TrainConfig, directory: Path, logger: RecordingLogger, 
 
 
 def test_checkpointer_saves_state_and_card(config: TrainConfig, tmp_path: Path) -> None:
-    state = TrainState(3, 1.26, rollbacks=["once"], validation=[{"step": 3.0}], origin=OriginCard("a", "5e"))
+    state = TrainState(
+        3, 1.26, rollbacks=["once"], validation=[{"step": 3.0, "total": 1.0}], origin=OriginCard("a", "5e")
+    )
     logger = RecordingLogger()
     checkpointer(config, tmp_path, logger).on_step_end(state, metrics_of(state, 1.0))
     (card,) = logger.cards
@@ -44,7 +46,7 @@ def test_checkpointer_saves_state_and_card(config: TrainConfig, tmp_path: Path) 
     assert (card.training.steps, card.training.images, card.training.seconds) == (3, 6, 1.3)
     assert (card.training.precision, card.training.optimizer.lr, card.training.seed) == ("bfloat16", 0.003, 0)
     assert (card.training.rollbacks, card.training.divergence.max_rollbacks) == (["once"], 3)
-    assert (card.validation, card.init) == ([{"step": 3.0}], OriginCard("a", "5e"))
+    assert (card.validation, card.init) == (state.validation, OriginCard("a", "5e"))
     assert [path.name for path in train_state.states(tmp_path)] == ["step_00000003.state"]
     assert not state.unsaved
 
@@ -69,6 +71,25 @@ def test_checkpointer_diverged_network_is_not_saved(config: TrainConfig, tmp_pat
     with pytest.raises(DivergenceError, match="a weight is NaN"):
         callback.on_step_end(state, metrics_of(state, 1.0))
     assert not logger.cards and not train_state.states(tmp_path)
+
+
+def test_checkpointer_saves_the_network_of_the_lowest_validation_loss(config: TrainConfig, tmp_path: Path) -> None:
+    logger, losses = RecordingLogger(), ((0, 1.0), (2, 5.0), (4, 3.0), (5, 4.0), (7, 2.0))
+    callback, validation = checkpointer(config, tmp_path, logger), []
+    for step, total in losses:  # the network of step 0 has learned nothing
+        validation.append({"step": float(step), "total": total})
+        state = TrainState(step, validation=[*validation])
+        if step == 7:  # validated at the start of a session, since the last one did not get to it
+            callback.on_train_start(state)
+        else:
+            callback.on_step_end(state, metrics_of(state, 1.0))
+    callback.on_step_end(state := TrainState(8, validation=validation), metrics_of(state, 1.0))
+    assert logger.best_steps == [2, 4, 7]
+    state = TrainState(10, validation=[*validation, {"step": 10.0, "total": 1.0}])
+    with pytest.raises(DivergenceError):
+        callback.on_step_end(state, metrics_of(state, float("nan")))
+    checkpointer(config, tmp_path, logger, rank=1).on_step_end(state, metrics_of(state, 1.0))
+    assert logger.best_steps == [2, 4, 7]
 
 
 def test_checkpointer_on_train_start_saves_what_no_file_has(config: TrainConfig, tmp_path: Path) -> None:

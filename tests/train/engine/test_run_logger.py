@@ -3,9 +3,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from impasto.models import checkpoint, onnx_writer, transform_net
+from impasto.models.card import Card, ModelCard
+from impasto.models.contract import Label
+from impasto.models.image.decode import read
 from impasto.train.engine import run_logger
 from impasto.train.engine.run_logger import COLUMNS, RunLogger
+from tests.helpers.networks import MODELS
 
 
 @pytest.fixture
@@ -34,6 +40,38 @@ def test_sample_pictures_are_files_that_last_sample_reads(
     for one, other in zip(sample, pictures, strict=True):
         assert np.array_equal(np.stack(one), other)  # the tenth picture is not the second
     assert (tmp_path / "samples" / "step_00000004.png").is_file() and (tmp_path / "curves.png").is_file()
+
+
+def test_sample_sheet_shows_the_painting_once(tmp_path: Path, pictures: tuple[np.ndarray, np.ndarray]) -> None:
+    painting = np.zeros((2 * run_logger._PAINTING_SIDE, 600, 3), np.uint8)
+    painting[:, :, 0] = 255
+    run_logger.save_painting(tmp_path, painting)
+    stored = run_logger.painting_of(tmp_path)
+    assert stored is not None and stored.shape == (512, 300, 3)
+    logger = RunLogger(tmp_path, 0)
+    logger.sample(4, *pictures)
+    logger.close()
+    red = (read(tmp_path / "samples" / "step_00000004.png").rgb == (255, 0, 0)).all(2)
+    assert red.sum() == 24 * 14  # as high as a photo
+    assert run_logger.painting_of(tmp_path / "missing") is None
+
+
+def test_checkpoint_and_best_come_with_exported_files(tmp_path: Path) -> None:
+    logger, card = RunLogger(tmp_path, 0), Card(ModelCard("tiny", 1.0, 3))
+    networks = []
+    for step, write in ((3, logger.checkpoint), (6, logger.checkpoint)):
+        torch.manual_seed(step)
+        networks.append(transform_net.build(MODELS["tiny"]).eval())
+        write(step, networks[-1], card)
+        if step == 3:
+            logger.best(networks[-1], card)
+    logger.close()
+    for network, name, saved in zip(networks, ("best", "last"), ("best", "step_00000006"), strict=True):
+        onnx_writer.write(network, tmp_path / "expected.onnx", "uint8_rgba", Label.of(card))
+        assert (tmp_path / f"{name}.onnx").read_bytes() == (tmp_path / "expected.onnx").read_bytes()
+        state = checkpoint.load(tmp_path / f"{saved}.safetensors")[0].state_dict()
+        assert all(torch.equal(state[key], value) for key, value in network.state_dict().items())
+    assert not [*tmp_path.glob("*.part")]
 
 
 def test_last_sample_without_readable_sample_is_none(tmp_path: Path, pictures: tuple[np.ndarray, np.ndarray]) -> None:

@@ -2,8 +2,8 @@ import io
 import logging
 
 import pytest
-from rich.console import Console
 
+from impasto.models.console import Console
 from impasto.models.progress import stderr_console
 from impasto.train.runtime.progress import Display, log_to
 

@@ -18,12 +18,12 @@ from impasto.export import test_images
 from impasto.export.bundle import artifacts
 from impasto.export.contract import Tolerance
 from impasto.export.onnx_graph import tiled_pair, weight_compression
-from impasto.export.onnx_graph.exporter import write
 from impasto.export.onnx_graph.runtime import OnnxRuntime
 from impasto.export.validation.parity import compare
 from impasto.models import network_blocks, onnx_model, transform_net
 from impasto.models.image.picture import Picture
 from impasto.models.onnx_model import LICENSE, load, stylize
+from impasto.models.onnx_writer import write
 from tests.helpers.bundles import Written, artifact
 from tests.helpers.commands import Run
 from tests.helpers.networks import BUNDLE_STROKES, CARD, LABEL, Build, slow

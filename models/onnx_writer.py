@@ -1,0 +1,293 @@
+"""Write a network as an ONNX file: image in, image out, standard operators, no trace of the machine that wrote it.
+
+Each module becomes the operators of its `forward`, without running it: that takes a hundredth of a second, where
+torch.onnx.export takes seconds, so training writes a file with every checkpoint.
+"""
+
+import copy
+import importlib.metadata
+from collections import Counter
+from functools import singledispatch
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from impasto.models import transform_net
+from impasto.models.contract import INPUT, IR, OPSET, OUTPUT, VARIANT, Label, TensorSpec, onnx_contract, sentence
+from impasto.models.network_blocks import Eighth, Recurrent, Residual, Subpixel
+from impasto.models.onnx_model import CARD, LICENSE, STRENGTH, STROKE_RESOLUTION
+
+# operator -> the name of its layers in the file, and of its weights
+_WEIGHTS = {"Conv": ("conv", "weight", "bias"), "InstanceNormalization": ("norm", "scale", "bias")}
+_TYPES = {"uint8": TensorProto.UINT8, "float32": TensorProto.FLOAT}
+_END = int(np.iinfo(np.int64).max)  # of a slice
+_Content = tuple[str, tuple[int, ...], bytes]  # of a tensor: type, shape, values
+
+
+class _Graph:
+    """Nodes in the order of their execution, and weights and constants, each stored once."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: dict[_Content, onnx.TensorProto] = {}
+        self.constants: dict[_Content, onnx.TensorProto] = {}
+
+    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """Add a node; its output."""
+        output = f"value {len(self.nodes)}"
+        node = helper.make_node(operator, inputs, [output])
+        node.attribute.extend(helper.make_attribute(name, value) for name, value in attributes.items())
+        self.nodes.append(node)
+        return output
+
+    def constant(self, value: int | float | list[int] | list[float]) -> str:
+        """Store integers as int64 and other numbers as float32; the tensor's name."""
+        array = np.array(value)
+        return _store(self.constants, array.astype(np.int64 if array.dtype.kind == "i" else np.float32), "constant")
+
+    def weight(self, weight: Tensor) -> str:
+        """Store a weight; its name."""
+        return _store(self.weights, weight.detach().float().cpu().contiguous().numpy(), "weight")
+
+    def slice(self, x: str, start: int, end: str, axis: int) -> str:
+        """Add a slice of an axis; its output."""
+        return self.add("Slice", x, self.constant([start]), end, self.constant([axis]), self.constant([1]))
+
+
+def _store(tensors: dict[_Content, onnx.TensorProto], array: NDArray[Any], prefix: str) -> str:
+    """Store an array unless an equal one is stored; its name."""
+    content = array.dtype.str, array.shape, array.tobytes()
+    return tensors.setdefault(content, numpy_helper.from_array(array, f"{prefix} {len(tensors)}")).name
+
+
+def write(network: transform_net.TransformNet, path: Path, io: str, label: Label) -> None:
+    """Write a network as an ONNX file; the same network gives the same bytes.
+
+    Args:
+        network: A network.
+        path: The file to write.
+        io: The kind of input and output, as in onnx.io: `uint8_rgba` or `float32_rgb`.
+        label: The style and version for the metadata.
+
+    Raises:
+        TypeError: A module of the network has no `_emit`.
+    """
+    contract = onnx_contract(io)
+    graph = _Graph()
+    (_uint8_rgba if io == "uint8_rgba" else _float32_rgb)(graph, network)
+    # An input that is an initializer, too, is optional.
+    strength = numpy_helper.from_array(np.array(1, np.float32), STRENGTH)
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "impasto",
+            [_value(spec) for spec in (*contract.inputs, *contract.optional_inputs)],
+            [_value(contract.output)],
+            [*graph.weights.values(), *graph.constants.values(), strength],
+        ),
+        producer_name="impasto",
+        producer_version=label.version,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR,
+    )
+    _rename(model.graph)
+    # A network without a stroke resolution has no such key, so that its file stays as it was.
+    optional = {STROKE_RESOLUTION: str(label.stroke_resolution)} if label.stroke_resolution else {}
+    helper.set_model_props(
+        model,
+        {
+            "style": label.style,
+            "artist": label.artist,
+            LICENSE: label.license,
+            "impasto": label.version,
+            "torch": importlib.metadata.version("torch"),
+            "contract": sentence(contract),
+            VARIANT: "fp32",
+            CARD: label.card,
+            **optional,
+        },
+    )
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _uint8_rgba(graph: _Graph, network: transform_net.TransformNet) -> None:
+    """RGBA bytes [1, H, W, 4], H and W from 16 on; alpha is passed through."""
+    for value in ([0], [3], [1], 255.0, 1.0, [2], [_END], 0.0):  # first, in the order in which files have them
+        graph.constant(value)
+    sides = [_side(graph, axis) for axis in (1, 2)]
+    # At both ends of the graph, where runtimes separate channels fastest.
+    planes = graph.add("Transpose", INPUT, perm=[0, 3, 1, 2])
+    rests = [_rest(graph, side, network.stride) for _, side in sides]
+    rgb = graph.add("Cast", graph.slice(planes, 0, graph.constant([3]), 1), to=TensorProto.FLOAT)
+    rgb = _pad(graph, rgb, *rests)
+    blend = graph.add("Round", _blend(graph, _fused(graph, network, rgb), rgb))
+    # A blend of values in 0..255 needs no clamp, and cropping bytes takes a quarter of the time of cropping floats.
+    stylized = graph.add("Cast", blend, to=TensorProto.UINT8)
+    stylized = _crop(graph, stylized, sides)
+    alpha = graph.slice(planes, 3, graph.constant([_END]), 1)
+    graph.add("Transpose", graph.add("Concat", stylized, alpha, axis=1), perm=[0, 2, 3, 1])
+
+
+def _float32_rgb(graph: _Graph, network: transform_net.TransformNet) -> None:
+    """Float RGB [1, 3, H, W], 0..255, H and W from 16 on."""
+    for value in (255.0, 1.0, [2], [3], 0.0):  # first, in the order in which files have them
+        graph.constant(value)
+    sides = [_side(graph, axis) for axis in (2, 3)]
+    right, bottom = (_rest(graph, side, network.stride) for _, side in reversed(sides))
+    rgb = _pad(graph, INPUT, bottom, right)
+    stylized = _blend(graph, _fused(graph, network, rgb), rgb)
+    _crop(graph, stylized, sides)
+
+
+def _side(graph: _Graph, axis: int) -> tuple[str, str]:
+    """A side of the input, as a vector of one number and as a scalar."""
+    vector = graph.add("Shape", INPUT, end=axis + 1, start=axis)
+    return vector, graph.add("Squeeze", vector)
+
+
+def _rest(graph: _Graph, side: str, stride: int) -> str:
+    """What a side lacks to a multiple of the stride."""
+    return graph.add("Mod", graph.add("Mul", graph.constant(-1), side), graph.constant(stride))
+
+
+def _pad(graph: _Graph, x: str, bottom: str, right: str) -> str:
+    """Pad x at the bottom and right with its edge, as `transform_net.pad` does."""
+    zero = graph.constant([0])
+    pads = [graph.add("Reshape", rest, graph.constant([-1])) for rest in (right, bottom)]
+    return graph.add("Pad", x, graph.add("Concat", *[zero] * 6, *reversed(pads), axis=0), mode="edge")
+
+
+def _crop(graph: _Graph, x: str, sides: list[tuple[str, str]]) -> str:
+    """Crop x to the sides of the input."""
+    (height, _), (width, _) = sides
+    return graph.slice(graph.slice(x, 0, height, 2), 0, width, 3)
+
+
+def _fused(graph: _Graph, network: transform_net.TransformNet, rgb: str) -> str:
+    """The network from RGB 0..255 to RGB 0..1, with the scale of its input folded into the first convolution.
+
+    The offset of the input is dropped, since the instance norm after that convolution subtracts the mean. The scale of
+    the output is left to `_blend`. Each saves a pass over the whole image.
+    """
+    body = copy.deepcopy(network.body)
+    first, norm = (
+        next(module for module in body.modules() if isinstance(module, kind)) for kind in (nn.Conv2d, nn.InstanceNorm2d)
+    )
+    assert first.bias is None and norm.num_features == first.out_channels
+    with torch.no_grad():
+        first.weight.div_(transform_net.PIXEL_SCALE)
+    return graph.add("Sigmoid", _emit(body, graph, rgb))
+
+
+def _blend(graph: _Graph, stylized: str, photo: str) -> str:
+    """strength * 255 * stylized + (1 - strength) * photo, which at 0 and 1 is exactly one of the two.
+
+    `stylized` is in 0..1, `photo` in 0..255; the strength is clamped to 0..1.
+    """
+    strength = graph.add("Clip", STRENGTH, graph.constant(0.0), graph.constant(1.0))
+    scaled = graph.add("Mul", stylized, graph.add("Mul", strength, graph.constant(255.0)))
+    return graph.add("Add", scaled, graph.add("Mul", photo, graph.add("Sub", graph.constant(1.0), strength)))
+
+
+@singledispatch
+def _emit(module: nn.Module, graph: _Graph, x: str) -> str:
+    """Add the operators of a module that is applied to x; its output."""
+    raise TypeError(f"no ONNX operators are known for {type(module).__name__}; register an _emit for it")
+
+
+@_emit.register
+def _(module: nn.Sequential, graph: _Graph, x: str) -> str:
+    for child in module:
+        x = _emit(child, graph, x)
+    return x
+
+
+@_emit.register
+def _(module: nn.ReflectionPad2d, graph: _Graph, x: str) -> str:
+    left, right, top, bottom = module.padding
+    return graph.add("Pad", x, graph.constant([0, 0, top, left, 0, 0, bottom, right]), mode="reflect")
+
+
+@_emit.register
+def _(module: nn.Conv2d, graph: _Graph, x: str) -> str:
+    weights = [graph.weight(weight) for weight in (module.weight, module.bias) if weight is not None]
+    group = {"group": module.groups} if module.groups > 1 else {}
+    strides = {"strides": module.stride} if set(module.stride) != {1} else {}
+    return graph.add("Conv", x, *weights, **group, **strides, kernel_shape=module.kernel_size)
+
+
+@_emit.register
+def _(module: nn.InstanceNorm2d, graph: _Graph, x: str) -> str:
+    weights = graph.weight(module.weight), graph.weight(module.bias)
+    return graph.add("InstanceNormalization", x, *weights, epsilon=module.eps)
+
+
+@_emit.register
+def _(module: nn.ReLU, graph: _Graph, x: str) -> str:
+    return graph.add("Relu", x)
+
+
+@_emit.register
+def _(module: nn.Upsample, graph: _Graph, x: str) -> str:
+    factor = module.scale_factor
+    assert isinstance(factor, float)
+    scales = graph.constant([1.0, 1.0, factor, factor])
+    if module.mode == "bilinear":
+        return graph.add("Resize", x, "", scales, nearest_mode="floor", mode="linear")
+    # ONNX Runtime's fast path for doubling
+    return graph.add("Resize", x, "", scales, nearest_mode="floor", coordinate_transformation_mode="asymmetric")
+
+
+@_emit.register
+def _(module: Residual | Eighth, graph: _Graph, x: str) -> str:
+    return graph.add("Add", x, _emit(module.body, graph, x))
+
+
+@_emit.register
+def _(module: Recurrent, graph: _Graph, x: str) -> str:
+    for _ in range(module.times):
+        x = _emit(module.body, graph, x)
+    return x
+
+
+@_emit.register
+def _(module: Subpixel, graph: _Graph, x: str) -> str:
+    return graph.add("DepthToSpace", _emit(module.conv, graph, x), mode="CRD", blocksize=2)
+
+
+@_emit.register
+def _(module: transform_net.Hourglass, graph: _Graph, x: str) -> str:
+    skip = _emit(module.entrance, graph, x)
+    both = graph.add("Concat", _emit(module.inner, graph, skip), skip, axis=1)
+    return _emit(module.exit, graph, _emit(module.wide, graph, both))
+
+
+def _value(spec: TensorSpec) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(spec.name, _TYPES[spec.type], spec.shape)
+
+
+def _rename(graph: onnx.GraphProto) -> None:
+    """Name weights by layer (conv3.weight), and other values by number; the last node's output is OUTPUT."""
+    names = {name: name for name in (INPUT, STRENGTH, "")} | {graph.node[-1].output[0]: OUTPUT}
+    layers: Counter[str] = Counter()
+    for node in graph.node:
+        if node.op_type in _WEIGHTS:
+            layer, *parts = _WEIGHTS[node.op_type]
+            for value, part in zip(node.input[1:], parts, strict=False):
+                names.setdefault(value, f"{layer}{layers[layer]}.{part}")
+            layers[layer] += 1
+    for value in (value for node in graph.node for value in (*node.input, *node.output)):
+        names.setdefault(value, str(len(names)))
+    for node in graph.node:
+        node.input[:] = [names[value] for value in node.input]
+        node.output[:] = [names[value] for value in node.output]
+        node.name = node.output[0]
+    for tensor in graph.initializer:
+        tensor.name = names.get(tensor.name, tensor.name)
