@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,10 +75,8 @@ def test_missing_names_the_tools_folder_and_the_remedy(name: str, tmp_path: Path
 @pytest.mark.slow
 def test_call_beyond_the_timeout_kills_all_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess_runtime, "TIMEOUT", 1)
-    start = time.monotonic()
     with pytest.raises(CheckFailed, match="sleeping took over 1 seconds and was stopped"):
-        subprocess_runtime.call(["sh", "-c", f"sleep 60 & echo $! > {tmp_path}/pid; wait"], "sleeping")
-    assert time.monotonic() - start < 20
+        subprocess_runtime.call(["sh", "-c", f"sleep 3600 & echo $! > {tmp_path}/pid; wait"], "sleeping")
     ps = ["ps", "-o", "stat=", "-p", (tmp_path / "pid").read_text().strip()]
     state = subprocess.run(ps, capture_output=True, text=True, check=False).stdout.strip()
     assert not state or state.startswith("Z")
