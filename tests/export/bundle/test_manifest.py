@@ -1,13 +1,16 @@
 import hashlib
 import json
+import runpy
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 
-from impasto.configs.errors import CheckFailed
+from impasto.configs.errors import CheckFailed, UsageError
 from impasto.export.bundle import checksummed_json, manifest
 from impasto.export.bundle.manifest import CHECKSUMS, FORMAT, MANIFEST, MEASURED, Manifest
 from impasto.export.client_files import CLIENTS
@@ -74,6 +77,72 @@ def test_manifest_of_a_bundle_validates_against_the_schema_beside_it(exported: t
 def test_committed_schema_is_current(tmp_path: Path) -> None:
     manifest.write_schema(tmp_path / "schema.json")
     assert manifest.SCHEMA_FILE.read_text() == (tmp_path / "schema.json").read_text()
+
+
+def test_module_writes_the_schema_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "schemas").mkdir()
+    (tmp_path / "bundle").mkdir()
+    copy = shutil.copy(str(manifest.__file__), tmp_path / "bundle")
+    runpy.run_path(str(copy), run_name="__main__")
+    assert (tmp_path / "schemas" / manifest.SCHEMA).read_text() == manifest.SCHEMA_FILE.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentences"),
+    [
+        ("android/model.ort", None, ["android/model.ort is missing"]),
+        ("android/model.ort", b"four", ["android/model.ort was changed: it has 4 bytes, not 17"]),
+        ("android/model.ort", b"android/model.or7", ["android/model.ort was changed: its SHA-256 is not the one"]),
+        ("golden/added.png", b"", ["golden/added.png is not part of the bundle"]),
+        ("golden/.DS_Store", b"", []),
+        (MEASURED, b"", []),
+        (CHECKSUMS, None, ["SHA256SUMS is missing"]),
+        (CHECKSUMS, b"00  README.md\n", ["SHA256SUMS was changed: it differs from the manifest"]),
+    ],
+)
+def test_damage_names_each_file_that_differs(
+    export: Callable[..., Any], tmp_path: Path, name: str, content: bytes | None, sentences: list[str]
+) -> None:
+    folder = tmp_path / "swirls"
+    bundle, _ = export(folder)
+    assert bundle.damage(folder) == [] and Manifest.load(folder) == bundle
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(content)
+    problems = bundle.damage(folder)
+    assert len(problems) == len(sentences)
+    assert all(problem.startswith(sentence) for problem, sentence in zip(problems, sentences, strict=True))
+
+
+def test_verify_files_raises_the_first_problem_and_logs_the_others(
+    export: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "swirls"
+    bundle, _ = export(folder)
+    manifest.verify_files(folder, bundle)
+    (folder / "android/model.ort").unlink()
+    with pytest.raises(CheckFailed, match=r"^android/model\.ort is missing; get the bundle again"):
+        manifest.verify_files(folder, bundle)
+    (folder / "ios/added").touch()
+    (folder / CHECKSUMS).unlink()
+    assert caplog.messages == []
+    with pytest.raises(CheckFailed, match=r"^android/model\.ort is missing \(and 2 more\); get the bundle again"):
+        manifest.verify_files(folder, bundle)
+    assert caplog.messages == ["ios/added is not part of the bundle", "SHA256SUMS is missing"]
+    (folder / MEASURED).write_text("{}")
+    with pytest.raises(CheckFailed, match=r"measured\.json was changed"):
+        manifest.verify_files(folder, bundle)
+
+
+def test_load_of_another_folder_or_format_raises(export: Callable[..., Any], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"is not a bundle: it contains no manifest\.json"):
+        Manifest.load(tmp_path)
+    export(tmp_path / "swirls")
+    values = checksummed_json.read(tmp_path / "swirls" / MANIFEST) | {"format": "impasto-bundle-9"}
+    checksummed_json.write(tmp_path / "swirls" / MANIFEST, values)
+    with pytest.raises(UsageError, match="has the format impasto-bundle-9, not impasto-bundle-3; export it again"):
+        Manifest.load(tmp_path / "swirls")
 
 
 def test_sha256sum_accepts_a_bundle_and_names_a_changed_file(exported: tuple[Path, Run], tmp_path: Path) -> None:

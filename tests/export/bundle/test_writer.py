@@ -13,13 +13,12 @@ from impasto.configs.cli.app import compose
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.export import test_images
 from impasto.export.bundle import artifacts, writer
-from impasto.export.bundle.artifacts import BuiltBundle
 from impasto.export.bundle.manifest import Manifest
 from impasto.export.contract import Tolerance
 from impasto.export.coreml.artifacts import calibration_photos
 from impasto.export.validation.parity import assert_within_tolerance
 from impasto.export.validation.suite import Reference, validate
-from tests.helpers.bundles import SETTINGS, Written, artifact
+from tests.helpers.bundles import Written, artifact
 from tests.helpers.commands import Run
 from tests.helpers.networks import Build
 
@@ -32,29 +31,6 @@ def bytes_in(folder: Path) -> dict[str, bytes]:
         path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else b""
         for path in sorted(folder.rglob("*"))
     }
-
-
-@pytest.fixture
-def export(
-    monkeypatch: pytest.MonkeyPatch, saved: Path, exported: tuple[Path, Run]
-) -> Callable[..., tuple[Manifest, BuiltBundle]]:
-    """Write a bundle of files that impasto-export converted and validated before."""
-    folder, _ = exported
-    earlier = Manifest.load(folder)
-    built = BuiltBundle(earlier.models, {}, earlier.parity, earlier.skipped_runtimes, earlier.graph, None)
-
-    def copy(network: object, staging: Path, *arguments: object) -> BuiltBundle:
-        for name in ("android", "ios", "golden"):
-            shutil.copytree(folder / name, staging / name)
-        return built
-
-    monkeypatch.setattr(artifacts, "fill", copy)
-
-    def call(output: Path, checkpoint: Path = saved) -> tuple[Manifest, BuiltBundle]:
-        config = compose("export", [f"checkpoint={checkpoint}", f"output={output}", *SETTINGS])
-        return writer.write(config, lambda line: None)
-
-    return call
 
 
 def test_export_command_prints_files_parity_and_operators(exported: tuple[Path, Run]) -> None:
@@ -185,6 +161,21 @@ def test_write_replaces_an_earlier_bundle(
     export(output)
     assert bytes_in(output).keys() == fresh.keys()
     assert [path.name for path in tmp_path.iterdir()] == ["swirls"]
+
+
+def test_write_replaces_an_earlier_bundle_that_cannot_be_removed(
+    export: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(folder: Path, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            raise OSError(16, "Device or resource busy")
+
+    export(tmp_path / "swirls")
+    (tmp_path / "swirls" / "measured.json").touch()  # of the earlier bundle alone
+    monkeypatch.setattr(shutil, "rmtree", fail)
+    export(tmp_path / "swirls")
+    assert Manifest.load(tmp_path / "swirls").damage(tmp_path / "swirls") == []
+    assert not (tmp_path / "swirls" / "measured.json").exists()
 
 
 @pytest.mark.parametrize(
