@@ -40,12 +40,6 @@ class JobStatus:
     message: str = ""
 
 
-def select(config: DictConfig) -> None:
-    """Let a task see the composed configuration through HydraConfig, as the jobs of a sweep do."""
-    OmegaConf.update(config, "hydra.runtime.output_dir", str(Path(config.hydra.run.dir).absolute()), force_add=True)
-    HydraConfig.instance().set_config(config)
-
-
 def claim() -> Path:
     """Create the directory of the current run; if its default name is taken, NAME-2, NAME-3 and so on."""
     hydra = HydraConfig.get()
@@ -136,10 +130,9 @@ def _follow(command: str, sweep: Path, over: Event) -> None:
     while not last:
         last = over.wait(timeout=0.5)
         jobs = statuses(sweep)
-        for status in jobs:
-            if status.code is not None and status.job not in ended:
-                ended.add(status.job)
-                if status.code:
-                    log.error("impasto-%s: job %d: %s", command, status.job, status.message)
-                else:
-                    log.info("job %d has ended, %d of %d: %s", status.job, len(ended), len(jobs), status.folder)
+        for status in (status for status in jobs if status.code is not None and status.job not in ended):
+            ended.add(status.job)
+            if status.code:
+                log.error("impasto-%s: job %d: %s", command, status.job, status.message)
+            else:
+                log.info("job %d has ended, %d of %d: %s", status.job, len(ended), len(jobs), status.folder)
