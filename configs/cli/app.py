@@ -30,6 +30,7 @@ from impasto.configs.schema.style import slug
 
 log = logging.getLogger("impasto")
 _HYDRA = ["hydra/job_logging=none", "hydra/hydra_logging=none", "hydra.output_subdir=null"]
+_COMPLETION = "-sc install=bash (or zsh, fish) prints what eval needs to complete keys and choices"
 
 
 class Arguments(argparse.ArgumentParser):
@@ -49,7 +50,7 @@ class Arguments(argparse.ArgumentParser):
         modes = self.add_mutually_exclusive_group()
         modes.add_argument("-c", "--cfg", choices=["job", "hydra", "all"], help="print the composed configuration")
         modes.add_argument("-m", "--multirun", action="store_true", help="run once for each value, as in seed=1,2")
-        modes.add_argument("-sc", "--shell-completion", action="store_true", help="-sc install=bash (or zsh, fish)")
+        modes.add_argument("-sc", "--shell-completion", action="store_true", help=_COMPLETION)
 
     def read(self, arguments: Sequence[str], known: Sequence[str]) -> argparse.Namespace:
         """The flags and the `overrides`; UsageError for a flag that does not exist, with one of the `known` keys."""
@@ -132,7 +133,10 @@ def _run(command: str, task: Callable[[Any], None], arguments: Sequence[str]) ->
         engine = GlobalHydra.instance().hydra
         assert engine is not None
         if options.shell_completion:
-            engine.shell_completion(command, options.overrides)
+            try:
+                engine.shell_completion(command, options.overrides)
+            except (KeyError, ValueError, RuntimeError) as error:  # without the line that a shell passes, and so on
+                raise UsageError(f"-sc {' '.join(options.overrides)} cannot be answered; {_COMPLETION}") from error
             return
         launchers = [line for line in options.overrides if overrides.key_of(line) == overrides.LAUNCHER]
         if launchers and not (options.multirun or options.cfg):
