@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from impasto.configs.cli.app import run
@@ -56,7 +57,7 @@ def _count_votes(ballots: Sequence[Ballot]) -> None:
     if len(ranking) > 2:
         table = Table("rank", "network", "expected share", title="Bradley-Terry ranking", min_width=40)
         for place, (name, share) in enumerate(ranking.items(), 1):
-            table.add_row(str(place), name, f"{share:.0%}")
+            table.add_row(str(place), escape(name), f"{share:.0%}")
         console.print(table)
 
 
@@ -69,5 +70,6 @@ def _pairs_table(counted: Sequence[results.PairResult], title: str) -> Table:
         limits = pair.interval()
         share = "" if pair.share is None else f"{pair.share:.0%}"
         interval = "" if limits is None else f"{limits[0]:.0%} to {limits[1]:.0%}"
-        table.add_row(pair.first, pair.second, *map(str, (pair.wins, pair.losses, pair.ties)), share, interval)
+        counts = map(str, (pair.wins, pair.losses, pair.ties))
+        table.add_row(escape(pair.first), escape(pair.second), *counts, share, interval)
     return table

@@ -153,6 +153,15 @@ def test_vote_with_an_invalid_request_is_one_sentence_and_writes_nothing(
     assert not Path("page").exists()
 
 
+def test_votes_for_a_network_whose_name_looks_like_markup_show_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    votes = [{"photo": "cat.jpg", "left": "a[old].onnx", "right": "a.onnx", "choice": None, "seconds": 1.5}]
+    models = {"a.onnx": "a" * 64, "a[old].onnx": "b" * 64}
+    vote.task(compose("vote", [f"votes=[{write_ballot(tmp_path / 'ann.json', votes, models=models)}]"]))
+    assert " a[old].onnx " in capsys.readouterr().out
+
+
 def test_votes_are_counted_by_pair_and_ranked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ann = [one_vote("a", "b", "b"), one_vote("b", "a", "b"), one_vote("a", "b", "a"), one_vote("b", "a", None)]
     write_ballot(tmp_path / "ann.json", ann)

@@ -48,3 +48,7 @@ def test_rank_of_a_network_that_lost_every_vote_is_above_zero() -> None:
     ranking = rank([PairResult("a", "b", 0, 9, 0), PairResult("b", "c", 4, 4, 2)])
     assert [*ranking] == ["b", "c", "a"] and 0 < ranking["a"] < 0.2
     assert sum(ranking.values()) == pytest.approx(1.5)
+
+
+def test_rank_of_two_networks_counts_a_tie_as_half_a_win_of_each() -> None:
+    assert rank([PairResult("a", "b", 2, 1, 4)]) == pytest.approx({"a": 4.5 / 8, "b": 3.5 / 8})
