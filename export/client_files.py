@@ -1,4 +1,4 @@
-"""The Kotlin and Swift files that a bundle includes, by their paths in it."""
+"""The Kotlin and Swift files that a bundle includes, by their paths in it, and the rules for shrinking Android apps."""
 
 import shutil
 from collections.abc import Iterable
@@ -8,17 +8,19 @@ KOTLIN, SWIFT = "android/StyleTransfer.kt", "ios/StyleTransfer.swift"
 KOTLIN_LARGE, SWIFT_LARGE = "android/StyleTransferLarge.kt", "ios/StyleTransferLarge.swift"
 KOTLIN_CONTROLS, SWIFT_CONTROLS = "android/StyleTransferControls.kt", "ios/StyleTransferControls.swift"
 KOTLIN_STATISTICS, SWIFT_STATISTICS = "android/StyleTransferStatistics.kt", "ios/StyleTransferStatistics.swift"
+KOTLIN_BITMAPS, SWIFT_BITMAPS = "android/StyleTransferBitmaps.kt", "ios/StyleTransferBitmaps.swift"
 KOTLIN_STROKES, SWIFT_STROKES = "android/StyleTransferStrokes.kt", "ios/StyleTransferStrokes.swift"
+SHRINKER_RULES = "android/consumer-rules.pro"
 CLIENTS = (
-    *(KOTLIN, KOTLIN_CONTROLS, KOTLIN_STROKES, KOTLIN_LARGE, KOTLIN_STATISTICS),
-    *(SWIFT, SWIFT_CONTROLS, SWIFT_STROKES, SWIFT_LARGE, SWIFT_STATISTICS),
+    *(KOTLIN, KOTLIN_BITMAPS, KOTLIN_CONTROLS, KOTLIN_STROKES, KOTLIN_LARGE, KOTLIN_STATISTICS),
+    *(SWIFT, SWIFT_BITMAPS, SWIFT_CONTROLS, SWIFT_STROKES, SWIFT_LARGE, SWIFT_STATISTICS),
 )
 
 _SOURCES = Path(__file__).with_name("clients")
-_LANGUAGES = {".kt": "kotlin", ".swift": "swift"}
+_LANGUAGES = {".kt": "kotlin", ".pro": "kotlin", ".swift": "swift"}
 
 
 def copy(names: Iterable[str], bundle: Path) -> None:
-    """Copy clients into a bundle; their folders exist."""
+    """Copy clients, or SHRINKER_RULES, into a bundle; their folders exist."""
     for name in map(Path, names):
         shutil.copyfile(_SOURCES / _LANGUAGES[name.suffix] / name.name, bundle / name)

@@ -53,14 +53,8 @@ def test_commands_from_photos_to_evaluation_agree(
     assert np.abs(_pixels(tmp_path / "one.png") - _expected(network, photos / "photo_0.jpg")).max() <= 2
 
     # The bundle and the checkpoint get the same evaluation, and fail the same threshold.
-    line = [
-        f"photos={photo_folder}",
-        "weights=random",
-        f"cache={tmp_path / 'cache'}",
-        "evaluate.sizes=[32]",
-        "evaluate.display=256",
-    ]
-    line += ["evaluate.starts=[noise]", "evaluate.count=2", "evaluate.iterations=14"]
+    line = [f"photos={photo_folder}", "weights=random", f"cache={tmp_path / 'cache'}", "evaluate.sizes=[32]"]
+    line += ["evaluate.starts=[noise]", "evaluate.count=2", "evaluate.iterations=14", "evaluate.display=256"]
     medians, caches = [], []
     for model in (newest, bundle):
         done = impasto(

@@ -17,6 +17,7 @@ import hydra
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigLoadError
 from omegaconf import OmegaConf
@@ -26,10 +27,12 @@ from impasto.configs import interrupt
 from impasto.configs.cli import overrides, runs
 from impasto.configs.cli.vocabulary import CONFIGS, Vocabulary, hint
 from impasto.configs.errors import UsageError, ending, quiet_closed_pipe
+from impasto.configs.schema.style import slug
 from impasto.configs.terminal import PrintableFormatter, show
 
 log = logging.getLogger("impasto")
 _HYDRA = ["hydra/job_logging=none", "hydra/hydra_logging=none", "hydra.output_subdir=null"]
+_COMPLETION = "-sc install=bash (or zsh, fish) prints what eval needs to complete keys and choices"
 
 
 class Arguments(argparse.ArgumentParser):
@@ -49,7 +52,7 @@ class Arguments(argparse.ArgumentParser):
         modes = self.add_mutually_exclusive_group()
         modes.add_argument("-c", "--cfg", choices=["job", "hydra", "all"], help="print the composed configuration")
         modes.add_argument("-m", "--multirun", action="store_true", help="run once for each value, as in seed=1,2")
-        modes.add_argument("-sc", "--shell-completion", action="store_true", help="-sc install=bash (or zsh, fish)")
+        modes.add_argument("-sc", "--shell-completion", action="store_true", help=_COMPLETION)
 
     def read(self, arguments: Sequence[str], known: Sequence[str]) -> argparse.Namespace:
         """The flags and the `overrides`; UsageError for a flag that does not exist, with one of the `known` keys."""
@@ -100,16 +103,19 @@ def run(command: str, task: Callable[[Any], None]) -> None:
 def compose(command: str, lines: Sequence[str] = ()) -> Any:
     """The validated settings (COMMANDS[command]) of a command with these overrides, written as a user would."""
     vocabulary = Vocabulary(command)
-    with session(vocabulary), _usage_errors():
+    with session(vocabulary):
         job, *_ = overrides.jobs(overrides.translate(lines, vocabulary, sweep=False), False, vocabulary)
         return vocabulary.validated(hydra.compose(command, job))
 
 
 @contextmanager
 def session(vocabulary: Vocabulary, presets: str | None = None) -> Iterator[None]:
-    """Let Hydra compose a command; `presets` is a directory of more choices for its groups."""
+    """Let Hydra compose a command. What it raises about a configuration becomes a UsageError of one line.
+
+    `presets` is a directory of more choices for the command's groups.
+    """
     command, store = vocabulary.command, ConfigStore.instance()
-    OmegaConf.register_new_resolver("slug", overrides.slug, replace=True)
+    OmegaConf.register_new_resolver("slug", slug, replace=True)
     store.store(f"{command}_defaults" if vocabulary.groups else command, vocabulary.defaults)
     module = f"impasto.configs.{command if vocabulary.groups else 'schema'}"
     with hydra.initialize_config_module(module, f"impasto-{command}", version_base="1.3"):
@@ -120,7 +126,10 @@ def session(vocabulary: Vocabulary, presets: str | None = None) -> Iterator[None
         if presets is not None:
             search_path = GlobalHydra.instance().config_loader().get_search_path()
             search_path.prepend("command-line", f"file://{Path(presets).absolute()}", SearchPathQuery("schema"))
-        yield
+        try:
+            yield
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UsageError(_sentence(error, error.__cause__)) from error
 
 
 @quiet_closed_pipe()
@@ -132,49 +141,48 @@ def _run(command: str, task: Callable[[Any], None], arguments: Sequence[str]) ->
         engine = GlobalHydra.instance().hydra
         assert engine is not None
         if options.shell_completion:
-            engine.shell_completion(command, options.overrides)
+            try:
+                engine.shell_completion(command, options.overrides)
+            except (KeyError, ValueError, RuntimeError) as error:  # without the line that a shell passes, and so on
+                raise UsageError(f"-sc {' '.join(options.overrides)} cannot be answered; {_COMPLETION}") from error
             return
-        with _usage_errors():
-            launchers = [line for line in options.overrides if overrides.key_of(line) == overrides.LAUNCHER]
-            if launchers and not (options.multirun or options.cfg):
-                raise UsageError(f"{launchers[0]} is for sweeps; add -m")
-            lines = overrides.replay(options.overrides, vocabulary, options.multirun)
-            lines = [*_HYDRA, *overrides.translate(lines, vocabulary, options.multirun)]
-            jobs = [
-                hydra.compose(command, [*job, f"hydra.job.num={number}"], return_hydra_config=True)
-                for number, job in enumerate(overrides.jobs(lines, options.multirun, vocabulary))
-            ]
-            if options.help:
-                for line in f"{parser.format_help()}\n{vocabulary.help(jobs[0])}".split("\n"):
-                    show(line)
-                return
-            if options.cfg:
-                shown, section = engine.get_sanitized_cfg(jobs[0], options.cfg), options.package
-                if section and OmegaConf.select(shown, section) is None:
-                    parser.error(f"--package {section} is not in --cfg {options.cfg}{hint(section, map(str, shown))}")
-                engine.show_cfg(command, lines, options.cfg, options.package, options.resolve)
-                return
-            settings = [vocabulary.validated(job) for job in jobs]
+        launchers = [line for line in options.overrides if overrides.key_of(line) == overrides.LAUNCHER]
+        if launchers and not (options.multirun or options.cfg):
+            raise UsageError(f"{launchers[0]} is for sweeps; add -m")
+        lines = overrides.replay(options.overrides, vocabulary, options.multirun)
+        lines = [*_HYDRA, *overrides.translate(lines, vocabulary, options.multirun)]
+        jobs = [
+            hydra.compose(command, [*job, f"hydra.job.num={number}"], return_hydra_config=True)
+            for number, job in enumerate(overrides.jobs(lines, options.multirun, vocabulary))
+        ]
+        if options.help:
+            for line in f"{parser.format_help()}\n{vocabulary.help(jobs[0])}".split("\n"):
+                show(line)
+            return
+        if options.cfg:
+            shown, section = engine.get_sanitized_cfg(jobs[0], options.cfg), options.package
+            if section and OmegaConf.select(shown, section) is None:
+                parser.error(f"--package {section} is not in --cfg {options.cfg}{hint(section, map(str, shown))}")
+            engine.show_cfg(command, lines, options.cfg, options.package, options.resolve)
+            return
+        settings = [vocabulary.validated(job) for job in jobs]
         if options.multirun:
             runs.check_outputs(settings)
             runs.launch(engine, command, task, lines, jobs)
-        else:
-            runs.select(jobs[0])
-            task(settings[0])
+            return
+    directory = str(Path(jobs[0].hydra.run.dir).absolute())
+    OmegaConf.update(jobs[0], "hydra.runtime.output_dir", directory, force_add=True)
+    HydraConfig.instance().set_config(jobs[0])  # where the jobs of a sweep find it, too
+    task(settings[0])
 
 
-@contextmanager
-def _usage_errors() -> Iterator[None]:
-    """Turn what Hydra and OmegaConf raise about a configuration into a UsageError of one line."""
-    try:
-        yield
-    except (HydraException, OmegaConfBaseException) as error:
-        cause: Any = error.__cause__
-        if isinstance(cause, ConfigKeyError | ConfigAttributeError):  # for a key of Hydra: ours were found before
-            key = str(cause.full_key)
-            section = key.rpartition(".")[0]
-            known = [f"{section}.{name}" for name in cause.parent_node or ()] if section else [overrides.LAUNCHER]
-            raise UsageError(f"{key} is not known{hint(key, known)}; choose one of {', '.join(known)}") from error
-        text = "{}\n{}".format(str(error).partition("\nConfig search path")[0], cause or "")
-        noise = r"See https://.*|(reference|object)_type=.*|full_key: "
-        raise UsageError(" ".join(re.sub(noise, "", text).split())) from error
+def _sentence(error: Exception, cause: Any) -> str:
+    """What Hydra and OmegaConf raise about a configuration, on one line."""
+    if isinstance(cause, ConfigKeyError | ConfigAttributeError):  # for a key of Hydra: ours were found before
+        key = str(cause.full_key)
+        section = key.rpartition(".")[0]
+        known = [f"{section}.{name}" for name in cause.parent_node or ()] if section else [overrides.LAUNCHER]
+        return f"{key} is not known{hint(key, known)}; choose one of {', '.join(known)}"
+    text = "{}\n{}".format(str(error).partition("\nConfig search path")[0], cause or "")
+    noise = r"See https://.*|(reference|object)_type=.*|full_key: "
+    return " ".join(re.sub(noise, "", text).split())

@@ -1,10 +1,8 @@
 """From what a user types to what Hydra reads: any path and text, images as styles, resumed runs, sweeps."""
 
 import glob
-import hashlib
 import os
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from itertools import chain
@@ -23,7 +21,6 @@ from impasto.configs.errors import UsageError
 from impasto.configs.schema.fields import Key, shown
 
 RUN_DIR, SWEEP_DIR, LAUNCHER = "hydra.run.dir", "hydra.sweep.dir", "hydra/launcher"
-_NAME_BYTES = 80  # of a style's name: a file name has 255 at most, and others are put before it
 _GRAMMAR = re.compile(r"|null|(choice|glob|interval|range|shuffle|sort|tag)\(.*\)", re.DOTALL)  # never a path or text
 _RESOLVER = re.compile(r"(?<!\\)\$\{[^}]*:")  # ${oc.env:NAME} would put what the environment holds into the card
 _PART = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,]+""")
@@ -66,10 +63,8 @@ def replay(lines: list[str], vocabulary: Vocabulary, sweep: bool) -> list[str]:
     folder = _absolute(_unquote(resume.removeprefix("resume=")))
     try:
         old = yaml.safe_load((Path(folder) / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UsageError(f"{resume} is not a run directory: it has no .hydra/overrides.yaml") from error
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise UsageError(f"{resume}: its .hydra/overrides.yaml cannot be read: {error}") from error
+        raise UsageError(f"{resume} is not a run directory: .hydra/overrides.yaml cannot be read: {error}") from error
     if not old:
         raise UsageError(f"{resume}: its .hydra/overrides.yaml is empty, so no step was taken; start the run again")
     if not isinstance(old, list) or not all(isinstance(line, str) for line in old):
@@ -125,23 +120,6 @@ def quote(text: str) -> str:
     """A text as Hydra and OmegaConf will read it back, letter by letter."""
     escaped = re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + r"\${", text)
     return QuotedString(escaped, Quote.single).with_quotes()
-
-
-def slug(path: str) -> str:
-    """A file's stem as the name of a style and a part of file names: lower-case, in ASCII if its letters allow it.
-
-    A name of other letters stays in them. A long one is cut, with a hash that tells it from others that begin alike.
-    """
-    stem = unicodedata.normalize("NFC", Path(path).stem.encode(errors="replace").decode()).lower()
-    ascii_only = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
-    if sum(map(str.isalnum, ascii_only)) >= sum(map(str.isalnum, stem)):
-        stem = ascii_only
-    letters = [letter if unicodedata.category(letter)[0] in "LMN" or letter == "_" else "-" for letter in stem]
-    name = re.sub("-+", "-", "".join(letters)).strip("-") or "picture"
-    if len(name.encode()) > _NAME_BYTES:
-        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-        name = f"{name.encode()[:_NAME_BYTES].decode(errors='ignore').rstrip('-')}-{digest}"
-    return name
 
 
 def _quoted(key: Key, value: str, sweep: bool) -> str:

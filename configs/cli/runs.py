@@ -42,12 +42,6 @@ class JobStatus:
     format: Literal["impasto-job-1"] = "impasto-job-1"
 
 
-def select(config: DictConfig) -> None:
-    """Let a task see the composed configuration through HydraConfig, as the jobs of a sweep do."""
-    OmegaConf.update(config, "hydra.runtime.output_dir", str(Path(config.hydra.run.dir).absolute()), force_add=True)
-    HydraConfig.instance().set_config(config)
-
-
 def is_sweep_job() -> bool:
     """Whether the current run is a job of a sweep."""
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
@@ -157,10 +151,9 @@ def _follow(command: str, sweep: Path, over: Event) -> None:
     while not last:
         last = over.wait(timeout=0.5)
         jobs = statuses(sweep)
-        for status in jobs:
-            if status.code is not None and status.job not in ended:
-                ended.add(status.job)
-                if status.code:
-                    log.error(f"impasto-{command}: job {status.job}: {status.message}")
-                else:
-                    log.info("job %d has ended, %d of %d: %s", status.job, len(ended), len(jobs), status.folder)
+        for status in (status for status in jobs if status.code is not None and status.job not in ended):
+            ended.add(status.job)
+            if status.code:
+                log.error(f"impasto-{command}: job {status.job}: {status.message}")
+            else:
+                log.info("job %d has ended, %d of %d: %s", status.job, len(ended), len(jobs), status.folder)

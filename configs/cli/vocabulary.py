@@ -87,8 +87,9 @@ def renames() -> dict[str, list[str]]:
 
 def hint(name: str, known: Iterable[str], value: str = "") -> str:
     """' (did you mean X?)': the new name, one with the same last part, or the most similar one; or nothing."""
-    names = [*known]
-    new = [key for key in renames().get(name, []) if key in names or key.startswith("hydra.")]
-    same = [key for key in names if key.split(".")[-1] == name]
-    close = [*new, *same, *difflib.get_close_matches(name, names, n=1)]
+    names, last = [*known], name.rpartition(".")[2]
+    same = [key for key in names if key.rpartition(".")[2] == name]
+    below = [key for old, new in renames().items() if old.rpartition(".")[2] == last for key in new]
+    new = [key for key in [*renames().get(name, []), *same, *below] if key in names or key.startswith("hydra.")]
+    close = [*new, *difflib.get_close_matches(name, names, n=1)]
     return f" (did you mean {close[0]}{value}?)" if close else ""

@@ -11,6 +11,7 @@ from impasto.configs.schema.stylize import StylizeConfig
 from impasto.configs.schema.sweep import SweepConfig
 from impasto.configs.schema.train import TrainConfig
 from impasto.configs.schema.verify import VerifyConfig
+from impasto.configs.schema.vote import VoteConfig
 
 COMMANDS: dict[str, type] = {
     "train": TrainConfig,
@@ -24,4 +25,5 @@ COMMANDS: dict[str, type] = {
     "verify": VerifyConfig,
     "stylize": StylizeConfig,
     "preview": PreviewConfig,
+    "vote": VoteConfig,
 }

@@ -52,14 +52,11 @@ class Key:
         raise PydanticCustomError("key", "{expected}", {"expected": self.expected})
 
     def _allows(self, value: Any, given: Any) -> bool:
-        if value is None or value in self.choices:
+        if value is None or value in self.choices or (self.low is None and not self.choices):
             return True
-        if self.low is None:
-            return not self.choices
-        if isinstance(value, str):
+        if self.low is None or isinstance(value, str) or isinstance(given, bool):  # pydantic reads true as 1
             return False
-        in_range = self.low <= value <= self.high and (self.step == 1 or value % self.step == 0)
-        return in_range and not isinstance(given, bool)  # pydantic reads true as 1
+        return self.low <= value <= self.high and (self.step == 1 or value % self.step == 0)
 
     @property
     def expected(self) -> str:

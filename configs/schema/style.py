@@ -1,5 +1,9 @@
 """The settings of a painting."""
 
+import hashlib
+import re
+import unicodedata
+from pathlib import Path
 from typing import Annotated
 
 from pydantic.dataclasses import dataclass
@@ -9,6 +13,7 @@ from impasto.configs.schema.fields import CONFIG, Key
 
 DISPLAY_SIZE = 512  # px; a painting learned at a smaller size has no strokes for photos of a display's size
 LONGEST_TEXT = 1000  # characters, since the card and every exported file repeat it
+_NAME_BYTES = 80  # of a style's name: a file name has 255 at most, and others are put before it
 
 
 @dataclass(config=CONFIG)
@@ -44,3 +49,20 @@ class StyleConfig:
         if self.stroke_resolution is None and self.size >= DISPLAY_SIZE:
             return self.size
         return self.stroke_resolution
+
+
+def slug(path: str) -> str:
+    """A file's stem as the name of a style and a part of file names: lower-case, in ASCII if its letters allow it.
+
+    A name of other letters stays in them. A long one is cut, with a hash that tells it from others that begin alike.
+    """
+    stem = unicodedata.normalize("NFC", Path(path).stem.encode(errors="replace").decode()).lower()
+    ascii_only = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
+    if sum(map(str.isalnum, ascii_only)) >= sum(map(str.isalnum, stem)):
+        stem = ascii_only
+    letters = [letter if unicodedata.category(letter)[0] in "LMN" or letter == "_" else "-" for letter in stem]
+    name = re.sub("-+", "-", "".join(letters)).strip("-") or "picture"
+    if len(name.encode()) > _NAME_BYTES:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        name = f"{name.encode()[:_NAME_BYTES].decode(errors='ignore').rstrip('-')}-{digest}"
+    return name

@@ -45,6 +45,7 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int], licenses:
     package = min(ordered, key=lambda size: (abs(min(size.width, size.height) - short), size.width), default=None)
     return environment.get_template("README.md.j2").render(
         label=replace(label, style=_plain(label.style), artist=_plain(label.artist)),
+        slug=re.sub(r"[^a-z0-9]+", "_", label.style.lower()).strip("_") or "style",  # as a file name and a Swift class
         files=_file_rows(built.descriptions, files),
         contract=sentence(onnx),
         uint8=onnx.inputs[0].type == "uint8",

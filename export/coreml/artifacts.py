@@ -23,7 +23,8 @@ _INT8 = "the same with weights stored in 8 bits"
 _IOS18 = "for iOS 18: all sizes in one package, as functions that share their weights"
 _CLIENTS = {
     client_files.SWIFT: "runs a package on a `CGImage` or `CVPixelBuffer`: copy it into the app",
-    client_files.SWIFT_CONTROLS: "strength, colors and masks, for this client and the next",
+    client_files.SWIFT_BITMAPS: "required by both clients: orientation and color space of photos",
+    client_files.SWIFT_CONTROLS: "strength, colors and masks, for both clients",
     client_files.SWIFT_STROKES: "restores the photo's detail, for both clients",
 }
 _UINT8_CLIENTS = {

@@ -23,10 +23,12 @@ _DESCRIPTIONS = {
     "android/model.required_operators.config": (
         "the operators that such a build must include (`build.py --include_ops_by_config`)"
     ),
+    client_files.SHRINKER_RULES: "rules that R8 and ProGuard need in release builds",
 }
 _UINT8_DESCRIPTIONS = {
     client_files.KOTLIN: "runs the file on a `Bitmap`: copy it into the app",
-    client_files.KOTLIN_CONTROLS: "strength, colors and masks, for this client and the next",
+    client_files.KOTLIN_BITMAPS: "required by both clients: reads every kind of `Bitmap`",
+    client_files.KOTLIN_CONTROLS: "strength, colors and masks, for both clients",
     client_files.KOTLIN_STROKES: "strokes of the painting's size on photos of any size, for both clients",
     tiled_pair.STATS: "for large photos: measures the statistics of a photo; weights stored in 16 bits",
     tiled_pair.TILE: "stylizes a tile of that photo with these statistics",
@@ -78,6 +80,7 @@ class OnnxExporter:
             fixed = replace(artifact(file, ONNX, "float32", exact), contract=onnx_contract(io, (height, width)))
             artifacts.append(replace(fixed, functions={"main": size}))
             descriptions[fixed.file] = f"`model.onnx` for images of {size} only, for libraries such as OpenCV's dnn"
+        client_files.copy([client_files.SHRINKER_RULES], folder)
         if io != "uint8_rgba":
             return ExportedFiles(artifacts, descriptions)
         artifacts.append(tiled_pair.write(model, folder, self._config.onnx.tile, fp16))

@@ -3,7 +3,6 @@
 import argparse
 import multiprocessing
 import os
-import resource
 import signal
 import sys
 import tempfile
@@ -109,9 +108,9 @@ def _collect(pipe: Connection, path: Path, done: list[str], tally: Tally) -> boo
 
 
 def _death(process: BaseProcess) -> str:
-    if process.exitcode == -signal.SIGXCPU:
+    if sys.platform != "win32" and process.exitcode == -signal.SIGXCPU:
         return f"still running after {SECONDS} s"
-    if process.exitcode == -signal.SIGKILL:
+    if sys.platform != "win32" and process.exitcode == -signal.SIGKILL:
         return "hangs, or was killed by the out-of-memory killer"
     return f"ends the process ({process.exitcode})"
 
@@ -126,9 +125,7 @@ def _serve(kind: Targets, folder: Path, pipe: Connection) -> None:
             if name in done:
                 continue
             pipe.send((name, "begins", "", 0))
-            used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
-            hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-            resource.setrlimit(resource.RLIMIT_CPU, (int(used) + SECONDS, hard))
+            _limit_time()
             start = resting if _reset_peak() else _peak_memory()
             end, detail = _try(target, path)
             peak = _peak_memory() - start
@@ -136,6 +133,16 @@ def _serve(kind: Targets, folder: Path, pipe: Connection) -> None:
                 end, detail = f"holds {peak >> 20} MiB", detail
             pipe.send((name, end, detail, peak))
         pipe.send((None, "", "", 0))
+
+
+def _limit_time() -> None:
+    """End this process after SECONDS more of processor time, where the system can."""
+    if sys.platform != "win32":
+        import resource
+
+        used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        resource.setrlimit(resource.RLIMIT_CPU, (int(used) + SECONDS, hard))
 
 
 def _try(target: Target, path: Path) -> tuple[str, str]:
@@ -159,8 +166,12 @@ def _reset_peak() -> bool:
 
 
 def _peak_memory() -> int:
-    """The most memory in bytes that this process held, on Linux since _reset_peak."""
+    """The most memory in bytes that this process held, on Linux since _reset_peak; 0 where unknown."""
+    if sys.platform == "win32":
+        return 0
     if sys.platform != "linux":
+        import resource
+
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: bytes
     status = Path("/proc/self/status").read_text()
     return 1024 * int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")))

@@ -54,6 +54,6 @@ def shell(folder: Path, *arguments: str, code: str = "", **environment: str) -> 
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )

@@ -4,8 +4,15 @@ from typing import Any
 
 import numpy as np
 
+from impasto.export.contract import Tiling
+from impasto.export.onnx_graph import tiled_pair
+from impasto.models.contract import onnx_contract
+
+# Of the network that runs here; its contract is not used.
+TILING = Tiling(tiled_pair.STATS, onnx_contract("uint8_rgba"), side=96, margin=24, multiple=4)
+
 # A case: width, height, config, has alpha, premultiplied, strength, thumbnail pixels (0: not in tiles); optionally
-# followed by keep_colors, and by the mask's width, height, config and invert_mask.
+# followed by keep_colors, and by the mask's width, height, config and invert_mask. A config may name a color space.
 CASES: dict[str, tuple[Any, ...]] = {
     "opaque": (61, 40, "ARGB_8888", False, True, 1.0, 0),
     "larger": (130, 75, "ARGB_8888", False, True, 1.0, 0),
@@ -21,6 +28,14 @@ CASES: dict[str, tuple[Any, ...]] = {
     "mask_smaller": (61, 40, "ARGB_8888", False, True, 0.4, 0, True, 31, 20, "HARDWARE", True),
     "mask_larger": (40, 61, "ARGB_8888", False, True, 1.0, 0, True, 101, 154, "RGB_565", False),
     "mask_of_alpha": (61, 40, "ARGB_8888", True, True, 1.0, 0, False, 122, 80, "ALPHA_8", False),
+    "p3": (61, 40, "ARGB_8888:DISPLAY_P3", False, True, 1.0, 0),
+    "p3_none": (61, 40, "ARGB_8888:DISPLAY_P3", False, True, 0.0, 0),
+    "p3_premultiplied": (61, 40, "ARGB_8888:DISPLAY_P3", True, True, 1.0, 0),
+    "p3_straight": (61, 40, "ARGB_8888:DISPLAY_P3", True, False, 0.4, 0),
+    "p3_hardware": (40, 61, "HARDWARE:DISPLAY_P3", False, True, 1.0, 0),
+    "half_float": (61, 40, "RGBA_F16:LINEAR_EXTENDED_SRGB", False, True, 1.0, 0),
+    "large_p3": (170, 141, "ARGB_8888:DISPLAY_P3", False, True, 1.0, 10**6),
+    "large_half_float": (170, 141, "RGBA_F16:LINEAR_EXTENDED_SRGB", False, True, 0.4, 10**6),
     "large": (250, 150, "ARGB_8888", False, True, 1.0, 10**6),
     "large_small_thumbnail": (250, 150, "ARGB_8888", False, True, 1.0, 10**4),
     "large_patches": (1003, 804, "ARGB_8888", False, True, 1.0, 4 * 10**5),
@@ -46,6 +61,7 @@ STROKE_CASES: dict[str, tuple[Any, ...]] = {
     "strokes_weaker": ("default", 250, 150, "HARDWARE", False, True, 0.4, 0),
     "strokes_premultiplied": ("default", 151, 250, "ARGB_8888", True, True, 1.0, 0),
     "strokes_straight": ("default", 151, 250, "ARGB_8888", True, False, 1.0, 0),
+    "strokes_p3": ("default", 250, 150, "ARGB_8888:DISPLAY_P3", False, True, 1.0, 0),
     "strokes_mask": ("default", 250, 150, "ARGB_8888", False, True, 1.0, 0, True, 50, 30, "ARGB_8888", True),
     "strokes_large": ("default", 410, 501, "ARGB_8888", False, True, 1.0, 10**6),
     "strokes_large_of_130_px": (130, 410, 501, "ARGB_8888", False, True, 1.0, 10**6),
@@ -69,6 +85,11 @@ def _pixels(name: str, width: int, height: int, alpha: bool, premultiplied: bool
         pixels[: height // 8, :, 3] = 0
         pixels[..., :3] = np.rint(pixels[..., :3] * (pixels[..., 3:] / 255))
     return pixels.astype(np.uint8)
+
+
+def space_of(name: str) -> str | None:
+    """Return the name of the color space of a case's photo if that is not sRGB."""
+    return CASES_BY_NAME[name][2].partition(":")[2] or None
 
 
 def line_of(name: str) -> str:

@@ -17,6 +17,7 @@ from impasto.configs.cli import overrides, runs
 from impasto.configs.cli.runs import JobStatus
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.fields import shown
+from impasto.configs.schema.style import slug
 from impasto.configs.terminal import printable
 from impasto.models import checkpoint
 from impasto.train.engine import run_logger
@@ -92,10 +93,10 @@ def differences(jobs: Sequence[Sequence[str]]) -> list[str]:
 def _tell_styles_apart(jobs: Sequence[dict[str, str]]) -> None:
     """Replace the images of `style.image` by their names as `style`, by their paths where two have the same name."""
     images = {each["style.image"] for each in jobs if "style.image" in each}
-    names = Counter(overrides.slug(image) for image in images)
+    names = Counter(slug(image) for image in images)
     for each in jobs:
         if image := each.pop("style.image", ""):  # the user gave it as the style
-            name = overrides.slug(image)
+            name = slug(image)
             each["style"] = name if names[name] == 1 else image
 
 

@@ -146,7 +146,8 @@ class RunLogger:
         """Add unreadable photos to skipped.txt, each once."""
         if new := set(lines) - self.skipped:
             self.skipped |= new
-            (self.directory / "skipped.txt").write_text("".join(f"{line}\n" for line in sorted(self.skipped)))
+            with atomic_file.atomic_write(self.directory / "skipped.txt") as part:
+                part.write_text("".join(f"{line}\n" for line in sorted(self.skipped)), "utf-8", "surrogateescape")
 
     def close(self) -> None:
         """Close metrics.csv and the TensorBoard events."""
@@ -210,7 +211,7 @@ def last_sample(directory: Path) -> tuple[Pictures, Pictures] | None:
 
 def _skipped(directory: Path) -> set[str]:
     path = directory / "skipped.txt"
-    return set(path.read_text().splitlines()) if path.is_file() else set()
+    return set(path.read_text("utf-8", "surrogateescape").splitlines()) if path.is_file() else set()
 
 
 def _numbers(values: dict[str, str]) -> dict[str, float]:

@@ -13,6 +13,8 @@ import android.system.Os
 import java.io.File
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
+import java.util.concurrent.locks.ReentrantLock
+import kotlin.concurrent.withLock
 
 internal fun defaultThreads(): Int = Runtime.getRuntime().availableProcessors().coerceIn(1, 4)
 
@@ -30,13 +32,60 @@ internal fun strokeResolutionOf(session: OrtSession): Int? =
 internal fun checkStrokeResolution(value: Int?) =
     require(value == null || value >= MIN_SIDE) { "strokeResolution is $value; it must be null or at least $MIN_SIDE" }
 
+/** Lets one photo at a time use a model. Others release its memory without waiting for that photo. */
+internal class ModelLock(private val owner: String, private val trim: () -> Unit, private val close: () -> Unit) {
+    private val lock = ReentrantLock()
+    private var closed = false
+
+    @Volatile private var trimRequested = false
+
+    @Volatile private var closeRequested = false
+
+    fun <T> use(action: () -> T): T = try {
+        lock.withLock {
+            check(!closeRequested) { "This $owner is closed; create a new one" }
+            action()
+        }
+    } finally {
+        release()
+    }
+
+    fun requestTrim() {
+        trimRequested = true
+        release()
+    }
+
+    fun requestClose() {
+        closeRequested = true
+        release()
+    }
+
+    /** Releases what was requested, unless a photo is running: the thread of that photo then does it at its end. */
+    private fun release() {
+        while (!lock.isHeldByCurrentThread && (trimRequested || (closeRequested && !closed)) && lock.tryLock()) {
+            try {
+                trimRequested = false
+                trim()
+                if (closeRequested && !closed) {
+                    closed = true
+                    close()
+                }
+            } finally {
+                lock.unlock()
+            }
+        }
+    }
+}
+
 /**
- * Stylizes photos in the style of this bundle. Requires StyleTransferControls.kt, StyleTransferStrokes.kt, ONNX
- * Runtime 1.17 or newer and Android 7 (API 24) or newer.
+ * Stylizes photos in the style of this bundle. Requires StyleTransferBitmaps.kt, StyleTransferControls.kt,
+ * StyleTransferStrokes.kt, ONNX Runtime 1.17 or newer and Android 7 (API 24) or newer.
  *
- * Create one instance and reuse it, because loading the model takes longer than stylizing a small photo. The functions
- * are thread-safe and blocking, and process one photo at a time, so call them off the main thread. The buffers are
- * reused for the next photo of the same size; [close] releases them.
+ * Create one instance and reuse it, because loading the model takes longer than stylizing a small photo. All functions
+ * are thread-safe. [stylize] blocks, and processes one photo at a time, so call it off the main thread.
+ *
+ * The network's input and output take 8 bytes per pixel at which it runs. They are kept for the next photo of the same
+ * size, up to 2 megapixels; [trim] and [close] release them. On Android they count as Java heap.
  *
  * @param threads the number of threads; the default, at most 4, leaves a typical phone's efficiency cores idle.
  */
@@ -51,7 +100,7 @@ class StyleTransfer private constructor(
         createSession(environment, options)
     }
     private var buffers: Buffers? = null
-    private var closed = false
+    private val lock = ModelLock("StyleTransfer", trim = ::releaseBuffers, close = { session.close() })
 
     /**
      * The short side, in pixels, of a photo whose brush strokes are as large as the painting's; null if the model has
@@ -60,25 +109,29 @@ class StyleTransfer private constructor(
     val strokeResolution: Int? = strokeResolutionOf(session)
 
     /** Loads the .onnx or .ort file `src/main/assets/`[asset]. */
+    @JvmOverloads
     constructor(context: Context, asset: String = "model.onnx", threads: Int = defaultThreads()) :
         this(context.assets.open(asset).use { it.readBytes() }, threads)
 
     /** Loads a model from its bytes. */
+    @JvmOverloads
     constructor(model: ByteArray, threads: Int = defaultThreads()) :
         this(threads, { environment, options -> environment.createSession(model, options) })
 
     /** Loads a model from the remaining bytes of a buffer, such as a memory-mapped file. */
+    @JvmOverloads
     constructor(model: ByteBuffer, threads: Int = defaultThreads()) :
         this(threads, { environment, options -> environment.createSession(directBuffer(model), options) })
 
     /** Loads a model file, such as one that the app has downloaded. */
+    @JvmOverloads
     constructor(model: File, threads: Int = defaultThreads()) :
         this(threads, { environment, options -> environment.createSession(model.path, options) })
 
     /**
-     * Returns a stylized copy of [photo] with the same size and transparency: ARGB_8888, mutable.
+     * Returns a stylized copy of [photo] with the same size and transparency: ARGB_8888, sRGB, mutable.
      *
-     * @param photo a bitmap of any configuration, at least 16 pixels wide and high. It is not modified.
+     * @param photo a bitmap of any configuration and color space, at least 16 pixels wide and high. It is not modified.
      * @param strength how strongly to stylize, from 0 (the photo) to 1 (the full style).
      * @param keepColors whether to keep the photo's colors and transfer only the brush strokes.
      * @param mask a grayscale image of any size with the photo's aspect ratio. White areas are stylized, black and
@@ -92,7 +145,7 @@ class StyleTransfer private constructor(
      *   or the mask has another aspect ratio.
      * @throws IllegalStateException if this object is closed.
      */
-    @Synchronized
+    @JvmOverloads
     fun stylize(
         photo: Bitmap,
         strength: Float = 1f,
@@ -100,8 +153,31 @@ class StyleTransfer private constructor(
         mask: Bitmap? = null,
         invertMask: Boolean = false,
         strokeResolution: Int? = this.strokeResolution,
+    ): Bitmap = lock.use {
+        try {
+            stylizeLocked(photo, strength, keepColors, mask, invertMask, strokeResolution)
+        } finally {
+            if (buffers?.isLarge == true) releaseBuffers()
+        }
+    }
+
+    /** Releases the buffers that are kept for the next photo, as [close] does: for `Application.onTrimMemory()`. */
+    fun trim() = lock.requestTrim()
+
+    /**
+     * Releases all memory; a second call has no effect. It does not wait for a running photo: that is completed, and
+     * the memory released afterwards.
+     */
+    override fun close() = lock.requestClose()
+
+    private fun stylizeLocked(
+        photo: Bitmap,
+        strength: Float,
+        keepColors: Boolean,
+        mask: Bitmap?,
+        invertMask: Boolean,
+        strokeResolution: Int?,
     ): Bitmap {
-        check(!closed) { "This StyleTransfer is closed; create a new one" }
         val width = photo.width
         val height = photo.height
         require(width >= MIN_SIDE && height >= MIN_SIDE) {
@@ -109,12 +185,12 @@ class StyleTransfer private constructor(
         }
         checkStrokeResolution(strokeResolution)
         val controls = StyleTransferControls(strength, keepColors, mask, invertMask, width, height)
-        // copy() preserves the color space, density and transparency, and converts every other configuration to RGBA.
-        val result = checkNotNull(photo.copy(Bitmap.Config.ARGB_8888, true)) { "Not enough memory to copy the photo" }
+        val result = copyAsSrgb(photo)
         if (strength == 0f) return result
         if (strokeResolution != null && strokeResolution < minOf(width, height)) {
             val strokes = StyleTransferStrokes(result, strokeResolution)
-            strokes.enlarge(stylize(strokes.small, strokeResolution = null), result, controls)
+            val stylized = stylizeLocked(strokes.small, 1f, false, null, false, strokeResolution = null)
+            strokes.enlarge(stylized, result, controls)
             return result
         }
         val premultiplied = result.hasAlpha() && result.isPremultiplied
@@ -131,26 +207,23 @@ class StyleTransfer private constructor(
         return result
     }
 
-    /** Releases all memory; a second call has no effect. */
-    @Synchronized
-    override fun close() {
-        if (closed) return
-        closed = true
-        buffers.use { session.close() }
+    private fun releaseBuffers() {
+        buffers?.close()
         buffers = null
     }
 
     /** Returns the buffers of the previous photo if it had the same size, otherwise new ones. */
     private fun buffersFor(width: Int, height: Int): Buffers {
-        buffers?.let { if (it.width == width && it.height == height) return it else it.close() }
-        buffers = null
+        buffers?.let { if (it.width == width && it.height == height) return it }
+        releaseBuffers()
         return Buffers(environment, width, height).also { buffers = it }
     }
 
-    /** Input and output of one size, outside the Java heap, so ONNX Runtime accesses them without copying. */
+    /** Input and output of one size, in direct buffers, which ONNX Runtime accesses without copying. */
     private class Buffers(environment: OrtEnvironment, val width: Int, val height: Int) : AutoCloseable {
         val photo = allocate(width * height * 4)
         val stylized = allocate(width * height * 4)
+        val isLarge = width * height > MAX_KEPT_PIXELS
         private val shape = longArrayOf(1, height.toLong(), width.toLong(), 4)
         private val input = OnnxTensor.createTensor(environment, photo, shape, OnnxJavaType.UINT8)
         private val output = try {
@@ -172,31 +245,12 @@ class StyleTransfer private constructor(
     }
 
     private companion object {
-        const val BLOCK = 1 shl 14 // bytes processed at a time in an array, which is much faster than in a buffer
+        const val MAX_KEPT_PIXELS = 1920 * 1088 // a frame of a video: 17 MB of buffers
 
         fun allocate(size: Int): ByteBuffer = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder())
 
         fun directBuffer(model: ByteBuffer): ByteBuffer =
             if (model.isDirect) model else allocate(model.remaining()).apply { put(model.duplicate()).rewind() }
-
-        /** Converts premultiplied RGBA to straight RGBA, in place. */
-        fun divideByAlpha(pixels: ByteBuffer) {
-            val block = ByteArray(BLOCK)
-            for (start in 0 until pixels.capacity() step BLOCK) {
-                val count = minOf(BLOCK, pixels.capacity() - start)
-                pixels.position(start)
-                pixels.get(block, 0, count)
-                for (i in 0 until count step 4) {
-                    val alpha = block[i + 3].toInt() and 255
-                    if (alpha == 0 || alpha == 255) continue
-                    for (c in i until i + 3) {
-                        block[c] = minOf(255, ((block[c].toInt() and 255) * 255 + alpha / 2) / alpha).toByte()
-                    }
-                }
-                pixels.position(start)
-                pixels.put(block, 0, count)
-            }
-        }
 
         /** Blends [photo] into [stylized] by the controls, row by row; optionally premultiplies the result. */
         fun postprocess(
@@ -218,13 +272,6 @@ class StyleTransfer private constructor(
                 if (premultiply) multiplyByAlpha(stylizedRow)
                 stylized.position(start)
                 stylized.put(stylizedRow)
-            }
-        }
-
-        private fun multiplyByAlpha(row: ByteArray) {
-            for (i in row.indices step 4) {
-                val alpha = row[i + 3].toInt() and 255
-                for (c in i until i + 3) row[c] = (((row[c].toInt() and 255) * alpha + 127) / 255).toByte()
             }
         }
     }

@@ -59,7 +59,7 @@ internal class StyleTransferControls(
     /** A grayscale image, resized to the photo bilinearly. */
     private class Mask(mask: Bitmap, private val invert: Boolean, private val width: Int, private val height: Int) {
         private val isAlpha = mask.config == Bitmap.Config.ALPHA_8
-        private val mask = if (mask.config == Bitmap.Config.HARDWARE) readable(mask) else mask
+        private val mask = readable(mask)
         private val colors = IntArray(mask.width)
         private val above = IntArray(mask.width)
         private val below = IntArray(mask.width)
@@ -120,8 +120,5 @@ internal class StyleTransferControls(
 
         /** Luma Y of ITU-R BT.601, times 1000. */
         fun luminance(rgba: ByteArray, i: Int): Int = 299 * rgba.at(i) + 587 * rgba.at(i + 1) + 114 * rgba.at(i + 2)
-
-        fun readable(mask: Bitmap): Bitmap =
-            checkNotNull(mask.copy(Bitmap.Config.ARGB_8888, false)) { "Not enough memory to copy the mask" }
     }
 }

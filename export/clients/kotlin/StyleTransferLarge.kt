@@ -17,7 +17,7 @@ import java.nio.FloatBuffer
 
 /**
  * Stylizes photos of any size in tiles. Apart from the photo and the result, memory use does not depend on their size.
- * Requires StyleTransfer.kt, StyleTransferControls.kt, StyleTransferStatistics.kt and StyleTransferStrokes.kt.
+ * Requires StyleTransfer.kt and all that it requires, and StyleTransferStatistics.kt.
  *
  * The photo's instance-norm statistics are estimated with `stats.onnx`, from a thumbnail and from patches of the photo.
  * `tile.onnx` then stylizes each tile with these statistics. Tiles overlap, so there are no seams.
@@ -25,8 +25,8 @@ import java.nio.FloatBuffer
  * A photo smaller than a tile is padded by reflection, which changes its edges slightly. Use [StyleTransfer.stylize]
  * for small photos.
  *
- * Create one instance and reuse it. The functions are thread-safe and blocking, and process one photo at a time, so
- * call them off the main thread.
+ * Create one instance and reuse it. All functions are thread-safe. [stylizeLarge] blocks, and processes one photo at a
+ * time, so call it off the main thread.
  *
  * @param threads the number of threads; the default, at most 4, leaves a typical phone's efficiency cores idle.
  */
@@ -42,12 +42,13 @@ class StyleTransferLarge private constructor(
     private val colors = IntArray(side)
     private val tileRow = ByteArray(side * 4)
     private val photoRow = ByteArray(side * 4)
-    private var closed = false
+    private val lock = ModelLock("StyleTransferLarge", trim = {}, close = { tile.close() })
 
     /** As [StyleTransfer.strokeResolution]. */
     val strokeResolution: Int? = strokeResolutionOf(tile)
 
     /** Loads the models `src/main/assets/`[stats] and `src/main/assets/`[tile]. */
+    @JvmOverloads
     constructor(
         context: Context,
         stats: String = "stats.onnx",
@@ -59,6 +60,7 @@ class StyleTransferLarge private constructor(
     })
 
     /** Loads two model files, such as ones that the app has downloaded. */
+    @JvmOverloads
     constructor(
         stats: File,
         tile: File,
@@ -68,9 +70,9 @@ class StyleTransferLarge private constructor(
     })
 
     /**
-     * Returns a stylized copy of [photo] with the same size and transparency: ARGB_8888, mutable.
+     * Returns a stylized copy of [photo] with the same size and transparency: ARGB_8888, sRGB, mutable.
      *
-     * @param photo a bitmap of any configuration, at least 16 pixels wide and high. It is not modified.
+     * @param photo a bitmap of any configuration and color space, at least 16 pixels wide and high. It is not modified.
      * @param strength how strongly to stylize, from 0 (the photo) to 1 (the full style).
      * @param keepColors whether to keep the photo's colors and transfer only the brush strokes.
      * @param mask a grayscale image of any size with the photo's aspect ratio. White areas are stylized, black and
@@ -85,7 +87,7 @@ class StyleTransferLarge private constructor(
      *   or the mask has another aspect ratio.
      * @throws IllegalStateException if this object is closed.
      */
-    @Synchronized
+    @JvmOverloads
     fun stylizeLarge(
         photo: Bitmap,
         strength: Float = 1f,
@@ -95,29 +97,38 @@ class StyleTransferLarge private constructor(
         strokeResolution: Int? = this.strokeResolution,
         thumbnailPixels: Int = 1 shl 20,
         onProgress: (Float) -> Unit = {},
+    ): Bitmap = lock.use {
+        stylizeLocked(photo, strength, keepColors, mask, invertMask, strokeResolution, thumbnailPixels, onProgress)
+    }
+
+    /** As [StyleTransfer.close]. */
+    override fun close() = lock.requestClose()
+
+    private fun stylizeLocked(
+        photo: Bitmap,
+        strength: Float,
+        keepColors: Boolean,
+        mask: Bitmap?,
+        invertMask: Boolean,
+        strokeResolution: Int?,
+        thumbnailPixels: Int,
+        onProgress: (Float) -> Unit,
     ): Bitmap {
-        check(!closed) { "This StyleTransferLarge is closed; create a new one" }
         require(photo.width >= MIN_SIDE && photo.height >= MIN_SIDE) {
             "The photo is ${photo.width}x${photo.height} pixels; it must be at least ${MIN_SIDE}x$MIN_SIDE"
         }
         checkStrokeResolution(strokeResolution)
         val controls = StyleTransferControls(strength, keepColors, mask, invertMask, photo.width, photo.height)
         require(thumbnailPixels >= 1) { "thumbnailPixels is $thumbnailPixels; it must be at least 1" }
-        val result = copy(photo, true)
+        val result = copyAsSrgb(photo)
         if (strength == 0f) return result
         if (strokeResolution != null && strokeResolution < minOf(photo.width, photo.height)) {
             val strokes = StyleTransferStrokes(result, strokeResolution)
-            val stylized = stylizeLarge(
-                strokes.small,
-                strokeResolution = null,
-                thumbnailPixels = thumbnailPixels,
-                onProgress = onProgress,
-            )
+            val stylized = stylizeLocked(strokes.small, 1f, false, null, false, null, thumbnailPixels, onProgress)
             strokes.enlarge(stylized, result, controls)
             return result
         }
-        // Tiles overlap, so read them from the photo, not from the result. A HARDWARE bitmap has no readable pixels.
-        val source = if (photo.config == Bitmap.Config.HARDWARE) copy(photo, false) else photo
+        val source = readable(photo) // tiles overlap, so read them from the photo, not from the result
 
         val statistics = estimateStatistics(source, thumbnailPixels)
         val pixels = allocate(side * side * 4)
@@ -143,14 +154,6 @@ class StyleTransferLarge private constructor(
             }
         }
         return result
-    }
-
-    /** Releases all memory; a second call has no effect. */
-    @Synchronized
-    override fun close() {
-        if (closed) return
-        closed = true
-        tile.close()
     }
 
     private fun openSession(name: String): OrtSession = OrtSession.SessionOptions().use { options ->
@@ -252,8 +255,5 @@ class StyleTransferLarge private constructor(
         }
 
         fun allocate(size: Int): ByteBuffer = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder())
-
-        fun copy(photo: Bitmap, mutable: Boolean): Bitmap =
-            checkNotNull(photo.copy(Bitmap.Config.ARGB_8888, mutable)) { "Not enough memory to copy the photo" }
     }
 }

@@ -4,11 +4,12 @@
 import CoreImage
 import CoreML
 import CoreVideo
+import CryptoKit
 import Foundation
 import ImageIO
 
-/// Stylizes photos in the style of this bundle. Requires StyleTransferControls.swift, StyleTransferStrokes.swift and
-/// iOS 16 or newer.
+/// Stylizes photos in the style of this bundle. Requires StyleTransferBitmaps.swift, StyleTransferControls.swift,
+/// StyleTransferStrokes.swift and iOS 16 or newer.
 ///
 /// Create one instance and reuse it, because loading the model and the first prediction are slow. The functions are
 /// thread-safe and blocking, and process one photo at a time, so call them off the main thread.
@@ -65,13 +66,43 @@ public final class StyleTransfer: @unchecked Sendable {
         try self.init(compiledModelAt: url, configuration: configuration)
     }
 
-    /// Compiles and loads an .mlpackage, such as one that the app has downloaded.
+    /// Compiles and loads an .mlpackage, such as one that the app has downloaded. The compiled model is kept in the
+    /// app's folder of caches, so that this compiles a package only once.
     public convenience init(
         packageAt url: URL,
         configuration: MLModelConfiguration = MLModelConfiguration()
     ) async throws {
-        let compiled = try await MLModel.compileModel(at: url)
+        let compiled = try await StyleTransfer.compiledModel(of: url)
         try self.init(compiledModelAt: compiled, configuration: configuration)
+    }
+
+    private static func compiledModel(of package: URL) async throws -> URL {
+        let files = FileManager.default
+        let folder = try files.url(for: .cachesDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
+            .appendingPathComponent("StyleTransfer", isDirectory: true)
+        let cached = folder.appendingPathComponent("\(try digest(of: package)).mlmodelc", isDirectory: true)
+        if files.fileExists(atPath: cached.path) { return cached }
+        let compiled = try await MLModel.compileModel(at: package)
+        do {
+            try files.createDirectory(at: folder, withIntermediateDirectories: true)
+            try files.moveItem(at: compiled, to: cached)
+        } catch {
+            guard files.fileExists(atPath: cached.path) else { return compiled }
+            try? files.removeItem(at: compiled)  // another call has compiled the same package meanwhile
+        }
+        return cached
+    }
+
+    /// Returns the SHA-256 of the names and contents of the files in a folder.
+    private static func digest(of folder: URL) throws -> String {
+        var hash = SHA256()
+        for name in try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted() {
+            let file = folder.appendingPathComponent(name)
+            guard try file.resourceValues(forKeys: [.isRegularFileKey]).isRegularFile == true else { continue }
+            hash.update(data: Data(name.utf8))
+            hash.update(data: try Data(contentsOf: file, options: .mappedIfSafe))
+        }
+        return hash.finalize().map { String(format: "%02x", $0) }.joined()
     }
 
     /// Loads an .mlmodelc.
@@ -92,7 +123,8 @@ public final class StyleTransfer: @unchecked Sendable {
     /// Returns a stylized copy of `photo` with the same size and transparency.
     ///
     /// - Parameters:
-    ///   - orientation: the orientation of the photo. The result is upright.
+    ///   - orientation: the orientation of the photo; `styleTransferOrientation` is that of a UIImage. The result is
+    ///     upright.
     ///   - strength: how strongly to stylize, from 0 (the photo) to 1 (the full style).
     ///   - keepColors: whether to keep the photo's colors and transfer only the brush strokes.
     ///   - mask: a grayscale image of any size with the upright photo's aspect ratio. White areas are stylized, black
@@ -123,26 +155,29 @@ public final class StyleTransfer: @unchecked Sendable {
     /// Returns a stylized copy of `photo`, such as a camera frame, with the same size and transparency, as 32BGRA.
     ///
     /// - Parameters:
+    ///   - orientation: the orientation of the photo. The result is upright.
     ///   - strength: how strongly to stylize, from 0 (the photo) to 1 (the full style).
     ///   - keepColors: whether to keep the photo's colors and transfer only the brush strokes.
-    ///   - mask: a grayscale image of any size with the photo's aspect ratio. White areas are stylized, black and
-    ///     transparent areas keep the photo, and gray areas blend the two.
+    ///   - mask: a grayscale image of any size with the upright photo's aspect ratio. White areas are stylized, black
+    ///     and transparent areas keep the photo, and gray areas blend the two.
     ///   - invertMask: whether to stylize the black areas instead of the white ones.
     ///   - restoreDetail: whether to restore the detail of a photo larger than the model, on the CPU; otherwise the
     ///     stylized image is only enlarged.
     public func stylize(
         _ photo: CVPixelBuffer,
+        orientation: CGImagePropertyOrientation = .up,
         strength: Double = 1,
         keepColors: Bool = false,
         mask: CGImage? = nil,
         invertMask: Bool = false,
         restoreDetail: Bool = true
     ) throws -> CVPixelBuffer {
-        let (width, height) = (CVPixelBufferGetWidth(photo), CVPixelBufferGetHeight(photo))
+        let upright = CIImage(cvPixelBuffer: photo).oriented(orientation)
+        let (width, height) = (Int(upright.extent.width), Int(upright.extent.height))
         let controls = try StyleTransferControls(
             strength: strength, keepColors: keepColors, mask: mask, invertMask: invertMask,
             width: width, height: height)
-        let result = try stylized(CIImage(cvPixelBuffer: photo), controls, restoreDetail)
+        let result = try stylized(upright, controls, restoreDetail)
         return try rendered(result, width: width, height: height, format: kCVPixelFormatType_32BGRA)
     }
 

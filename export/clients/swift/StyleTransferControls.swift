@@ -126,34 +126,6 @@ public struct StyleTransferControls {
     }
 }
 
-/// Pixels of a bitmap of premultiplied RGBA in 8 bits, as straight RGBA.
-extension CGContext {
-    func pixel(_ x: Int, _ y: Int) -> UnsafeMutablePointer<UInt8> {
-        data!.assumingMemoryBound(to: UInt8.self) + y * bytesPerRow + x * 4
-    }
-
-    /// Writes the straight RGBA of a pixel to four bytes.
-    func readStraight(_ x: Int, _ y: Int, _ rgba: UnsafeMutablePointer<UInt8>) {
-        let source = pixel(x, y)
-        let alpha = Int(source[3])
-        for c in 0..<3 {
-            rgba[c] = alpha == 0 ? 0 : UInt8(min(255, (Int(source[c]) * 255 + alpha / 2) / alpha))
-        }
-        rgba[3] = source[3]
-    }
-
-    /// Writes the colors of `count` straight pixels from column `x` of row `y`, which has the alpha of `photo` already.
-    func writePremultiplied(
-        _ row: UnsafePointer<UInt8>, alphaOf photo: UnsafePointer<UInt8>, x: Int, y: Int, count: Int
-    ) {
-        let target = pixel(x, y)
-        for i in 0..<count {
-            let alpha = Int(photo[i * 4 + 3])
-            for c in i * 4..<i * 4 + 3 { target[c] = UInt8((Int(row[c]) * alpha + 127) / 255) }
-        }
-    }
-}
-
 /// Luma Y of ITU-R BT.601, times 1000.
 private func luminance(_ rgba: UnsafePointer<UInt8>) -> Int {
     299 * Int(rgba[0]) + 587 * Int(rgba[1]) + 114 * Int(rgba[2])

@@ -4,10 +4,12 @@
 #if canImport(OnnxRuntimeBindings)
 import CoreGraphics
 import Foundation
+import ImageIO
 import OnnxRuntimeBindings
 
 /// Stylizes photos of any size in tiles. Apart from the photo and the result, memory use does not depend on their size.
-/// Requires StyleTransferControls.swift, StyleTransferStatistics.swift and StyleTransferStrokes.swift.
+/// Requires StyleTransferBitmaps.swift, StyleTransferControls.swift, StyleTransferStatistics.swift and
+/// StyleTransferStrokes.swift.
 ///
 /// Core ML packages have fixed sizes, so this class runs `stats.onnx` and `tile.onnx` from the bundle's folder
 /// `android` on ONNX Runtime. Add its Swift package to the app:
@@ -75,7 +77,6 @@ public final class StyleTransferLarge: @unchecked Sendable {
     private let environment: ORTEnv
     private let tile: ORTSession
     private let lock = NSLock()
-    private let colors = CGColorSpace(name: CGColorSpace.sRGB)!
 
     /// Loads the two models from their files.
     ///
@@ -100,10 +101,11 @@ public final class StyleTransferLarge: @unchecked Sendable {
     /// Returns a stylized copy of `photo` with the same size and transparency, in sRGB.
     ///
     /// - Parameters:
+    ///   - orientation: the orientation of the photo. The result is upright.
     ///   - strength: how strongly to stylize, from 0 (the photo) to 1 (the full style).
     ///   - keepColors: whether to keep the photo's colors and transfer only the brush strokes.
-    ///   - mask: a grayscale image of any size with the photo's aspect ratio. White areas are stylized, black and
-    ///     transparent areas keep the photo, and gray areas blend the two.
+    ///   - mask: a grayscale image of any size with the upright photo's aspect ratio. White areas are stylized, black
+    ///     and transparent areas keep the photo, and gray areas blend the two.
     ///   - invertMask: whether to stylize the black areas instead of the white ones.
     ///   - strokeResolution: the size at which the network runs; nil is that of the style.
     ///   - thumbnailPixels: the approximate maximum number of pixels of the thumbnail, and of all patches together. A
@@ -111,6 +113,7 @@ public final class StyleTransferLarge: @unchecked Sendable {
     ///   - onProgress: is called after each tile with the completed fraction, from 0 to 1.
     public func stylizeLarge(
         _ photo: CGImage,
+        orientation: CGImagePropertyOrientation = .up,
         strength: Double = 1,
         keepColors: Bool = false,
         mask: CGImage? = nil,
@@ -119,13 +122,13 @@ public final class StyleTransferLarge: @unchecked Sendable {
         thumbnailPixels: Int = 1 << 20,
         onProgress: (Double) -> Void = { _ in }
     ) throws -> CGImage {
-        let (width, height) = (photo.width, photo.height)
-        guard width >= 16, height >= 16 else { throw Failure.photoTooSmall(width, height) }
+        guard photo.width >= 16, photo.height >= 16 else { throw Failure.photoTooSmall(photo.width, photo.height) }
+        let source = try bitmap(of: photo, orientation: orientation)
+        let (width, height) = (source.width, source.height)
         let controls = try StyleTransferControls(
             strength: strength, keepColors: keepColors, mask: mask, invertMask: invertMask,
             width: width, height: height)
         guard thumbnailPixels >= 1 else { throw Failure.thumbnailPixels(thumbnailPixels) }
-        let source = try context(drawing: photo, width: width, height: height)
         if strength == 0 { return try image(source) }
         if case .pixels(let resolution) = strokeResolution ?? self.strokeResolution {
             guard resolution >= 16 else { throw Failure.strokeResolution(resolution) }
@@ -136,7 +139,7 @@ public final class StyleTransferLarge: @unchecked Sendable {
                 }
             }
         }
-        let result = try context(drawing: photo, width: width, height: height)
+        let result = try bitmap(of: photo, orientation: orientation)
         let statistics = try lock.withLock { try estimateStatistics(source, pixels: thumbnailPixels) }
         let (rows, columns) = (spans(height), spans(width))
         var done = 0
@@ -163,9 +166,9 @@ public final class StyleTransferLarge: @unchecked Sendable {
         let strokes = try StyleTransferStrokes(
             width: width, height: photo.height, resolution: resolution, readRow: readRow
         ) { small, smallWidth, smallHeight in
-            let copy = try bitmap(width: smallWidth, height: smallHeight)
+            guard let copy = CGContext.bitmap(width: smallWidth, height: smallHeight) else { throw Failure.outOfMemory }
             copy.pixel(0, 0).update(from: small, count: small.count)
-            let output = try context(drawing: try run(try image(copy)), width: smallWidth, height: smallHeight)
+            let output = try bitmap(of: try run(try image(copy)))
             return [UInt8](UnsafeBufferPointer(start: output.pixel(0, 0), count: small.count))
         }
         strokes.forEachRow(height: photo.height, readRow: readRow) { y, straight, result in
@@ -242,20 +245,8 @@ public final class StyleTransferLarge: @unchecked Sendable {
 
     // MARK: Pixels: premultiplied RGBA in a CGContext, straight RGBA for the network
 
-    private func bitmap(width: Int, height: Int) throws -> CGContext {
-        guard
-            let context = CGContext(
-                data: nil, width: width, height: height, bitsPerComponent: 8, bytesPerRow: width * 4, space: colors,
-                bitmapInfo: CGImageAlphaInfo.premultipliedLast.rawValue)
-        else { throw Failure.outOfMemory }
-        return context
-    }
-
-    private func context(drawing photo: CGImage, width: Int, height: Int) throws -> CGContext {
-        let context = try bitmap(width: width, height: height)
-        context.interpolationQuality = .high
-        context.setBlendMode(.copy)
-        context.draw(photo, in: CGRect(x: 0, y: 0, width: width, height: height))
+    private func bitmap(of photo: CGImage, orientation: CGImagePropertyOrientation = .up) throws -> CGContext {
+        guard let context = CGContext.bitmap(of: photo, orientation: orientation) else { throw Failure.outOfMemory }
         return context
     }
 

@@ -43,6 +43,9 @@ SENTENCES = [  # arguments, and what the sentence must name
     (["optimizer=lbfgs"], ["optimizer=lbfgs", "choose one of adam"]),
     (["experiment=gatys2016"], ["experiment=gatys2016", "demo, display, johnson2016, short"]),
     (["optimizer.betas=[0.9]"], ["optimizer.betas=[0.9]", "[0.9,0.999]"]),
+    (["lattice_weight=3"], ["lattice_weight", "did you mean loss.checkerboard_weight?"]),  # of the first edition
+    (["loss.stability_weight=3"], ["loss.stability_weight", "did you mean loss.temporal_weight?"]),
+    (["lr=0.1"], ["lr", "did you mean optimizer.lr?"]),
     (["--style", "x.jpg"], ["--style is not a flag", "did you mean style=x.jpg?"]),
     (["--batch-size=8"], ["--batch-size is not a flag", "did you mean trainer.batch_size=8?"]),
     (["seed.x=1"], ["seed.x", "single value"]),

@@ -1,10 +1,12 @@
 """The entry point impasto, and the key reference."""
 
+import os
 import runpy
+import shutil
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import EntryPoint, version
+from importlib.metadata import EntryPoint, entry_points, version
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,41 @@ def test_impasto_command_is_the_console_script_of_its_name(tmp_path: Path) -> No
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == "impasto-bench: benchmark.repeats=0 is invalid; it must be an integer from 1 to 1000\n"
+
+
+@pytest.mark.slow
+def test_impasto_completes_commands_and_their_keys_in_bash(tmp_path: Path) -> None:
+    script = """
+        eval "$(impasto -sc install=bash)"
+        complete -p impasto
+        for COMP_LINE in "impasto tr" "impasto " "impasto train model=" "impasto nothing " ; do
+            COMP_CWORD=$(($(wc -w <<< "${COMP_LINE}x") - 1))  # the last word, which may be empty
+            hydra_bash_completion
+            echo "${COMPREPLY[@]}"
+        done
+    """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    line = [shutil.which("bash") or pytest.skip("bash is not installed"), "-c", script]
+    done = subprocess.run(
+        line, cwd=tmp_path, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
+    )
+    lines = done.stdout.splitlines()
+    assert done.stderr == "" and lines[0].endswith("hydra_bash_completion impasto")
+    assert lines[1:] == ["train", " ".join(COMMANDS), "model=deep model=johnson model=mobile model=tiny", ""]
+
+
+@pytest.mark.parametrize("script", ["impasto", "impasto-train"])
+def test_completion_that_no_shell_asked_for_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], script: str
+) -> None:
+    monkeypatch.delenv("COMP_LINE", raising=False)
+    monkeypatch.setattr(sys, "argv", [script, "-sc", "query=bash"])
+    with pytest.raises(SystemExit) as stop:
+        entry_points(group="console_scripts", name=script)[script].load()()
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.startswith(
+        "impasto-train: -sc query=bash cannot be answered; -sc install=bash (or zsh"
+    )
 
 
 def test_console_scripts_are_the_commands() -> None:

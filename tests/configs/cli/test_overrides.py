@@ -8,7 +8,6 @@ import pytest
 from omegaconf import OmegaConf
 
 from impasto.configs.cli import app, overrides
-from impasto.configs.cli.overrides import slug
 from impasto.configs.cli.vocabulary import Vocabulary
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.export import ExportConfig
@@ -196,21 +195,6 @@ def test_translate_sweep_over_paths_quotes_each(tmp_path: Path, monkeypatch: pyt
         f"data.root='{tmp_path}/c,d'",
         "data.val_root=choice(a,b)",
     ]
-
-
-def test_slug_keeps_names_apart_and_short() -> None:
-    assert [slug(f"/a/{name}.jpg") for name in ("A b", "Café 2", "it's_c", "...")] == [
-        "a-b",
-        "cafe-2",
-        "it-s_c",
-        "picture",
-    ]
-    names = ["星月夜", "睡莲", "Крик", "神奈川沖浪裏", "हिन्दी", "절규"]
-    assert [slug(f"{name}.png") for name in names] == [name.lower() for name in names]
-    long = ["x" * 245, "x" * 244 + "y", "夜" * 80]
-    assert len({slug(f"{name}.jpg") for name in long}) == 3
-    assert all(len(slug(f"{name}.jpg").encode()) < 100 for name in long)
-    assert slug("b\udce9d.jpg") == "b-d"
 
 
 def test_run_name_that_the_terminal_has_no_letters_for_ends_no_command(monkeypatch: pytest.MonkeyPatch) -> None:

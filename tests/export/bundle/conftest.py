@@ -1,37 +1,43 @@
-"""Fixtures for the tests of bundles."""
+"""A bundle that takes no time: its files hold their names, and nothing was exported."""
 
-import shutil
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from impasto.configs.cli.app import compose
+from impasto.configs.schema.export import ExportConfig
 from impasto.export.bundle import artifacts, writer
 from impasto.export.bundle.artifacts import BuiltBundle
 from impasto.export.bundle.manifest import Manifest
-from tests.helpers.bundles import SETTINGS
-from tests.helpers.commands import Run
+from tests.helpers.bundles import SETTINGS, built, file_names
+
+Export = Callable[..., tuple[Manifest, BuiltBundle]]
+
+
+@cache
+def settings() -> ExportConfig:
+    config = compose("export", ["checkpoint=x", "output=y", *SETTINGS])
+    assert isinstance(config, ExportConfig)
+    return config
 
 
 @pytest.fixture
-def export(
-    monkeypatch: pytest.MonkeyPatch, saved: Path, exported: tuple[Path, Run]
-) -> Callable[..., tuple[Manifest, BuiltBundle]]:
-    """Write a bundle of files that impasto-export converted and validated before."""
-    folder, _ = exported
-    earlier = Manifest.load(folder)
-    built = BuiltBundle(earlier.models, {}, earlier.parity, earlier.skipped_runtimes, earlier.graph, None)
+def export(monkeypatch: pytest.MonkeyPatch, saved: Path) -> Export:
+    """Write a bundle around files that no exporter wrote: export(output)."""
 
-    def copy(network: object, staging: Path, *arguments: object) -> BuiltBundle:
-        for name in ("android", "ios", "golden"):
-            shutil.copytree(folder / name, staging / name)
-        return built
+    def fill(network: object, staging: Path, *arguments: object) -> BuiltBundle:
+        for name in file_names():
+            (staging / name).parent.mkdir(parents=True, exist_ok=True)
+            (staging / name).write_text(name)
+        return built()
 
-    monkeypatch.setattr(artifacts, "fill", copy)
+    monkeypatch.setattr(artifacts, "fill", fill)
 
     def call(output: Path, checkpoint: Path = saved) -> tuple[Manifest, BuiltBundle]:
-        config = compose("export", [f"checkpoint={checkpoint}", f"output={output}", *SETTINGS])
+        config = replace(settings(), checkpoint=str(checkpoint), output=str(output))
         return writer.write(config, lambda line: None)
 
     return call

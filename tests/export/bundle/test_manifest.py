@@ -1,13 +1,16 @@
 import hashlib
 import json
+import runpy
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 
-from impasto.configs.errors import CheckFailed
+from impasto.configs.errors import CheckFailed, UsageError
 from impasto.export.bundle import checksummed_json, manifest
 from impasto.export.bundle.manifest import CHECKSUMS, FORMAT, MANIFEST, MEASURED, Manifest
 from impasto.export.client_files import CLIENTS
@@ -78,6 +81,72 @@ def test_manifest_of_a_bundle_validates_against_the_schema_beside_it(exported: t
 def test_committed_schema_is_current(tmp_path: Path) -> None:
     manifest.write_schema(tmp_path / "schema.json")
     assert manifest.SCHEMA_FILE.read_text() == (tmp_path / "schema.json").read_text()
+
+
+def test_module_writes_the_schema_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "schemas").mkdir()
+    (tmp_path / "bundle").mkdir()
+    copy = shutil.copy(str(manifest.__file__), tmp_path / "bundle")
+    runpy.run_path(str(copy), run_name="__main__")
+    assert (tmp_path / "schemas" / manifest.SCHEMA).read_text() == manifest.SCHEMA_FILE.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentences"),
+    [
+        ("android/model.ort", None, ["android/model.ort is missing"]),
+        ("android/model.ort", b"four", ["android/model.ort was changed: it has 4 bytes, not 17"]),
+        ("android/model.ort", b"android/model.or7", ["android/model.ort was changed: its SHA-256 is not the one"]),
+        ("golden/added.png", b"", ["golden/added.png is not part of the bundle"]),
+        ("golden/.DS_Store", b"", ["golden/.DS_Store is not part of the bundle"]),
+        (MEASURED, b"", ["measured.json was changed"]),
+        (CHECKSUMS, None, ["SHA256SUMS is missing"]),
+        (CHECKSUMS, b"00  README.md\n", ["SHA256SUMS was changed: it differs from the manifest"]),
+    ],
+)
+def test_check_file_names_each_file_that_differs(
+    export: Callable[..., Any], tmp_path: Path, name: str, content: bytes | None, sentences: list[str]
+) -> None:
+    folder = tmp_path / "swirls"
+    bundle, _ = export(folder)
+    bundle.check_files(folder)
+    assert bundle.damage(folder) == [] and Manifest.load(folder) == bundle
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(content)
+    problems = []
+    for path in bundle.names(folder):
+        try:
+            bundle.check_file(folder, path)
+        except CheckFailed as error:
+            problems.append(str(error))
+    assert len(problems) == len(sentences)
+    assert all(problem.startswith(sentence) for problem, sentence in zip(problems, sentences, strict=True))
+    listed = [problem for problem in problems if "not part of the bundle" not in problem and name != MEASURED]
+    assert bundle.damage(folder) == listed
+
+
+def test_check_files_raises_the_first_problem(export: Callable[..., Any], tmp_path: Path) -> None:
+    folder = tmp_path / "swirls"
+    bundle, _ = export(folder)
+    bundle.check_files(folder)
+    (folder / "ios/added").touch()
+    with pytest.raises(CheckFailed, match=r"^ios/added is not part of the bundle; delete it before"):
+        bundle.check_files(folder)
+    (folder / "android/model.ort").unlink()
+    with pytest.raises(CheckFailed, match=r"^android/model\.ort is missing; get the bundle again"):
+        bundle.check_files(folder)
+
+
+def test_load_of_another_folder_or_format_raises(export: Callable[..., Any], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"is not a bundle: it contains no manifest\.json"):
+        Manifest.load(tmp_path)
+    export(tmp_path / "swirls")
+    values = checksummed_json.read(tmp_path / "swirls" / MANIFEST) | {"format": "impasto-bundle-9"}
+    checksummed_json.write(tmp_path / "swirls" / MANIFEST, values)
+    with pytest.raises(UsageError, match=r"has the format impasto-bundle-9, not .*; update impasto"):
+        Manifest.load(tmp_path / "swirls")
 
 
 def test_sha256sum_accepts_a_bundle_and_names_a_changed_file(exported: tuple[Path, Run], tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_any_value_of_a_sealed_manifest_gives_one_sentence(bundle: Path) -> None
 @pytest.mark.parametrize(
     ("path", "value", "sentence"),
     [
-        (("models",), [], "has no float32 ONNX file"),
+        (("models",), [], "no picture was compared"),
         (("models", 0, "file"), "../../secret.onnx", r"the model \.\./\.\./secret\.onnx is not among its files"),
         (("models", 0, "file"), "/etc/passwd", "the model /etc/passwd is not among its files"),
         (("models", 0, "contract", "inputs"), [], "has no input"),

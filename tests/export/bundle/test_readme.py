@@ -4,50 +4,19 @@ from dataclasses import replace
 import pytest
 
 from impasto.export.bundle import readme
-from impasto.export.bundle.artifacts import BuiltBundle
 from impasto.export.bundle.licenses import License
-from impasto.export.bundle.manifest import GraphReport, MemoryEstimate
-from impasto.export.client_files import CLIENTS, KOTLIN, KOTLIN_STROKES, SWIFT, SWIFT_CONTROLS, SWIFT_STROKES
-from impasto.export.contract import ImageSize, ModelArtifact, Tolerance
-from impasto.export.coreml.contracts import COREML, coreml_contract
-from impasto.export.onnx_graph.contracts import ONNX
-from impasto.export.validation.parity import ParityResult
-from impasto.models.contract import Label, onnx_contract
+from impasto.export.client_files import CLIENTS, KOTLIN, KOTLIN_BITMAPS, KOTLIN_STROKES, SWIFT_BITMAPS, SWIFT_STROKES
+from impasto.models.contract import Label
+from tests.helpers.bundles import ANDROID, IOS, SWIFT_ONLY, built, file_names
 
-ANDROID = ("model.onnx", "model.fp16.onnx", "model.int8.onnx", "model.ort", "model.required_operators.config")
-IOS = [f"Model_{name}.mlpackage" for name in ("96x64", "96x64_int8", "512x512", "512x512_int8", "ios18")]
-SWIFT_ONLY = (SWIFT, SWIFT_CONTROLS, SWIFT_STROKES)
 LABEL = Label("swirls", "Ünal", "CC0-1.0", "0.1.0", "")
 
 
 def render(io: str, smallest: bool = True, label: Label = LABEL, coreml: bool = True) -> str:
     """The README of a bundle of that io, with or without the smallest file and Core ML packages."""
-    android = [f"android/{name}" for name in ANDROID if smallest or "int8" not in name]
-    clients = [*CLIENTS, "android/stats.onnx", "android/tile.onnx"] if io == "uint8_rgba" else [*SWIFT_ONLY]
-    packages = [f"ios/{name}/{part}" for name in IOS for part in ("Manifest.json", "Data/weights/weight.bin")]
-    files = [*android, *clients, *packages, "golden/16x90.png", "golden/16x90.stylized.png", "preview/index.html"]
-    tolerances = {"android/model.onnx": Tolerance(max_difference=2), f"ios/{IOS[1]}": Tolerance(min_psnr=40.0)}
-    parity = [
-        ParityResult(file, runtime, picture, "PyTorch", difference, 0.1, 0.1, psnr, tolerance)
-        for file, tolerance in tolerances.items()
-        for runtime, picture, difference, psnr in (
-            *(("A", "1x2", 1, 60.04), ("A", "3x4", 0, None)),
-            ("B", "1x2", 2, 57.0),
-        )
-    ]
-    sizes = {f"size_{w}x{h}": ImageSize(w, h) for w, h in ((512, 512), (96, 64), (1024, 1024))}
-    exact, near = tolerances.values()
-    models = [
-        ModelArtifact("android/model.onnx", ONNX, "float32", onnx_contract(io), exact, {}, None),
-        ModelArtifact("ios/Model_ios18.mlpackage", COREML, "fp16", coreml_contract(True), near, sizes, None),
-    ]
-    models = models if coreml else models[:1]
-    graph = GraphReport({}, {}, [MemoryEstimate(ImageSize(1920, 1080), 884_400_000)])
-    described = [*android, *clients, *(f"ios/{name}" for name in IOS), "golden/", "preview/", "android/absent.onnx"]
-    descriptions = {name: f"what {name} is" for name in described}
-    built = BuiltBundle(models, descriptions, parity, {}, graph, None)
+    files = dict.fromkeys(file_names(io, smallest), 1500)
     licenses = [License("painting", label.style, label.artist, "a | museum", label.style_license)]
-    return readme.render(label, built, dict.fromkeys(files, 1500), licenses)
+    return readme.render(label, built(io, smallest, coreml), files, licenses)
 
 
 @pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])
@@ -91,7 +60,7 @@ def test_render_names_the_stroke_resolution_and_the_package_nearest_to_it() -> N
     assert "a short side of 1080 pixels" in text and 'StyleTransfer(named: "Model_1024x1024")' in text
     assert "stylizeLarge(photo, strokeResolution = null)" in text and "stylizeLarge(photo)" in without
     assert "near 1080 pixels" in text and "1080 for this style" in text and "nil for this style" in without
-    for name in (KOTLIN_STROKES, SWIFT_STROKES):
+    for name in (KOTLIN_BITMAPS, KOTLIN_STROKES, SWIFT_BITMAPS, SWIFT_STROKES):
         assert name.rpartition("/")[2] in text[text.index("## Android") :]
 
 
@@ -128,3 +97,19 @@ def test_render_recommends_one_file_without_telemetry(io: str, smallest: bool, m
     assert set(re.findall(r"model[.\w]*\.onnx", steps)) == {model}
     start = steps.index("StyleTransfer(context" if io == "uint8_rgba" else "getEnvironment")
     assert steps.index("TelemetryInitializer") < steps.index("ORT_DISABLE_TELEMETRY") < start
+
+
+@pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])
+def test_render_says_how_to_shrink_an_app(io: str) -> None:
+    steps = render(io).partition("## Android")[2].partition("## iOS")[0]
+    assert 'release { proguardFiles("consumer-rules.pro") }' in steps
+    assert 'consumerProguardFiles("consumer-rules.pro")' in steps
+
+
+@pytest.mark.parametrize(("style", "slug"), [("The Great Wave!", "the_great_wave"), ("神奈川沖浪裏", "style")])
+def test_render_gives_the_models_of_each_style_names_of_their_own(style: str, slug: str) -> None:
+    text, floats = (render(io, label=replace(LABEL, style=style)) for io in ("uint8_rgba", "float32_rgb"))
+    paragraph = text.partition("## Several styles in one app")[2].partition("\n## ")[0]
+    assert f'StyleTransfer(context, "{slug}/model.int8.onnx")' in paragraph
+    assert f'StyleTransfer(named: "{slug}")' in paragraph and f"`{slug}.mlpackage`" in paragraph
+    assert f'open("{slug}/model.int8.onnx")' in floats and "StyleTransfer(context" not in floats

@@ -121,7 +121,7 @@ def test_changed_files_are_all_reported_and_no_model_runs(bundle: Path, monkeypa
         *("android/model.ort", "README.md", r"evil\x1b[31m.txt", "android/model.onnx"),
         *(f"ios/{package.name}/Thumbs.db", "Thumbs.db"),
     }
-    assert "is a link" in failed["android/model.onnx"] and str(error).endswith("put the file itself there")
+    assert "is a link" in failed["android/model.onnx"] and str(error).endswith("get the bundle again from its source")
     assert " (and 5 more); " in str(error)
     assert {check.status for check in outcome.checks if check.group == "parity"} == {"skipped"}
     assert xml.get("failures") == "6"
@@ -173,7 +173,7 @@ def test_model_outside_the_checksums_fails(bundle: Path) -> None:
     other = replace(manifest.models[0], file="../model.onnx")
     replace(manifest, models=[*manifest.models, other]).save(bundle)
     error, outcome, _ = reports(bundle)
-    assert str(error).startswith("manifest.json describes ../model.onnx, which is not among the files of the bundle")
+    assert str(error).startswith("manifest.json is inconsistent: the model ../model.onnx is not among its files")
     assert statuses(outcome, "manifest") == {"manifest.json": "failed"} and outcome.parity == []
 
 

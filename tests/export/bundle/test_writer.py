@@ -184,6 +184,21 @@ def test_write_replaces_an_earlier_bundle(
     assert [path.name for path in tmp_path.iterdir()] == ["swirls"]
 
 
+def test_write_replaces_an_earlier_bundle_that_cannot_be_removed(
+    export: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(folder: Path, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            raise OSError(16, "Device or resource busy")
+
+    export(tmp_path / "swirls")
+    (tmp_path / "swirls" / "measured.json").touch()  # of the earlier bundle alone
+    monkeypatch.setattr(shutil, "rmtree", fail)
+    export(tmp_path / "swirls")
+    assert Manifest.load(tmp_path / "swirls").damage(tmp_path / "swirls") == []
+    assert not (tmp_path / "swirls" / "measured.json").exists()
+
+
 @pytest.mark.parametrize(
     ("files", "sentence"),
     [

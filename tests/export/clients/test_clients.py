@@ -1,11 +1,6 @@
 """The clients in a bundle: those in Kotlin are compiled and run, those in Swift are parsed."""
 
-import os
-import platform
-import subprocess
-import zipfile
-from dataclasses import replace
-from importlib.resources import files
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,28 +11,21 @@ import tree_sitter
 import tree_sitter_swift
 
 from impasto.export import client_files, test_images
-from impasto.export.contract import Tiling, Tolerance
 from impasto.export.inference import thumbnail_statistics
-from impasto.export.onnx_graph import instance_norm, tiled_pair, tiling
-from impasto.models.contract import onnx_contract
+from impasto.export.onnx_graph import instance_norm, tiling
 from impasto.models.image.decode import read
-from tests.helpers.bundles import Written
-from tests.helpers.client_cases import CASES, CASES_BY_NAME, STROKE_CASES, STROKES, line_of, mask_of, photo_of
-from tests.helpers.heavy import missing, tool
+from tests.helpers.android import CLIENTS
+from tests.helpers.client_cases import (
+    CASES,
+    CASES_BY_NAME,
+    STROKE_CASES,
+    STROKES,
+    TILING,
+    mask_of,
+    photo_of,
+    space_of,
+)
 from tests.helpers.stylize import run_stylize, save
-
-CLIENTS = files("impasto.export") / "clients"
-ANDROID = Path(__file__).parents[2] / "assets" / "android"
-# Of the network that runs here; its contract is not used.
-TILING = Tiling(tiled_pair.STATS, onnx_contract("uint8_rgba"), side=96, margin=24, multiple=4)
-BINDINGS = "libonnxruntime4j_jni.so"
-
-
-def _run(*command: str | Path, **environment: str) -> str:
-    """Return the standard output of a command; fail the test with all its output if it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, **environment})
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def _expected(name: str, folder: Path) -> np.ndarray:
@@ -47,6 +35,10 @@ def _expected(name: str, folder: Path) -> np.ndarray:
     opacity = photo[..., 3:] / 255 if alpha and premultiplied else np.ones((1, 1, 1))
     colors = photo[..., :3] / np.where(opacity == 0, 1, opacity)
     straight = np.concatenate([np.floor(colors + 0.5), photo[..., 3:]], axis=2).astype(np.uint8)
+    if space := space_of(name):
+        straight[..., :3] = _to_srgb(straight[..., :3], space)
+        stored = (straight[..., :3] * opacity + 0.5).astype(int)  # premultiplied again, as bitmaps are
+        straight[..., :3] = np.floor(stored / np.where(opacity == 0, 1, opacity) + 0.5).clip(0, 255)
     if len(CASES_BY_NAME[name]) > 7 or name in STROKE_CASES:
         blended = _run_command(name, straight, folder).astype(float)
     else:
@@ -73,6 +65,27 @@ def _run_command(name: str, photo: np.ndarray, folder: Path) -> np.ndarray:
     return read(output).rgb
 
 
+def _to_srgb(rgb: np.ndarray, space: str) -> np.ndarray:
+    """Convert [H, W, 3] of 8 bits to sRGB; the matrix comes from the primaries (SMPTE EG 432-1, ITU-R BT.709)."""
+    linear = rgb / 255
+    if space == "DISPLAY_P3":
+        linear = np.where(linear <= 0.04045, linear / 12.92, ((linear + 0.055) / 1.055) ** 2.4)
+        p3, srgb = (
+            _primaries(*values)
+            for values in ((0.68, 0.32, 0.265, 0.69, 0.15, 0.06), (0.64, 0.33, 0.3, 0.6, 0.15, 0.06))
+        )
+        linear = np.clip(linear @ (np.linalg.inv(srgb) @ p3).T, 0, 1)
+    encoded = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return np.floor(encoded * 255 + 0.5).astype(np.uint8)
+
+
+def _primaries(*xy: float) -> np.ndarray:
+    """Return the matrix to CIE XYZ of three primaries, x and y of each, with the white point D65."""
+    columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in zip(xy[::2], xy[1::2], strict=True)]).T
+    white = np.array([0.3127 / 0.3290, 1, (1 - 0.3127 - 0.3290) / 0.3290])
+    return np.asarray(columns * np.linalg.solve(columns, white))
+
+
 def _session(folder: Path, name: str) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(folder / name)
 
@@ -90,61 +103,6 @@ def _in_tiles(photo: np.ndarray, pixels: int, folder: Path) -> np.ndarray:
     )
     flat = [np.concatenate(values) for values in zip(*statistics, strict=True)]
     return tiling.stylize(_session(folder, "tile.onnx"), photo, np.stack(flat), TILING)
-
-
-@pytest.fixture(scope="module")
-def kotlin(tmp_path_factory: pytest.TempPathFactory, written: Written) -> tuple[Path, dict[str, str]]:
-    """Run the Kotlin clients on every case; return the folder of the results, and the printed lines by name.
-
-    The Java bindings are those of the Android library, with ONNX Runtime for Linux of the same version.
-    """
-    if platform.machine() not in {"x86_64", "AMD64"}:
-        missing("the Java bindings run on x86-64 only")
-    compiler = tool("kotlin-compiler") / "bin" / "kotlinc"
-    library = tool("com.github.asus4.onnxruntime") / "Plugins"
-    java, javac, gcc = tool("java"), tool("javac"), tool("gcc")
-    folder = tmp_path_factory.mktemp("kotlin")
-    with zipfile.ZipFile(library / "Android" / "onnxruntime.aar") as aar:
-        aar.extract("classes.jar", folder)
-        (folder / BINDINGS).write_bytes(aar.read(f"jni/x86_64/{BINDINGS}"))
-
-    _run(javac, "-d", folder / "stubs", *ANDROID.glob("android/**/*.java"))
-    classes = f"{folder / 'stubs'}:{folder / 'classes.jar'}"
-    sources = [
-        ANDROID / "Main.kt",
-        *(CLIENTS / "kotlin" / Path(name).name for name in client_files.CLIENTS if name.endswith(".kt")),
-    ]
-    _run(compiler, "-Werror", "-cp", classes, "-include-runtime", "-d", folder / "callers.jar", *map(str, sources))
-
-    (folder / "libonnxruntime.so.1").symlink_to(library / "Linux" / "x64" / "libonnxruntime.so")
-    flags = "-shared", "-fPIC", "-fno-builtin", "-fno-stack-protector", "-Wl,-rpath,$ORIGIN", "-Wl,--no-as-needed"
-    for name, version in (("c", "LIBC"), ("m", "LIBC"), ("dl", "LIBC"), ("onnxruntime", "VERS_1.29.0")):
-        (folder / "map").write_text(f"{version} {{ global: *; }};")
-        linked = [folder / "libonnxruntime.so.1"] if name == "onnxruntime" else []
-        named = f"-Wl,-soname,lib{name}.so", f"-Wl,--version-script,{folder / 'map'}"
-        _run(gcc, *flags, *named, "-o", folder / f"lib{name}.so", ANDROID / "bionic.c", *linked)
-
-    (folder / "model.onnx").write_bytes(written("mobile", "uint8_rgba").read_bytes())
-    (folder / "android").symlink_to(folder)
-    tolerance = Tolerance(max_difference=2)
-    pair = tiled_pair.write(onnx.load(folder / "model.onnx"), folder, TILING.side, tolerance).tiling
-    assert pair is not None and replace(pair, stats_contract=TILING.stats_contract) == TILING
-    (folder / "strokes").mkdir()
-    for path in folder.glob("*.onnx"):
-        model = onnx.load(path)
-        properties = {item.key: item.value for item in model.metadata_props} | {"stroke_resolution": str(STROKES)}
-        onnx.helper.set_model_props(model, properties)
-        onnx.save(model, folder / "strokes" / path.name)
-    for name in CASES_BY_NAME:
-        (folder / f"{name}.rgba").write_bytes(photo_of(name).tobytes())
-        if (mask := mask_of(name)) is not None:
-            (folder / f"{name}.mask").write_bytes(mask.tobytes())
-    (folder / "cases.txt").write_text("\n".join(line_of(name) for name in CASES))
-    strokes = "\n".join(f"{values[0]} {line_of(name)}" for name, values in STROKE_CASES.items())
-    (folder / "strokes.txt").write_text(strokes)
-    arguments = f"-Donnxruntime.native.path={folder}", "-cp", f"{folder / 'callers.jar'}:{classes}", "MainKt", folder
-    text = _run(java, *arguments, LD_LIBRARY_PATH=str(folder), ORT_DISABLE_TELEMETRY="1")
-    return folder, dict(line.split(": ", 1) for line in text.splitlines())
 
 
 @pytest.mark.heavy
@@ -179,8 +137,8 @@ def test_kotlin_client_reads_the_stroke_resolution_of_the_model(kotlin: tuple[Pa
 
 @pytest.mark.heavy
 def test_kotlin_client_called_by_several_threads_gives_equal_results(kotlin: tuple[Path, dict[str, str]]) -> None:
-    assert sum(case[6] == 0 for case in CASES.values()) == 14
-    assert kotlin[1]["threads equal"] == "14 of 14"
+    assert sum(case[6] == 0 for case in CASES.values()) == 20
+    assert kotlin[1]["threads equal"] == "20 of 20"
 
 
 @pytest.mark.heavy
@@ -233,3 +191,19 @@ def test_swift_client_parses_without_syntax_error(name: str) -> None:
     parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_swift.language()))
     tree = parser.parse((CLIENTS / "swift" / name).read_bytes())
     assert _syntax_errors(tree.root_node) == []
+
+
+@pytest.mark.parametrize(("name", "count"), [("StyleTransfer.swift", 2), ("StyleTransferLarge.swift", 1)])
+def test_swift_client_takes_an_orientation_of_every_photo(name: str, count: int) -> None:
+    text = (CLIENTS / "swift" / name).read_text()
+    functions = re.findall(r"public func stylize\w*\((.*?)\) throws", text, re.DOTALL)
+    assert len(functions) == count
+    assert all("orientation: CGImagePropertyOrientation = .up" in function for function in functions)
+
+
+def test_swift_orientation_of_a_ui_image_is_that_of_the_same_name() -> None:
+    """The numbers of UIImage.Orientation and of CGImagePropertyOrientation differ; the names do not."""
+    text = (CLIENTS / "swift" / "StyleTransferBitmaps.swift").read_text()
+    pairs = re.findall(r"case \.(\w+): return \.(\w+)", text)
+    sides = ("up", "down", "left", "right")
+    assert sorted(pairs) == sorted((name, name) for side in sides for name in (side, f"{side}Mirrored"))

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,10 +79,8 @@ def test_missing_names_the_key_of_the_tools_folder_and_the_remedy(name: str, tmp
 @pytest.mark.slow
 def test_call_beyond_the_timeout_kills_all_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess_runtime, "TIMEOUT", 1)
-    start = time.monotonic()
     with pytest.raises(CheckFailed, match="sleeping took over 1 seconds and was stopped"):
-        subprocess_runtime.call(["sh", "-c", "sleep 60 & echo $! > pid; wait"], tmp_path, "sleeping")
-    assert time.monotonic() - start < 20
+        subprocess_runtime.call(["sh", "-c", "sleep 3600 & echo $! > pid; wait"], tmp_path, "sleeping")
     ps = ["ps", "-o", "stat=", "-p", (tmp_path / "pid").read_text().strip()]
     state = subprocess.run(ps, capture_output=True, text=True, check=False).stdout.strip()
     assert not state or state.startswith("Z")

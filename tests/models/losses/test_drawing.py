@@ -3,7 +3,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from impasto.models.losses.drawing import SCALES, DrawingLoss
+from impasto.models.losses.drawing import DrawingLoss
 
 
 def smooth(seed: int, side: int = 96) -> torch.Tensor:
@@ -15,7 +15,7 @@ def smooth(seed: int, side: int = 96) -> torch.Tensor:
 def test_drawing_loss_equals_the_formula() -> None:
     picture, photo = smooth(0, 160), smooth(1, 160)
     expected = []
-    for scale in SCALES:
+    for scale in (1, 2, 4, 8, 16, 32, 64):
         gradients = []
         for image in (picture, photo):
             luma = np.tensordot([0.299, 0.587, 0.114], image[0].double().numpy(), 1)

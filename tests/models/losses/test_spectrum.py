@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -21,6 +22,51 @@ def weave(period: float, amplitude: float, channel: int, side: int = 128) -> tor
     rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
     wave = torch.cos(2 * torch.pi * (0.6 * rows + 0.8 * columns) / period)
     return 127 + amplitude * wave * torch.tensor(OPPONENT[channel]).view(1, 3, 1, 1)
+
+
+def energies_by_numpy(picture: np.ndarray) -> np.ndarray:
+    """The variance of each opponent channel of a picture [3, H, W] in each third of an octave, [3, 19]."""
+    colors = np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]]) / np.sqrt([[3], [2], [6]])
+    planes = np.tensordot(colors, picture, 1)
+    height, width = planes.shape[1:]
+    rows, columns = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(side) / side) for side in (height, width))
+    window = np.outer(rows, columns)
+    planes = (planes - planes.mean((1, 2), keepdims=True)) * window / np.sqrt((window**2).mean())
+    power = np.abs(np.fft.fft2(planes)) ** 2 / (height * width) ** 2
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)).clip(1e-6)
+    position = np.minimum(3 * np.log2(128 * frequency), 18)
+    return np.stack([(power * (1 - abs(position - band)).clip(0)).sum((1, 2)) for band in range(19)], 1)
+
+
+def both_by_numpy(picture: np.ndarray) -> np.ndarray:
+    """The energies of a picture, and the mean of those of two opposite corners that are mirrored to the middle."""
+    corners = []
+    for turned in (picture, picture[:, ::-1, ::-1]):
+        quarter = turned[:, : turned.shape[1] // 2, : turned.shape[2] // 2]
+        half = np.concatenate([quarter[:, :, ::-1], quarter], 2)
+        corners.append(energies_by_numpy(np.concatenate([half[:, ::-1], half], 1)))
+    return np.concatenate([energies_by_numpy(picture), np.mean(corners, 0)])
+
+
+def test_spectrum_loss_equals_the_formula_for_each_picture_of_a_batch() -> None:
+    random = np.random.default_rng(0)
+    pictures, photos = (127 + scale * random.standard_normal((2, 3, 64, 97)) for scale in (20, 3))
+    pictures[1, :, :8] += 9  # a frame
+    paintings = [127 + 30 * random.standard_normal((3, 70, 150)), 127 + 60 * random.standard_normal((3, 66, 64))]
+    windows = [paintings[0][..., :70], paintings[0][..., 70:140], paintings[1][:, :64]]
+    painting = np.mean([both_by_numpy(window) for window in windows], 0)
+    periods = 128 / 2 ** (np.arange(19) / 3)
+    share = np.where(periods < 3, 0.02, np.where(periods < 8, 0.15, 1))
+    losses = []
+    for picture, photo in zip(pictures, photos, strict=True):
+        energies = both_by_numpy(picture)
+        excess = (energies / (share * painting + both_by_numpy(photo) + 0.02) - 1).clip(0)
+        lack = (periods >= 8) * (painting - energies).clip(0) / (painting + 0.02)
+        assert min(excess.mean(), lack.mean()) > 0.05
+        losses.append((excess + lack).mean())
+    loss = SpectrumLoss([torch.from_numpy(image)[None].float() for image in paintings])
+    batch = (torch.from_numpy(images).float() for images in (pictures, photos))
+    assert loss(*batch).item() == pytest.approx(np.mean(losses), rel=1e-3)
 
 
 @pytest.mark.parametrize("channel", range(3))

@@ -28,22 +28,9 @@ def test_evaluate_writes_figures_and_pictures_and_caches_trajectories(
     tiny_run: Path, photo_folder: Path, tmp_path: Path, impasto: Impasto
 ) -> None:
     checkpoint = max(tiny_run.glob("*.safetensors"))
-    line = [
-        *(
-            "evaluate",
-            f"checkpoint={checkpoint}",
-            f"photos={photo_folder}",
-            "weights=random",
-            f"output={tmp_path / 'out'}",
-        ),
-        *(
-            "evaluate.sizes=[32,48]",
-            "evaluate.iterations=15",
-            "evaluate.count=2",
-            "evaluate.display=256",
-            f"cache={tmp_path / 'cache'}",
-        ),
-    ]
+    line = ["evaluate", f"checkpoint={checkpoint}", f"photos={photo_folder}", "weights=random"]
+    line += [f"output={tmp_path / 'out'}", f"cache={tmp_path / 'cache'}", "evaluate.sizes=[32,48]"]
+    line += ["evaluate.iterations=15", "evaluate.count=2", "evaluate.display=256"]
     done = impasto(*line)
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "out/evaluation.json").read_text())

@@ -134,9 +134,8 @@ def test_train_interrupted_and_resumed_ends_with_same_weights(
     line = [*TINY, f"data.root={photo_folder}", f"trainer.steps={steps}", "loss.style_strength=1"]
     line += ["trainer.checkpoint_every=1000", "trainer.validate_every=1000", "trainer.sample_every=1000"]
     process = start_impasto("train", *line, f"hydra.run.dir={run}")
-    deadline = time.monotonic() + 120
     while not (run / "metrics.csv").exists() or len((run / "metrics.csv").read_text().splitlines()) < 5:
-        assert time.monotonic() < deadline
+        assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, message = process.communicate(timeout=60)
@@ -222,10 +221,8 @@ def _bomb() -> bytes:
 def test_train_budget_in_minutes_ends(photo_folder: Path, tmp_path: Path, impasto: Impasto) -> None:
     run = tmp_path / "run"
     line = ["trainer.steps=null", "trainer.minutes=0.05", "precision=bf16", "trainer.checkpoint_every=100000"]
-    started = time.monotonic()
     done = impasto("train", *TINY, *line, f"data.root={photo_folder}", f"hydra.run.dir={run}")
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - started < 120
     _, card = checkpoint.load(max(run.glob("*.safetensors")))
     assert card.training is not None and card.training.seconds >= 3
     assert card.training.precision == "bfloat16"

@@ -84,6 +84,25 @@ def test_last_sample_without_readable_sample_is_none(tmp_path: Path, pictures: t
     assert run_logger.last_sample(tmp_path) is None
 
 
+def test_skip_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = RunLogger(tmp_path, 0)
+    logger.skip(["a\udcff is damaged"])  # a name that is not UTF-8
+    before = (tmp_path / "skipped.txt").read_bytes()
+    assert before == b"a\xff is damaged\n"
+
+    def fail(path: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr(Path, "replace", fail)
+        logger.skip(["b"])
+    logger.close()
+    assert (tmp_path / "skipped.txt").read_bytes() == before
+    logger = RunLogger(tmp_path, 1)
+    logger.close()
+    assert logger.skipped == {"a\udcff is damaged"}
+
+
 def test_run_logger_first_step_retains_rows_up_to_it(tmp_path: Path) -> None:
     logger = RunLogger(tmp_path, 0)
     for step in (2, 4, 6):

@@ -3,17 +3,32 @@ package android.graphics;
 import java.nio.Buffer;
 import java.nio.ByteBuffer;
 
-/** The part of Android's Bitmap that the clients use, with the API's signatures, over an array of bytes. */
+/**
+ * The part of Android's Bitmap that the clients use, with the API's signatures, over an array of bytes. What is newer
+ * than API 24 is between comments that name its level, and is left out when compiled for an older one.
+ */
 public final class Bitmap {
-    public enum Config { ALPHA_8, RGB_565, ARGB_4444, ARGB_8888, RGBA_F16, HARDWARE, RGBA_1010102 }
+    public enum Config {
+        ALPHA_8, RGB_565, ARGB_4444, ARGB_8888,
+        /* API 26 */
+        RGBA_F16, HARDWARE,
+        /* end */
+    }
+
+    /** Not in the API: is called when the pixels of a bitmap are copied to a buffer. */
+    public static Runnable onCopyPixels = () -> {};
 
     private final byte[] pixels;
     private final int width;
     private final int height;
     private final Config config;
-    private final boolean alpha;
-    private final boolean premultiplied;
     private final boolean mutable;
+    private boolean alpha;
+    private boolean premultiplied;
+    private int density = 160;
+    /* API 26 */
+    private ColorSpace colorSpace = ColorSpace.get(ColorSpace.Named.SRGB);
+    /* end */
 
     /** Not in the API: creates a bitmap of RGBA bytes, which are the storage of every config here. */
     public Bitmap(
@@ -32,6 +47,10 @@ public final class Bitmap {
         Bitmap result = new Bitmap(new byte[width * height * 4], width, height, config, true, true, true);
         result.setPixels(colors, 0, width, 0, 0, width, height);
         return result.copy(config, false);
+    }
+
+    public static Bitmap createBitmap(int width, int height, Config config) {
+        return new Bitmap(new byte[width * height * 4], width, height, config, true, true, true);
     }
 
     /** Not in the API: returns the RGBA bytes. */
@@ -63,11 +82,45 @@ public final class Bitmap {
         return mutable;
     }
 
+    public int getDensity() {
+        return density;
+    }
+
+    public void setDensity(int density) {
+        this.density = density;
+    }
+
+    public void setHasAlpha(boolean hasAlpha) {
+        alpha = hasAlpha;
+    }
+
+    public void setPremultiplied(boolean premultiplied) {
+        this.premultiplied = premultiplied;
+    }
+
+    /* API 26 */
+    public ColorSpace getColorSpace() {
+        return colorSpace;
+    }
+    /* end */
+
+    /* API 29 */
+    public void setColorSpace(ColorSpace colorSpace) {
+        this.colorSpace = colorSpace;
+    }
+    /* end */
+
     public Bitmap copy(Config config, boolean isMutable) {
-        return new Bitmap(pixels.clone(), width, height, config, alpha, premultiplied, isMutable);
+        Bitmap result = new Bitmap(pixels.clone(), width, height, config, alpha, premultiplied, isMutable);
+        result.density = density;
+        /* API 26 */
+        result.colorSpace = colorSpace;
+        /* end */
+        return result;
     }
 
     public void copyPixelsToBuffer(Buffer dst) {
+        onCopyPixels.run();
         if (dst.remaining() < size()) throw new RuntimeException("Buffer not large enough for pixels");
         ((ByteBuffer) dst).put(pixels);
     }
@@ -90,6 +143,9 @@ public final class Bitmap {
                     if (isPremultiplied() && opacity > 0) value = Math.min(255, (value * 255 + opacity / 2) / opacity);
                     color |= value << (16 - 8 * c);
                 }
+                /* API 26 */
+                color = colorSpace.toSrgb(color);
+                /* end */
                 pixels[offset + row * stride + column] = color;
             }
         }
@@ -102,6 +158,9 @@ public final class Bitmap {
             for (int column = 0; column < width; column++) {
                 int i = ((y + row) * this.width + x + column) * 4;
                 int color = pixels[offset + row * stride + column];
+                /* API 26 */
+                color = colorSpace.fromSrgb(color);
+                /* end */
                 int opacity = color >>> 24;
                 for (int c = 0; c < 3; c++) {
                     int value = (color >> (16 - 8 * c)) & 255;
@@ -113,7 +172,9 @@ public final class Bitmap {
     }
 
     private void check(int[] pixels, int offset, int stride, int x, int y, int width, int height) {
+        /* API 26 */
         if (config == Config.HARDWARE) throw new IllegalStateException("cannot read a HARDWARE bitmap");
+        /* end */
         if (x < 0 || y < 0 || x + width > this.width || y + height > this.height) {
             throw new IllegalArgumentException("outside the bitmap");
         }
