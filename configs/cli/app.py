@@ -56,7 +56,7 @@ class Arguments(argparse.ArgumentParser):
 
     def read(self, arguments: Sequence[str], known: Sequence[str]) -> argparse.Namespace:
         """The flags and the `overrides`; UsageError for a flag that does not exist, with one of the `known` keys."""
-        if odd := [text for text in arguments if re.search("[\ud800-\udfff]", text)]:  # Python's stand-ins for bytes
+        if odd := [text for text in arguments if overrides.SURROGATE.search(text)]:
             raise UsageError(f"{odd[0]!r} is not valid UTF-8; rename the file")
         options, unknown = self.parse_known_intermixed_args(arguments)
         if unknown:

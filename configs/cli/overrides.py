@@ -22,6 +22,7 @@ from impasto.configs.schema.fields import Key, shown
 
 RUN_DIR, SWEEP_DIR, LAUNCHER = "hydra.run.dir", "hydra.sweep.dir", "hydra/launcher"
 _GRAMMAR = re.compile(r"|null|(choice|glob|interval|range|shuffle|sort|tag)\(.*\)", re.DOTALL)  # never a path or text
+SURROGATE = re.compile("[\ud800-\udfff]")  # Python's stand-ins for bytes that are not UTF-8
 _RESOLVER = re.compile(r"(?<!\\)\$\{[^}]*:")  # ${oc.env:NAME} would put what the environment holds into the card
 _PART = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,]+""")
 
@@ -67,7 +68,7 @@ def replay(lines: list[str], vocabulary: Vocabulary, sweep: bool) -> list[str]:
         raise UsageError(f"{resume} is not a run directory: .hydra/overrides.yaml cannot be read: {error}") from error
     if not old:
         raise UsageError(f"{resume}: its .hydra/overrides.yaml is empty, so no step was taken; start the run again")
-    if not isinstance(old, list) or not all(isinstance(line, str) for line in old):
+    if not isinstance(old, list) or not all(isinstance(line, str) and not SURROGATE.search(line) for line in old):
         raise UsageError(f"{resume}: its .hydra/overrides.yaml is not a list of texts; start the run again")
     # A newly chosen preset also replaces what had been set inside the old one.
     unwanted = ("hydra.", "hydra/", "+", "~", *(f"{key_of(line)}{end}" for line in lines for end in "=."))
