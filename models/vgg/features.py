@@ -100,4 +100,7 @@ class VGGFeatures(nn.Module):
 
 
 def _can_fuse(x: Tensor) -> bool:
-    return FUSED and x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16)
+    if not FUSED or x.device.type != "cpu":
+        return False
+    # oneDNN has no bf16 on older processors, where torch's own convolution is used.
+    return x.dtype == torch.float32 or (x.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())

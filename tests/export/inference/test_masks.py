@@ -69,7 +69,7 @@ def test_mask_folder_is_matched_by_name_and_failures_are_listed(
     for name in ("a.png", "deep/b.png", "exact.png"):
         np.testing.assert_array_equal(read(output / name).rgb[:, :15], INVERSE[:, :15])
         np.testing.assert_array_equal(read(output / name).rgb[:, 15:], PHOTO[:, 15:])
-    lines = caplog.messages[0].splitlines()
+    lines = [line for message in caplog.messages for line in message.splitlines()]
     assert lines[0] == "3 photos of 6 skipped:"
     assert "contains no mask for lonely.png; add one, such as lonely.png" in lines[1]
     assert "small.png is 30x9, but small.png is 30x20; use equal aspect ratios" in lines[2]

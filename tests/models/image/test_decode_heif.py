@@ -37,7 +37,7 @@ def test_read_heic_without_its_decoder_names_the_extra(tmp_path: Path, monkeypat
     monkeypatch.setattr(Image, "OPEN", {kind: value for kind, value in Image.OPEN.items() if kind != "HEIF"})
     (tmp_path / "a.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(3000))
     with pytest.raises(
-        UnreadablePicture, match=r"a HEIC picture, which needs a decoder; run: pip install 'impasto\[heif\]'"
+        UnreadablePicture, match=r"a HEIC picture, which needs a decoder; run: pip install -e '\.\[heif\]'"
     ):
         read(tmp_path / "a.jpg")
     decode._register_heif.cache_clear()
