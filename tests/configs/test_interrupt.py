@@ -125,8 +125,8 @@ def test_runs_of_a_session_are_stopped_and_later_ones_refused(endless: Path) -> 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with interrupt.bounded():
-            threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
-            with pytest.raises(KeyboardInterrupt):
+            with pytest.raises(KeyboardInterrupt):  # wherever this thread is when the signal comes
+                threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
                 session.run(None, {"image": np.zeros((1, 16, 16, 4), np.uint8)})
             with pytest.raises(KeyboardInterrupt), interrupt.stoppable(lambda: None):
                 pytest.fail("entered after the interrupt")

@@ -24,15 +24,16 @@ def assert_complete(card: Card) -> None:
     assert card.license == "MIT" and (card.init is None or card.init.license == "MIT")
 
 
-def test_zoo_has_checkpoint_and_exported_file_of_both_networks() -> None:
-    assert {*zoo.names()} >= PAINTINGS
+def test_zoo_has_checkpoint_and_exported_file_of_each_network() -> None:
+    assert all(zoo.models(name) == ["mobile", "tiny"] for name in PAINTINGS)
     for name in zoo.names():
-        for model in zoo.MODELS:
+        for model in zoo.models(name):
             _, card = checkpoint.load(zoo.resolve(f"zoo/{name}/{model}", ".safetensors"))
             assert card.style is not None and (card.model.name, card.style.name) == (model, name)
             assert_complete(card)
             session = onnx_model.load(zoo.resolve(f"zoo/{name}/{model}", ".onnx"), threads=1)
             assert (stored := onnx_model.card(session)) is not None and stored.style.sha256 == card.style.sha256
+            assert onnx_model.stroke_resolution(session) == card.style.stroke_resolution
 
 
 def test_zoo_files_load_without_a_warning_of_onnx_runtime(capfd: pytest.CaptureFixture[str]) -> None:
@@ -44,16 +45,6 @@ def test_zoo_has_a_thumbnail_of_each_painting() -> None:
     for name in zoo.names():
         path = zoo.FOLDER / name / zoo.PAINTING
         assert 200 <= max(read(path).rgb.shape) <= 320 and path.stat().st_size < 60_000
-
-
-def test_zoo_has_a_deep_checkpoint_to_start_from_for_each_painting() -> None:
-    for name in zoo.names():
-        _, card = checkpoint.load(zoo.resolve(f"zoo/{name}/deep", ".safetensors"))
-        assert card.style is not None and (card.model.eighth_blocks, card.style.name) == (2, name)
-        assert card.style.stroke_resolution == card.style.size == 768
-        assert_complete(card)
-        with pytest.raises(UsageError, match="no exported file of deep"):
-            zoo.resolve(f"zoo/{name}/deep", ".onnx")
 
 
 def test_resolve_without_model_gives_mobile() -> None:
