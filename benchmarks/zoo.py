@@ -2,7 +2,7 @@
 
 `train` trains networks on paintings and copies the checkpoints and the int8-stored ONNX files into models/zoo. `export`
 writes PROVENANCE into the checkpoints' cards, and the ONNX files again, after a change of the exporter. `table`
-compares the networks of the zoo with the per-image optimizer. `sheet` stylizes the demo's photos with every network,
+measures the networks of the zoo (impasto-evaluate). `sheet` stylizes the demo's photos with every network,
 and needs only the demo extra. The folder of paintings contains a styles.csv (benchmarks/runs.py).
 
 Run: python -m benchmarks.zoo train --styles DIR --photos DIR [--paintings NAME ...] [--steps N] [key=value ...]
@@ -12,12 +12,17 @@ Run: python -m benchmarks.zoo train --styles DIR --photos DIR [--paintings NAME 
 """
 
 import argparse
+import json
+import subprocess
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from benchmarks import demo, frontier, runs
 from impasto.models import onnx_model, zoo
+from impasto.models.card import Card
 from impasto.models.image import decode
 from impasto.models.image.discover import find_pictures
 from impasto.models.image.picture import Picture, resize
@@ -33,33 +38,37 @@ Networks trained by impasto on paintings in the public domain. Wherever a comman
 `zoo/PAINTING` is the `mobile` network and `zoo/PAINTING/tiny` the `tiny` one. `painting.jpg` in each folder is a
 thumbnail of the painting.
 
-- **Training.** `python -m benchmarks.zoo train --styles DIR --photos DIR`, on 128 px crops: `--steps 800`, or
-  `--steps 300 init=zoo/starry_night` where the table says "after zoo/starry_night". `great_wave/mobile` used
-  `--steps 3200 trainer.batch_size=1 optimizer.lr=0.002`; `starry_night/mobile` was trained for two more hours with
-  these settings (`python -m benchmarks.soak`).
-- **Starting points.** `zoo/PAINTING/deep` is a checkpoint of `model=deep` for `init=`, without an exported file:
-  `impasto-train experiment=display`, about 10,600 crops on The Starry Night, then 1,000 to 1,450 crops on each
-  painting, while the loss still changed. They paint a frame along the border
-  ([limitations](../../docs/limitations.md#quality)).
-- **Measurement.** `python -m benchmarks.zoo table --styles DIR --val DIR`. Losses are total losses, the median of
-  {photos} held-out photos. Equivalent L-BFGS iterations and the ratio to the optimizer's best loss are from noise at
-  256 px (photos: {evaluated}, iterations: {iterations}). Flicker is in levels (0..255). Terms:
-  [glossary](../../docs/glossary.md).
+- **Training.** Networks with a stroke resolution of 768 px: `impasto-train experiment=display style=PAINTING.jpg
+  data.root=DIR optimizer.lr=0.004 init=CHECKPOINT trainer.steps=N` on photos of at least 600 px on the short side, from
+  the network that the table names after "after"; "first edition" is the painting's own network in 0.1, trained at
+  256 px. The others: `python -m benchmarks.zoo train --styles DIR --photos DIR` on 128 px crops, `--steps 800` or
+  `--steps 300 init=zoo/starry_night`.
+- **Measurement.** `python -m benchmarks.zoo table --styles DIR --val DIR`. Distance to the painting at each octave of a
+  display of 1080 px (1 is the photo's own), edges and pattern are the medians of {count} photos that were not trained
+  on. Equivalent iterations of projected L-BFGS and the ratio to the optimizer's best loss are from noise at 256 px,
+  for one photo and {iterations} iterations, with the loss that the network was trained with. Flicker is in levels
+  (0..255). Terms: [glossary](../../docs/glossary.md).
 
 """
 SCAN = "a scan whose origin was not recorded"
-PROVENANCE = {  # title and source of each painting
-    "great_wave": ("The Great Wave off Kanagawa", SCAN),
-    "starry_night": ("The Starry Night", "Museum of Modern Art, New York; scan of the Google Art Project"),
-    "the_scream": ("The Scream (National Gallery Oslo version)", SCAN),
-    "udnie": ("Udnie (Young American Girl, The Dance)", SCAN),
+PROVENANCE = {  # title, artist and source of each painting
+    "composition_vii": ("Composition VII", "Wassily Kandinsky", SCAN),
+    "great_wave": ("The Great Wave off Kanagawa", "Katsushika Hokusai", SCAN),
+    "starry_night": (
+        "The Starry Night",
+        "Vincent van Gogh",
+        "Museum of Modern Art, New York; scan of the Google Art Project",
+    ),
+    "the_scream": ("The Scream (National Gallery Oslo version)", "Edvard Munch", SCAN),
+    "udnie": ("Udnie (Young American Girl, The Dance)", "Francis Picabia", SCAN),
+    "woman_with_hat": ("Woman with a Hat", "Henri Matisse", SCAN),
 }
 PHOTOS = "samples of ImageNet, BSDS500 and COCO, wallpapers, and sample images of public repositories"
 PHOTOS_LICENSE = "various, by photo; no photo is distributed"
 NETWORK_LICENSE = "MIT"
 HEAD = (
-    *("painting", "artist", "network", "parameters", "images seen", "int8 ONNX", "loss 256 px", "loss 512 px"),
-    *("equivalent L-BFGS iterations", "ratio to best", "flicker"),
+    *("painting", "artist", "network", "stroke resolution", "parameters", "images seen", "int8 ONNX", "1", "1/2"),
+    *("1/4", "1/8", "edges", "pattern", "equivalent iterations", "ratio to best", "flicker"),
 )
 SIDE = 200  # px: the short side of a picture on the contact sheet
 
@@ -80,58 +89,77 @@ def install(path: Path, painting: str, model: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     network, card = checkpoint.load(path)
     assert card.style is not None and card.data is not None
-    title, source = PROVENANCE[painting]
+    title, artist, source = PROVENANCE[painting]
     card = replace(
         card,
-        style=replace(card.style, title=title, source=source),
+        style=replace(card.style, title=title, artist=artist, source=source, license="public domain"),
         data=replace(card.data, source=PHOTOS, license=PHOTOS_LICENSE),
         init=card.init and replace(card.init, license=NETWORK_LICENSE),  # each began with a network of ours
         license=NETWORK_LICENSE,
     )
     copy = folder / f"{model}{checkpoint.SUFFIX}"
     checkpoint.save(copy, network, card)
-    if model != zoo.DEEP:
-        _, int8 = frontier.exported_bytes(copy)
-        (folder / f"{model}.onnx").write_bytes(int8)
+    _, int8 = frontier.exported_bytes(copy)
+    (folder / f"{model}.onnx").write_bytes(int8)
 
 
 def export(options: argparse.Namespace) -> None:
     """Install each network of the zoo again."""
     for painting in zoo.names():
-        for model in (*zoo.MODELS, zoo.DEEP):
+        for model in zoo.models(painting):
             install(zoo.FOLDER / painting / f"{model}.safetensors", painting, model)
             print(painting, model)
+
+
+def evaluate(path: Path, painting: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """The medians of impasto-evaluate; of an earlier call, if it finished."""
+    home = options.home / "evaluations" / f"{path.parent.name}-{path.stem}"
+    if not (home / "evaluation.json").is_file():
+        command = [str(Path(sys.executable).with_name("impasto-evaluate")), f"checkpoint={path}", f"style={painting}"]
+        command += [f"photos={options.val}", f"output={home}", f"cache={options.home / 'trajectories'}"]
+        command += [f"evaluate.display_count={options.count}", "evaluate.sizes=[256]", "evaluate.starts=[noise]"]
+        command += ["evaluate.count=1", f"evaluate.iterations={options.iterations}"]
+        subprocess.run(command, check=True)
+    report = json.loads((home / "evaluation.json").read_text(encoding="utf-8"))
+    (medians,) = report["medians"]
+    return {**medians, **report["display"]["medians"]}
+
+
+def _start(card: Card, painting: str) -> str:
+    """What the network's training began with, for the table."""
+    if card.init is None:
+        return ""
+    first = card.init.name == f"{zoo.PREFIX}{painting}"  # the file of that name is the network itself now
+    return " after the first edition's" if first else f" after {card.init.name}"
 
 
 def table(options: argparse.Namespace) -> None:
     """Measure each network of the zoo, and write the table."""
     from impasto.models import checkpoint
 
-    text = ABOUT.format(photos=options.count, evaluated=options.evaluated, iterations=options.iterations)
+    text = ABOUT.format(count=options.count, iterations=options.iterations)
     text += f"| {' | '.join(HEAD)} |\n|{' --- |' * len(HEAD)}\n"
     for painting in runs.paintings(options.styles, zoo.names()):
-        for model in zoo.MODELS:
+        for model in zoo.models(painting.name):
             path = zoo.resolve(f"zoo/{painting.name}/{model}", checkpoint.SUFFIX)
             network, card = checkpoint.load(path)
-            figures = frontier.losses(path, painting.path, options.val, options.count)
-            home, name = options.home, f"{painting.name}-{model}"
-            figures |= frontier.evaluate(
-                path, painting.path, options.val, home, options.evaluated, options.iterations, name
-            )
+            figures = evaluate(path, painting.path, options)
+            assert card.style is not None
+            pattern = figures["pattern"]
             cells = [
                 *(painting.title, painting.artist, f"`{painting.name}/{model}`"),
+                str(card.style.stroke_resolution or "native"),
                 f"{sum(weight.numel() for weight in network.parameters()):,}",
-                f"{card.training.images if card.training else 0:,}" + (f" after {card.init.name}" if card.init else ""),
+                f"{card.training.images if card.training else 0:,}" + _start(card, painting.name),
                 f"{path.with_suffix('.onnx').stat().st_size:,}",
-                *(
-                    f"{figures['total_256']:,.0f}",
-                    f"{figures['total_512']:,.0f}",
-                    f"{figures['equivalent_iterations']:g}",
-                ),
-                *(f"{figures['ratio']:.2f}", f"{figures['flicker']['both']:.1f}"),
+                *(f"{octave:.2f}" for octave in figures["octaves"]),
+                f"{figures['edges']:.2f}",
+                f"{pattern['fraction']:.2f} at {pattern['period']:.1f} px" if pattern["fraction"] else "none",
+                *(f"{figures['equivalent_iterations']:g}", f"{figures['ratio']:.2f}"),
+                f"{figures['flicker']['both']:.1f}",
             ]
             text += f"| {' | '.join(cells)} |\n"
-    TABLE.write_text(text)
+    TABLE.write_text(text, encoding="utf-8")
     print(text)
 
 
@@ -143,7 +171,7 @@ def sheet(options: argparse.Namespace) -> None:
     rows, captions = [[contact_sheet.BLANK, *(photo.rgb for photo in thumbnails)]], ["the photos"]
     for painting in zoo.names():
         original = contact_sheet.thumbnail(decode.read(zoo.FOLDER / painting / zoo.PAINTING).rgb, SIDE)
-        for model in zoo.MODELS:
+        for model in zoo.models(painting):
             session = onnx_model.load(zoo.resolve(f"zoo/{painting}/{model}", ".onnx"), threads=2)
             rows.append([original, *(onnx_model.stylize(session, photo).rgb for photo in thumbnails)])
             captions.append(f"zoo/{painting}/{model}")
@@ -165,9 +193,8 @@ def main() -> None:
     train_parser.add_argument("--models", nargs="+", default=[*zoo.MODELS])
     train_parser.add_argument("--steps", type=int, default=1200)
     train_parser.add_argument("overrides", nargs="*", help="more settings of impasto-train")
-    table_parser.add_argument("--count", type=int, default=16, help="photos for the losses")
-    table_parser.add_argument("--evaluated", type=int, default=3, help="photos for equivalent iterations")
-    table_parser.add_argument("--iterations", type=int, default=120)
+    table_parser.add_argument("--count", type=int, default=3, help="photos at display size")
+    table_parser.add_argument("--iterations", type=int, default=60)
     train_parser.set_defaults(command=train)
     table_parser.set_defaults(command=table)
     sheet_parser.set_defaults(command=sheet)

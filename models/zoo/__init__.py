@@ -9,7 +9,6 @@ from impasto.models import run_directory
 FOLDER = Path(__file__).parent
 PREFIX = "zoo/"
 MODELS = ZOO_MODELS
-DEEP = "deep"  # checkpoints of model=deep to start from; there is no exported file
 PAINTING = "painting.jpg"  # in the folder of each painting: a thumbnail of it
 _KINDS = {".safetensors": "checkpoint", ".onnx": "exported file"}
 
@@ -17,6 +16,11 @@ _KINDS = {".safetensors": "checkpoint", ".onnx": "exported file"}
 def names() -> list[str]:
     """List the paintings in the zoo."""
     return sorted({path.parent.name for path in FOLDER.glob("*/*.onnx")})
+
+
+def models(painting: str) -> list[str]:
+    """List the networks of a painting in the zoo."""
+    return [model for model in MODELS if (FOLDER / painting / f"{model}.onnx").is_file()]
 
 
 def resolve(reference: str, suffix: str, model: str | None = None) -> Path:
@@ -27,7 +31,7 @@ def resolve(reference: str, suffix: str, model: str | None = None) -> Path:
     Args:
         reference: The reference or path.
         suffix: `.safetensors` for a checkpoint, `.onnx` for an exported file.
-        model: One of MODELS or DEEP, where the reference names none.
+        model: One of MODELS, where the reference names none.
 
     Raises:
         UsageError: The zoo or the run has no such file.
@@ -45,7 +49,7 @@ def resolve(reference: str, suffix: str, model: str | None = None) -> Path:
         raise UsageError(f"{reference} contradicts model={model}; name only one of them")
     chosen = named or model or MODELS[0]
     path = FOLDER / painting / f"{chosen}{suffix}"
-    if chosen not in (*MODELS, DEEP) or not path.is_file():
-        models = " and ".join(MODELS)
-        raise UsageError(f"the zoo has no {_KINDS[suffix]} of {chosen} for {painting}; its networks are {models}")
+    if chosen not in MODELS or not path.is_file():
+        choices = " and ".join(models(painting))
+        raise UsageError(f"the zoo has no {_KINDS[suffix]} of {chosen} for {painting}; it has {choices}")
     return path

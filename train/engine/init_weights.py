@@ -61,9 +61,7 @@ def load(config: TrainConfig, loss: PerceptualLoss, val_photos: PhotoSet) -> Ini
 
 def _zoo_model(model: ModelConfig) -> str | None:
     """The name of an architecture in the zoo, if it is there."""
-    if model.eighth_blocks:
-        return zoo.DEEP
-    return model.name if model.name in zoo.MODELS else None
+    return model.name if model.name in zoo.MODELS and not model.eighth_blocks else None
 
 
 def _candidates(model: ModelConfig) -> dict[str, Path]:
