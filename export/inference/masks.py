@@ -85,7 +85,7 @@ class Masks:
         return masks
 
     def _read(self, path: Path) -> Mask:
-        picture = read(path)
+        picture = read(path, convert_colors=False)
         mask = gray(picture.rgb)
         if picture.alpha is not None:  # a cut-out subject: transparent regions are not stylized
             mask = ((mask.astype(np.uint16) * picture.alpha + 127) // 255).astype(np.uint8)

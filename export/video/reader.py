@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from impasto.configs.errors import UsageError
 from impasto.export.video.deinterlace import Deinterlacer
-from impasto.export.video.tone_map import HLG, PQ, ToneMap
+from impasto.models.image.tone_map import HLG, PQ, ToneMap
 
 logger = logging.getLogger(__name__)
 _PLAYLISTS = ("concat", "dash", "hls")  # FFmpeg finds them by content, whatever the file is named

@@ -1,6 +1,5 @@
 """Decode picture files to upright 8-bit sRGB, with alpha apart; no torch."""
 
-import io
 import logging
 import warnings
 from collections.abc import Iterator
@@ -11,9 +10,9 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
-from impasto.models.image import adobe_rgb, exif, tiff
+from impasto.models.image import color_space, exif, png, tiff
 from impasto.models.image.picture import MAX_PIXELS, STRIP_PIXELS, Picture, UnreadablePicture
 
 # The formats that photos come in. Pillow also has some that start programs (EPS) or lack a magic number (TGA).
@@ -24,10 +23,10 @@ _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 _TRANSPOSED = (5, 6, 7, 8)
 _FLIPPED_AXES = {2: (1,), 3: (0, 1), 4: (0,), 5: (), 6: (1,), 7: (0, 1), 8: (0,)}
 
-_PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}  # picture modes by a profile's color space
 
-
-def read(source: Path | BinaryIO, name: str | None = None, short_side: int | None = None) -> Picture:
+def read(
+    source: Path | BinaryIO, name: str | None = None, short_side: int | None = None, convert_colors: bool = True
+) -> Picture:
     """Read the first frame of a picture file.
 
     Args:
@@ -35,6 +34,7 @@ def read(source: Path | BinaryIO, name: str | None = None, short_side: int | Non
         name: The name for error messages; the path by default.
         short_side: Lets a JPEG decode at 1/2, 1/4 or 1/8 of its size, but never below this short side in px. The
             caller resizes to the exact size.
+        convert_colors: Whether to convert to sRGB. Masks keep their values, which are weights and not colors.
 
     Raises:
         UnreadablePicture: The file cannot be opened, is damaged, or has an unsupported format.
@@ -46,7 +46,7 @@ def read(source: Path | BinaryIO, name: str | None = None, short_side: int | Non
         image.load()
         if image.format == "TIFF":
             tiff.repair_palette(image)
-        return _to_picture(image)
+        return _to_picture(image, color_space.converter(image, file) if convert_colors else None)
 
 
 @contextmanager
@@ -70,7 +70,8 @@ def open_image(file: BinaryIO, name: str) -> Iterator[Image.Image]:
     try:
         Image.init()
         _register_heif()
-        with Image.open(file, formats=[kind for kind in _FORMATS if kind in Image.OPEN]) as image:
+        kinds = [kind for kind in _FORMATS if kind in Image.OPEN]
+        with Image.open(png.drop_damaged_color(file), formats=kinds) as image:
             if image.format == "TIFF":
                 tiff.seek_picture(image)
             if image.width * image.height > MAX_PIXELS:
@@ -119,11 +120,8 @@ def quiet_pillow() -> None:
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
-def _to_picture(image: Image.Image) -> Picture:
+def _to_picture(image: Image.Image, to_srgb: color_space.Converter | None) -> Picture:
     """Convert in strips: Pillow takes 4 bytes a pixel, and each conversion makes a copy."""
-    profile = image.info.get("icc_profile")
-    if not profile and image.mode == "RGB" and adobe_rgb.is_named_by_exif(image):
-        profile = adobe_rgb.profile()
     orientation, size = _orientation(image), (image.height, image.width)
     shape = size[::-1] if orientation in _TRANSPOSED else size
     rgb, alpha, managed = np.empty((*shape, 3), np.uint8), None, None
@@ -135,7 +133,7 @@ def _to_picture(image: Image.Image) -> Picture:
         single = rows >= image.height
         part = image if single else image.crop((0, top, image.width, bottom))
         base, strip_alpha = _split_alpha(part, white, inverted)
-        managed = _to_srgb(base, profile) if isinstance(profile, bytes) and profile else None
+        managed = to_srgb(base) if to_srgb else None
         strip = managed or (base if base.mode == "RGB" else base.convert("RGB"))
         _stored_view(rgb, orientation)[top:bottom] = np.asarray(strip)
         if strip_alpha is not None:
@@ -198,35 +196,3 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # the pixels are intact even where the EXIF data are broken
         return 1
-
-
-def _to_srgb(base: Image.Image, profile: bytes) -> Image.Image | None:
-    """Convert to sRGB; return None where the profile is broken or belongs to another color mode."""
-    try:
-        mode, transform = _transform(profile)
-        if base.mode == "L" and mode == "RGB":
-            base = base.convert("RGB")
-        if base.mode != mode:
-            return None
-        return base.convert("RGB") if transform is None else transform.apply(base)
-    except (ImageCms.PyCMSError, KeyError, OSError, ValueError):
-        return None
-
-
-@lru_cache(maxsize=16)  # the photos of a folder share a few profiles
-def _transform(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | None]:
-    """Return the profile's color mode and its transform to sRGB, which is None where the profile is sRGB."""
-    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    mode = _PROFILE_MODES[source.profile.xcolor_space.strip()]
-    # Relative colorimetric with black point compensation, as Adobe's programs open pictures.
-    intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
-    transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", intent, flags)
-    if mode in ("RGB", "L"):
-        # A profile that changes no color by more than one level counts as sRGB: its pixels stay exactly as they are.
-        steps = np.arange(0, 256, 15, dtype=np.uint8)
-        cube = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
-        probe = Image.fromarray(cube if mode == "RGB" else np.arange(256, dtype=np.uint8)[None])
-        converted = np.asarray(transform.apply(probe)).astype(int) - np.asarray(probe.convert("RGB"))
-        if np.abs(converted).max() <= 1:
-            return mode, None
-    return mode, transform

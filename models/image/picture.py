@@ -23,7 +23,7 @@ class Picture:
     Attributes:
         rgb: RGB [H, W, 3].
         alpha: Alpha [H, W], or None for an opaque picture.
-        had_profile: Whether the file's ICC profile was applied; `write` then embeds an sRGB profile.
+        had_profile: Whether an ICC profile or another color space was applied; `write` then embeds an sRGB profile.
         exif: EXIF bytes as stored in the file; `write` copies the tags that are still true.
     """
 

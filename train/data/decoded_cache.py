@@ -32,7 +32,8 @@ except ImportError:  # Windows
 
 SUFFIX = ".photos"
 MAX_ASPECT_RATIO = 2  # longer photos are not cached, since they set the size of every slot
-_FORMAT = "impasto photos 2"
+_MAGIC = "impasto photos"
+_FORMAT = f"{_MAGIC} 3"  # count on where photos are decoded to other pixels
 _HEADER_BYTES = 4096  # before the first slot: the key of the photo set
 _BLOCK = 4096  # bytes; slots are aligned to the blocks of the disk
 _SLOT = struct.Struct("<4sIII")  # marker, height, width, checksum; the pixels follow
@@ -249,7 +250,7 @@ def _remove_unused(path: Path) -> bool:
     except OSError:
         return False
     try:
-        is_cache = os.pread(file, len(_FORMAT), 0) == _FORMAT.encode()
+        is_cache = os.pread(file, len(_MAGIC), 0) == _MAGIC.encode()
         if is_cache and _try_exclusive_lock(file):
             path.unlink(missing_ok=True)
             return True

@@ -42,7 +42,7 @@ class OptimizationInputs:
         self.config = config
         self.photo = decode.read(Path(config.content))
         self._content = _over_white(self.photo)
-        self._masks = [_mask(decode.read(Path(file))) for file in config.masks]
+        self._masks = [_mask(decode.read(Path(file), convert_colors=False)) for file in config.masks]
         self._init_image = None if config.init in INIT_WORDS else _over_white(decode.read(Path(config.init)))
         self._styles = [config.style, *(replace(config.style, image=file, painter=None) for file in config.styles)]
         self.style_sha256 = [style_image.load(style).sha256 for style in self._styles]

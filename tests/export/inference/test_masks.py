@@ -1,5 +1,6 @@
 """keep_colors and mask of impasto-stylize, on a file that inverts colors."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from impasto.configs.errors import UsageError
 from impasto.export.inference.masks import resize_mask
 from impasto.models.image import color
 from impasto.models.image.decode import read
+from tests.helpers.pictures import linear_gray_profile, png
 from tests.helpers.stylize import noise, run_stylize, save
 
 PHOTO = noise(20, 30)
@@ -53,6 +55,17 @@ def test_mask_alpha_limits_the_region_and_photo_alpha_is_preserved(inverter: Pat
     before, after = read(photo), read(tmp_path / "b.png")
     np.testing.assert_array_equal(after.alpha, before.alpha)
     np.testing.assert_array_equal(after.rgb, np.hstack([255 - before.rgb[:, :15], before.rgb[:, 15:]]))
+
+
+def test_mask_with_gamma_or_profile_keeps_its_values(inverter: Path, tmp_path: Path) -> None:
+    photo, gray = save(tmp_path / "a.png", PHOTO), np.full((20, 30), 128, np.uint8)
+    expected = color.blend(INVERSE, PHOTO, gray)
+    linear = png(30, 20, 8, 0, (b"\0" + bytes([128] * 30)) * 20, gAMA=struct.pack(">I", 100_000)).read()
+    (tmp_path / "gamma.png").write_bytes(linear)
+    save(tmp_path / "profile.png", gray, icc_profile=linear_gray_profile())
+    for name in ("gamma", "profile"):
+        run_stylize(inverter, photo, tmp_path / f"{name}-out.png", f"mask={tmp_path / name}.png")
+        np.testing.assert_array_equal(read(tmp_path / f"{name}-out.png").rgb, expected)
 
 
 def test_mask_folder_is_matched_by_name_and_failures_are_listed(

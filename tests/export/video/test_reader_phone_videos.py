@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from impasto.configs.errors import UsageError
-from impasto.export.video.tone_map import HLG, PQ, ToneMap
+from impasto.models.image.tone_map import HLG
 from tests.helpers.onnx_models import model
+from tests.helpers.pictures import hlg_signal
 from tests.helpers.stylize import run_stylize
 from tests.helpers.videos import av, picture, read_video, write_video
 
@@ -42,30 +43,8 @@ def copy(source: Path, folder: Path) -> Path:
     return target
 
 
-def hlg(light: float) -> float:
-    """Return the HLG signal, 0..255, of a gray whose display light is relative to reference white."""
-    scene = (light * 203 / 1000) ** (1 / 1.2)
-    return 255 * float(
-        0.17883277 * np.log(12 * scene - 0.28466892) + 0.55991073 if scene > 1 / 12 else np.sqrt(3 * scene)
-    )
-
-
-def test_tone_map_gray_is_the_gray_of_sdr() -> None:
-    """75 % HLG is reference white; middle gray keeps its light."""
-    for light in (0.02, 0.18, 0.5):
-        srgb = 255 * (1.055 * light ** (1 / 2.4) - 0.055)
-        mapped = ToneMap(HLG)(np.full((2, 2, 3), round(hlg(light)), np.uint8))
-        assert np.abs(mapped - srgb).max() < 4
-    grays = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, 2)
-    for transfer in (HLG, PQ):
-        mapped = ToneMap(transfer)(grays)[0].astype(int)
-        assert (np.diff(mapped, axis=0) >= 0).all() and mapped[0].max() == 0 and mapped[-1].min() == 255
-        assert np.ptp(mapped, axis=1).max() <= 1  # gray stays gray
-    assert ToneMap(HLG)(grays)[0, 191].min() > 235
-
-
 def test_stylize_hdr_video_is_written_as_sdr(tmp_path: Path) -> None:
-    signal = np.full((48, 64, 3), round(hlg(0.18)), np.uint8)
+    signal = np.full((48, 64, 3), round(hlg_signal(0.18)), np.uint8)
     target = copy(write(tmp_path / "a.mp4", [signal] * FRAMES, HLG), tmp_path)
     with av.open(str(target)) as file:
         frame = next(file.decode(video=0))

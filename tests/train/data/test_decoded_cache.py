@@ -167,6 +167,9 @@ def test_cache_at_its_limit_removes_the_least_recently_used_file(
             cache.write(number, photo(number))
         os.utime(cache.path, (1000 + age, 1000 + age) if fingerprint != "in use" else (1, 1))
         paths[fingerprint] = cache.path
+    with paths["older"].open("r+b") as file:
+        file.write(b"impasto photos 1")  # from an earlier release
+    os.utime(paths["older"], (1000, 1000))
     limit_gb = (disk_bytes(tmp_path) + photo_bytes) / 1e9
     last = DecodedPhotoCache(tmp_path, limit_gb, "last", 100, SIDE)
     for number in range(8):

@@ -1,4 +1,4 @@
-"""HDR to SDR: HLG and PQ signals in BT.2020 to BT.709.
+"""HDR to SDR: HLG and PQ signals to BT.709.
 
 The reference white of HDR (203 cd/m2, ITU-R BT.2408) becomes white, as phones play HDR videos beside SDR ones. Brighter
 light is compressed above the knee instead of being clipped.
@@ -7,26 +7,28 @@ light is compressed above the knee instead of being clipped.
 import numpy as np
 from numpy.typing import NDArray
 
+from impasto.models.image.primaries import BT709, BT2020, Primaries
+
 PQ, HLG = 16, 18  # transfer characteristics, by ISO/IEC 23091-2
 _STEPS = 8191  # of the table from light to SDR
 _WHITE, _PEAK = 203.0, 1000.0  # cd/m2: reference white, and the peak of an HLG display with a system gamma of 1.2
 _KNEE = 0.9  # of the brightest channel, linear; below it nothing is compressed
-_TO_BT709 = np.array(
-    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
-)  # BT.2087
-_LUMA = np.array([0.2627, 0.6780, 0.0593], np.float32)  # BT.2020
 
 Floats = NDArray[np.float64]
 
 
 class ToneMap:
-    """Maps HDR frames to SDR.
+    """Maps HDR frames and photos to SDR.
 
     Args:
         transfer: PQ or HLG.
+        primaries: The primaries of the signal.
     """
 
-    def __init__(self, transfer: int) -> None:
+    def __init__(self, transfer: int, primaries: Primaries = BT2020) -> None:
+        to_xyz = primaries.to_xyz(BT709.white)
+        self._to_bt709 = np.linalg.solve(BT709.to_xyz(), to_xyz).astype(np.float32)
+        self._luminance = to_xyz[1].astype(np.float32)
         signal = np.linspace(0, 1, 256)
         self._light = (_pq(signal) if transfer == PQ else _hlg(signal)).astype(np.float32) / np.float32(_WHITE)
         self._has_system_gamma = transfer == HLG
@@ -36,8 +38,8 @@ class ToneMap:
         """Map a frame [H, W, 3] of the HDR signal to BT.709."""
         light = self._light[rgb]
         if self._has_system_gamma:
-            light *= ((light @ _LUMA) * np.float32(_WHITE / _PEAK))[..., None] ** np.float32(0.2)
-        light = _compress(np.maximum(light @ _TO_BT709.T, 0))
+            light *= ((light @ self._luminance) * np.float32(_WHITE / _PEAK))[..., None] ** np.float32(0.2)
+        light = _compress(np.maximum(light @ self._to_bt709.T, 0))
         return self._encoded[np.rint(light * _STEPS).astype(np.uint16)]
 
 
