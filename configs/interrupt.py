@@ -54,7 +54,10 @@ def bounded() -> Iterator[None]:
         raise
     finally:
         if not ending:
-            signal.set_wakeup_fd(before)
+            try:
+                signal.set_wakeup_fd(before)
+            except OSError:  # it was closed: that of a command in this process that an interrupt ended
+                signal.set_wakeup_fd(-1)
             theirs.close()
             watcher.join()
             ours.close()
