@@ -7,13 +7,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from impasto.configs.errors import CheckFailed
+
 Pixels = NDArray[np.uint8]
 Stylize = Callable[[Pixels], Pixels]
 """From RGB bytes [H, W, 3] to RGB bytes of the same size."""
 
 FOLDER = "golden"
+_REMEDY = "get the bundle again from its source"
 # (height, width): multiples of 4, odd sizes, the smallest height allowed, portrait, landscape
 SIZES = ((256, 256), (131, 217), (16, 90), (302, 175), (64, 96))
+_MOST_PIXELS = 2**20  # of an image that is read: a PNG of a few kB may hold gigapixels
 _WITH_ALPHA = (64, 96)  # the others are opaque: apps store premultiplied colors, which rounds those under alpha
 
 
@@ -55,16 +59,33 @@ def write(folder: Path, images: list[GoldenImage]) -> None:
 
 
 def read(folder: Path) -> list[GoldenImage]:
-    """Return the golden images of a folder, sorted by name."""
-    from PIL import Image
+    """Return the golden images of a folder, sorted by name.
 
+    Raises:
+        CheckFailed: One cannot be read, is too large, or differs in size from its photo.
+    """
     images = []
     for path in sorted(folder.glob("*.stylized.png")):
         photo_path = folder / path.name.replace(".stylized", "")
-        # PNG alone: the bundle may be anyone's, and Pillow runs Ghostscript to read EPS.
-        with Image.open(path, formats=["PNG"]) as stylized, Image.open(photo_path, formats=["PNG"]) as photo:
-            images.append(GoldenImage(np.array(photo.convert("RGBA")), np.array(stylized.convert("RGBA"))))
+        photo, stylized = _read_png(photo_path), _read_png(path)
+        if photo.shape != stylized.shape:
+            raise CheckFailed(f"{FOLDER}/{path.name} is not of the size of its photo {photo_path.name}; {_REMEDY}")
+        images.append(GoldenImage(photo, stylized))
     return images
+
+
+def _read_png(path: Path) -> Pixels:
+    from PIL import Image
+
+    name = f"{FOLDER}/{path.name}"
+    try:
+        # PNG alone: the bundle may be anyone's, and Pillow runs Ghostscript to read EPS.
+        with Image.open(path, formats=["PNG"]) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                raise CheckFailed(f"{name} has {image.width}x{image.height} pixels, too many for it; {_REMEDY}")
+            return np.array(image.convert("RGBA"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise CheckFailed(f"{name} cannot be read as a PNG image; {_REMEDY}") from error
 
 
 def extremes(height: int, width: int) -> list[Pixels]:

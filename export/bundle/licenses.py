@@ -76,6 +76,17 @@ def chain(card: Card, config: LicensesConfig, folder: Path) -> list[License]:
     return [_on_one_line(entry) for entry in licenses]
 
 
+def absent(licenses: Sequence[License], card: Card) -> dict[str, str]:
+    """Return a sentence for each part that `chain` names for such a card, and that is not among the licenses."""
+    expected: list[Part] = ["code", "network", "painting", "photos"]
+    if card.init is not None:
+        expected.append("initial network")
+    if card.loss is None or card.loss.weights != "random":
+        expected.append("loss network")
+    named = {license.part for license in licenses}
+    return {part: f"the license of the {part} is missing; export again" for part in expected if part not in named}
+
+
 def missing(licenses: Sequence[License]) -> list[str]:
     """Return a sentence for each part whose license nobody named."""
     return [

@@ -133,9 +133,11 @@ class Manifest(ForeignJson):
         """Raise CheckFailed if a file of the bundle, listed or not, is missing, changed, a link or not part of it."""
         path, entry = folder / name, self.files.get(name)
         try:
+            if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+                raise CheckFailed(f"{name} is outside the bundle; {_REMEDY}")
             if path.is_symlink():
                 raise CheckFailed(f"{name} is a link; put the file itself there")
-            if not path.exists() or ".." in PurePath(name).parts:
+            if not path.exists():
                 raise CheckFailed(f"{name} is missing; {_REMEDY}")
             if not path.is_file():
                 raise CheckFailed(f"{name} is not a regular file; {_REMEDY}")

@@ -122,12 +122,17 @@ def validate_models(
 
 
 def _check_licenses(manifest: Manifest, required: bool, checks: Checks) -> None:
+    report = checks.fail if required else checks.skip
+    for part, sentence in licenses.absent(manifest.licenses, manifest.checkpoint.card).items():
+        report("licenses", part, sentence)
+    if licenses.LICENSE not in manifest.files:
+        report("licenses", licenses.LICENSE, "the text of the license of the code is missing; export again")
     for entry in manifest.licenses:
         unknown = licenses.missing([entry])
         if not unknown:
             checks.run("licenses", entry.part, lambda: None)
         for sentence in unknown:
-            (checks.fail if required else checks.skip)("licenses", entry.part, sentence)
+            report("licenses", entry.part, sentence)
 
 
 def _outcome(folder: Path, manifest: Manifest | None, checks: Checks, validation: Validation) -> Verification:

@@ -160,7 +160,11 @@ def _handler(bundle: Path, listed: Collection[str], own: Mapping[str, Path]) -> 
             if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
                 self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
                 return
-            name = unquote(urlsplit(self.path).path).removeprefix("/")
+            try:
+                name = unquote(urlsplit(self.path).path).removeprefix("/")
+            except ValueError:  # such as http://[/
+                self.send_error(HTTPStatus.BAD_REQUEST)
+                return
             if name in ("", ort_web.FOLDER):
                 self._start(HTTPStatus.FOUND, {"Location": f"/{ort_web.FOLDER}/", "Content-Length": "0"})
                 return

@@ -70,7 +70,7 @@ def validate(
         on_progress(f"{runtime.name} runs {artifact.file}")
         expected = images.for_model(artifact)
         if not expected:
-            raise CheckFailed(f"{artifact.file} was compared with nothing: the bundle has no golden images")
+            raise CheckFailed(f"{artifact.file} was compared with nothing: no golden image can be read")
         outputs = runtime.run(folder, artifact, [image.photo for image, _ in expected])
         compared = [
             compare(image, output, artifact.file, runtime.name, artifact.tolerance, source)

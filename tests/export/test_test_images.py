@@ -1,10 +1,12 @@
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import EpsImagePlugin, UnidentifiedImageError
+from PIL import EpsImagePlugin, Image
 
+from impasto.configs.errors import CheckFailed
 from impasto.export import test_images
 
 
@@ -34,9 +36,33 @@ def test_read_runs_no_program_for_another_kind_of_file(tmp_path: Path, monkeypat
         (tmp_path / name).write_bytes(
             b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n"
         )
-    with pytest.raises(UnidentifiedImageError):
+    with pytest.raises(CheckFailed, match=r"golden/8x8\.png cannot be read as a PNG image; get the bundle again"):
         test_images.read(tmp_path)
     assert not (tmp_path / "RUN").exists()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "kept", "sentence"),
+    [
+        (((8, 8), (7, 8)), None, r"8x8\.stylized\.png is not of the size of its photo 8x8\.png"),
+        (((2000, 1000), (2000, 1000)), None, r"8x8\.png has 2000x1000 pixels, too many for it"),
+        (((20_000, 15_000), (8, 8)), None, r"8x8\.png cannot be read as a PNG image"),  # Pillow's own limit
+        (((64, 64), (64, 64)), 45, r"8x8\.png cannot be read as a PNG image"),
+        (((64, 64), (64, 64)), 0, r"8x8\.png cannot be read as a PNG image"),
+    ],
+)
+def test_read_gives_one_sentence_on_an_odd_image(tmp_path: Path, sizes: Any, kept: int | None, sentence: str) -> None:
+    for name, size in zip(("8x8.png", "8x8.stylized.png"), sizes, strict=True):
+        Image.new("1", size).save(tmp_path / name)
+        (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:kept])
+    with pytest.raises(CheckFailed, match=f"^golden/{sentence}.*; get the bundle again from its source$"):
+        test_images.read(tmp_path)
+
+
+def test_read_names_a_photo_that_is_missing(tmp_path: Path) -> None:
+    Image.new("1", (8, 8)).save(tmp_path / "8x8.stylized.png")
+    with pytest.raises(CheckFailed, match=r"golden/8x8\.png cannot be read"):
+        test_images.read(tmp_path)
 
 
 def test_golden_image_of_96x64_has_every_alpha_others_are_opaque() -> None:

@@ -92,6 +92,16 @@ def test_chain_has_no_line_breaks_and_control_characters_of_what_users_named(tmp
     assert (painting.source, painting.title) == (r"a \x1b[31mmuseum", r"\x07Waves")
 
 
+def test_absent_names_each_part_that_such_a_card_requires(tmp_path: Path) -> None:
+    values = MODEL | CARD | {"init": {"name": "zoo/udnie", "sha256": "5e", "license": "MIT"}}
+    card = Card.from_json(values)
+    entries = licenses.chain(card, LicensesConfig(), tmp_path)
+    assert licenses.absent(entries, card) == {}
+    assert {*licenses.absent([], card)} == {entry.part for entry in entries}
+    random = Card.from_json(MODEL | CARD | {"loss": CARD["loss"] | {"weights": "random"}})
+    assert [*licenses.absent([], random)] == ["code", "network", "painting", "photos"]
+
+
 def test_missing_takes_an_empty_license_as_unknown(tmp_path: Path) -> None:
     code = chain(tmp_path)["code"]
     assert len(licenses.missing([replace(code, license=text) for text in ("", " ", "Unknown", "MIT")])) == 3

@@ -77,10 +77,10 @@ def test_any_value_of_a_sealed_manifest_gives_one_sentence(bundle: Path) -> None
         (("models", 0, "file"), "../../secret.onnx", r"the model \.\./\.\./secret\.onnx is not among its files"),
         (("models", 0, "file"), "/etc/passwd", "the model /etc/passwd is not among its files"),
         (("models", 0, "contract", "inputs"), [], "has no input"),
-        (("models", 4, "tiling", "stats"), "../x.onnx", r"\.\./x\.onnx is not among its files"),
-        (("models", 4, "tiling", "multiple"), 0, "has impossible tiles"),
-        (("models", 4, "tiling", "margin"), 80, "has an impossible margin"),
-        (("models", 5, "functions", "main", "width"), 2**40, "has a function of an impossible size"),
+        (("models", "onnx-tiles", "tiling", "stats"), "../x.onnx", r"\.\./x\.onnx is not among its files"),
+        (("models", "onnx-tiles", "tiling", "multiple"), 0, "has impossible tiles"),
+        (("models", "onnx-tiles", "tiling", "margin"), 80, "has an impossible margin"),
+        (("models", "coreml", "functions", "main", "width"), 2**40, "has a function of an impossible size"),
         (("models", 0, "tolerance"), {}, "has no tolerance, or two"),
     ],
 )
@@ -88,7 +88,8 @@ def test_manifest_that_contradicts_itself_raises(bundle: Path, path: Any, value:
     values = checksummed_json.read(bundle / MANIFEST)
     container: Any = values
     for key in path[:-1]:
-        container = container[key]
+        by_format = {model["format"]: model for model in reversed(container)} if isinstance(container, list) else {}
+        container = by_format.get(key) or container[key]
     container[path[-1]] = value
     seal(bundle, values)
     with pytest.raises(CheckFailed, match=sentence):
@@ -132,6 +133,19 @@ def test_link_in_place_of_a_folder_or_beside_the_files_is_named(bundle: Path, tm
     (bundle / "golden").rename(tmp_path / "golden")
     (bundle / "golden").symlink_to(tmp_path / "golden")
     with pytest.raises(CheckFailed, match="golden is a link"):
+        check(bundle)
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_file_outside_the_bundle_is_named_although_it_is_as_listed(bundle: Path, relative: bool) -> None:
+    outside = bundle.with_name("outside.onnx")
+    shutil.copyfile(bundle / "android/model.onnx", outside)
+    name = f"../{outside.name}" if relative else str(outside)
+    values = checksummed_json.read(bundle / MANIFEST)
+    values["files"][name] = values["files"]["android/model.onnx"]
+    values["models"][1]["file"] = name
+    seal(bundle, values)
+    with pytest.raises(CheckFailed, match=f"{name} is outside the bundle"):
         check(bundle)
 
 

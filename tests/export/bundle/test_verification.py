@@ -95,7 +95,7 @@ def test_bundle_that_compares_nothing_fails(bundle: Path) -> None:
     shutil.rmtree(bundle / "golden")
     replace(manifest, files=files).save(bundle)
     error, outcome, _ = reports(bundle, "runtimes=[onnxruntime]")
-    assert "android/model.onnx was compared with nothing: the bundle has no golden images (and" in str(error)
+    assert "android/model.onnx was compared with nothing: no golden image can be read (and" in str(error)
     assert not outcome.passed
     replace(manifest, files=files, models=[]).save(bundle)
     error, outcome, _ = reports(bundle)
@@ -184,7 +184,10 @@ def test_golden_image_that_is_no_picture_fails(bundle: Path) -> None:
     manifest.files["golden/96x64.png"] = FileEntry(4, sha256(bundle / "golden/96x64.png"))
     manifest.save(bundle)
     error, outcome, _ = reports(bundle, "runtimes=[onnxruntime]")
-    assert str(error).startswith("golden/: ") and statuses(outcome, "parity")["golden/"] == "failed"
+    assert (
+        str(error).startswith("golden/96x64.png cannot be read as a PNG")
+        and statuses(outcome, "parity")["golden/"] == "failed"
+    )
 
 
 def test_signature_and_repository_may_be_in_a_bundle(bundle: Path) -> None:
@@ -269,6 +272,17 @@ def test_report_to_stdout_is_alone_there(bundle: Path, key: str, capsys: pytest.
 def test_committed_schema_is_current(tmp_path: Path) -> None:
     verification.write_schema(tmp_path / "schema.json")
     assert verification.SCHEMA_FILE.read_text() == (tmp_path / "schema.json").read_text()
+
+
+def test_licenses_that_a_manifest_leaves_out_are_named(bundle: Path, no_models: None) -> None:
+    manifest = replace(Manifest.load(bundle), licenses=[])
+    (bundle / "LICENSE").unlink()
+    del manifest.files["LICENSE"]
+    manifest.save(bundle)
+    for arguments, status in ((), "skipped"), (("require_licenses=true",), "failed"):
+        _, outcome, _ = reports(bundle, "runtimes=[onnxruntime]", *arguments)
+        found = statuses(outcome, "licenses")
+        assert {"code", "network", "painting", "photos", "LICENSE"} <= {*found} and {*found.values()} == {status}
 
 
 def test_reports_have_each_license_and_models_are_checked_where_one_is_unknown(bundle: Path, no_models: None) -> None:

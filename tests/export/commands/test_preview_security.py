@@ -22,6 +22,7 @@ def test_server_answers_its_own_names_alone(bundle: Path, tools: Path) -> None:
             response, body = request(port, "/manifest.json", Host=host)
             assert response.status == 421 and b"Swirls" not in body, host
         assert request(port, "/manifest.json", Host=f"localhost:{port}")[0].status == 200
+        assert request(port, "http://[/", Host=f"localhost:{port}")[0].status == 400  # no URL
 
 
 def test_every_response_has_the_security_headers(bundle: Path, tools: Path) -> None:
