@@ -90,14 +90,14 @@ def test_readme_describes_each_file_of_a_bundle(exported: tuple[Path, Run]) -> N
 
 @pytest.mark.slow
 def test_write_without_coreml_sizes_exports_to_onnx_alone(saved: Path, tmp_path: Path) -> None:
-    overrides = ["coreml.sizes=[]", "benchmark.sizes=[]", "onnx.tile=160", "parity.runtimes=[onnxruntime,coreml]"]
+    overrides = ["coreml.sizes=[]", "benchmark.sizes=[]", "onnx.tile=160", "parity.runtimes=[onnxruntime]"]
     config = compose("export", [f"checkpoint={saved}", f"output={tmp_path / 'bundle'}", *overrides])
     manifest, built = writer.write(config, lambda line: None)
     names = [f"android/{name}" for name in (*ANDROID, "tile.onnx")]
     assert [model.file for model in manifest.models] == names and built.skipped_runtimes == {}
     assert not (tmp_path / "bundle" / "ios").exists()
     assert "## Android" in (tmp_path / "bundle" / "README.md").read_text()
-    verify.task(compose("verify", [f"bundle={tmp_path / 'bundle'}", "runtimes=[onnxruntime,coreml]"]))
+    verify.task(compose("verify", [f"bundle={tmp_path / 'bundle'}", "runtimes=[onnxruntime]"]))
 
 
 def test_write_twice_gives_the_same_bytes(export: Callable[..., Any], tmp_path: Path) -> None:

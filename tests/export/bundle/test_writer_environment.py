@@ -28,7 +28,7 @@ def test_export_from_another_folder_home_and_user_gives_the_same_bytes(
         environment[variable] = str(folder / name)
     shutil.copy(saved, folder / "another.safetensors")
     line = [sys.executable, "-c", "from impasto.export.commands.export import main; main()"]
-    line += ["checkpoint=another.safetensors", "output=out", "tools_dir=my/tools", *SETTINGS]
+    line += ["checkpoint=another.safetensors", "output=out", *SETTINGS]
     done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=550, check=False)
     assert done.returncode == 0, done.stderr
     one, other = (bytes_in(bundle) for bundle in (exported[0], folder / "out"))
