@@ -35,7 +35,8 @@ def test_export_from_another_folder_home_and_user_gives_the_same_bytes(
     assert one.keys() == other.keys()
     assert [name for name in one if one[name] != other[name]] in ([], ["measured.json"])  # latencies
     reasons = Manifest.load(folder / "out").skipped_runtimes
-    assert {*reasons} == {"node", "chromium", "arm64"} and not re.search(r"(?<!\w)/|somebody", " ".join(reasons.values()))
+    assert {*reasons} == {"node", "chromium", "arm64"}
+    assert not re.search(r"(?<!\w)/|somebody", " ".join(reasons.values()))
 
 
 def test_export_of_a_runtime_that_cannot_run_fails_before_any_work(saved: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from impasto.configs.schema.verify import VerifyConfig
 from impasto.export.bundle import checksummed_json, verification
 from impasto.export.bundle.manifest import FileEntry, Manifest
 from impasto.export.commands import verify
+from impasto.export.coreml.contracts import COREML
 from impasto.export.onnx_graph.contracts import ONNX, ORT
 from impasto.export.validation.checks import Checks
 from impasto.models.contract import TensorSpec
@@ -78,7 +79,9 @@ def test_verify_command_of_a_fresh_bundle_passes(exported: tuple[Path, Run], imp
 
 def test_verify_warns_of_unknown_licenses_and_fails_if_asked(bundle: Path, caplog: pytest.LogCaptureFixture) -> None:
     entries = Manifest.load(bundle).licenses
-    edit(bundle, licenses=[replace(entry, license="unknown") for entry in entries if entry.part == "photos"])
+    licenses = {entry.part: replace(entry, license="CC0-1.0") for entry in entries}
+    licenses["photos"] = replace(licenses["photos"], title="training photos", license="unknown")
+    edit(bundle, licenses=[*licenses.values()])
     sentence = "the license of the photos (training photos) is unknown; export again with licenses.photos=LICENSE"
     check(bundle)
     assert [record.getMessage() for record in caplog.records] == [sentence]
@@ -243,7 +246,8 @@ def test_validate_compares_a_core_ml_size_without_golden_image_with_the_onnx_fil
     validation = verification.validate_models(bundle, manifest, config, lambda line: None, checks)
     assert checks.failures == [] and not validation.skipped_runtimes
     assert {row.reference for row in validation.results} == {"android/model.onnx"}
-    assert {row.file for row in validation.results} == {model.file for model in manifest.models if model.functions}
+    packages = {model.file for model in manifest.models if model.format == COREML}
+    assert {row.file for row in validation.results} == packages
 
 
 def test_verify_detects_changed_checksums_and_a_changed_manifest(bundle: Path) -> None:
