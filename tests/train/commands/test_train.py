@@ -169,7 +169,7 @@ def test_resume_complete_run_exits_until_budget_is_larger(tiny_run: Path, tmp_pa
     assert longer.returncode == 0, longer.stderr
     assert "trainer.steps=8" in (run / ".hydra/overrides.yaml").read_text()  # read by the next resume=
     assert max(run.glob("*.safetensors")).name == "step_00000008.safetensors"
-    assert min(run.glob("*.safetensors")).name == "step_00000006.safetensors"
+    assert min(run.glob("step_*.safetensors")).name == "step_00000006.safetensors"
 
 
 def test_train_init_checkpoint_starts_from_its_weights(
