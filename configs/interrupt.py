@@ -16,6 +16,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _lock = threading.Lock()
 _stops: set[Callable[[], None]] = set()
 _interrupted = threading.Event()
+_ended: list[socket.socket] = []  # those of commands that an interrupt ended stay open until the process ends
 
 
 @contextmanager
@@ -53,11 +54,10 @@ def bounded() -> Iterator[None]:
         ending = error.code == 130  # threads that wait for native code would delay the end of the interpreter
         raise
     finally:
-        if not ending:
-            try:
-                signal.set_wakeup_fd(before)
-            except OSError:  # it was closed: that of a command in this process that an interrupt ended
-                signal.set_wakeup_fd(-1)
+        if ending:
+            _ended.extend((ours, theirs))  # the next command in this process may restore this wakeup descriptor
+        else:
+            signal.set_wakeup_fd(before)
             theirs.close()
             watcher.join()
             ours.close()

@@ -1,7 +1,9 @@
 """A signal ends a command that native code blocks, as an endless Loop in an ONNX file does."""
 
+import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -165,3 +167,15 @@ def test_signal_of_a_fork_is_not_ours() -> None:
             assert not stopped.wait(0.3)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_command_after_one_that_an_interrupt_ended_can_start_and_end() -> None:
+    before = signal.set_wakeup_fd(-1)
+    try:
+        with pytest.raises(SystemExit), interrupt.bounded():
+            sys.exit(130)
+        gc.collect()
+        with socket.socket(), interrupt.bounded():  # whatever descriptor was free now is taken
+            pass
+    finally:
+        signal.set_wakeup_fd(before)
