@@ -44,10 +44,10 @@ thumbnail of the painting.
   trained at 256 px. The others: `python -m benchmarks.zoo train --styles DIR --photos DIR` on 128 px crops, with
   `--steps 800`, or `--steps 300 init=zoo/starry_night` for The Scream, from the first edition's network of that name;
   `great_wave/mobile` with `--steps 3200 trainer.batch_size=1 optimizer.lr=0.002`.
-- **Measurement.** `python -m benchmarks.zoo table --styles DIR --val DIR --models {models}`. Distance to the painting
-  at each octave of a display of 1080 px (1 is the photo's own), edges and pattern are the medians of {count} photos
-  that were not trained on. Equivalent iterations of projected L-BFGS and the ratio to the optimizer's best loss are
-  from noise at 256 px, for one photo and {iterations} iterations, with the loss that the network was trained with.
+- **Measurement.** `python -m benchmarks.zoo table --styles DIR --val DIR --displayed {models}`. Distance to the
+  painting at each octave of a display of 1080 px (1 is the photo's own), edges and pattern are the medians of {count}
+  photos that were not trained on. Equivalent iterations of projected L-BFGS and the ratio to the optimizer's best loss
+  are from noise at 256 px, for one photo and {iterations} iterations, with the loss that the network was trained with.
   Flicker is in levels (0..255). Terms: [glossary](../../docs/glossary.md).
 
 """
@@ -69,7 +69,6 @@ HEAD = (
     *("painting", "artist", "network", "stroke resolution", "parameters", "images seen", "int8 ONNX", "1", "1/2"),
     *("1/4", "1/8", "edges", "pattern", "equivalent iterations", "ratio to best", "flicker"),
 )
-FIGURES = 9  # columns of HEAD that are measured
 SIDE = 200  # px: the short side of a picture on the contact sheet
 
 
@@ -112,17 +111,18 @@ def export(options: argparse.Namespace) -> None:
 
 
 def evaluate(path: Path, painting: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """The medians of impasto-evaluate; of an earlier call, if it finished."""
+    """The medians of impasto-evaluate, at display size for `options.displayed`; of an earlier call, if it finished."""
     home = options.home / "evaluations" / f"{path.parent.name}-{path.stem}"
     if not (home / "evaluation.json").is_file():
         command = [str(Path(sys.executable).with_name("impasto-evaluate")), f"checkpoint={path}", f"style={painting}"]
         command += [f"photos={options.val}", f"output={home}", f"cache={options.home / 'trajectories'}"]
-        command += [f"evaluate.display_count={options.count}", "evaluate.sizes=[256]", "evaluate.starts=[noise]"]
+        display = f"display_count={options.count}" if path.stem in options.displayed else "display=null"
+        command += [f"evaluate.{display}", "evaluate.sizes=[256]", "evaluate.starts=[noise]"]
         command += ["evaluate.count=1", f"evaluate.iterations={options.iterations}"]
         subprocess.run(command, check=True)
     report = json.loads((home / "evaluation.json").read_text(encoding="utf-8"))
     (medians,) = report["medians"]
-    return {**medians, **report["display"]["medians"]}
+    return {**medians, **(report["display"] or {"medians": {}})["medians"]}
 
 
 def _start(card: Card, painting: str) -> str:
@@ -134,12 +134,14 @@ def _start(card: Card, painting: str) -> str:
 
 
 def _figures(medians: dict[str, Any]) -> list[str]:
-    """The last FIGURES cells of a row."""
-    pattern = medians["pattern"]
+    """The cells of the measured columns."""
+    display = ["-"] * 6
+    if "octaves" in medians:
+        pattern = medians["pattern"]
+        display = [f"{octave:.2f}" for octave in medians["octaves"]]
+        display += [f"{medians['edges']:.2f}", f"{pattern['fraction']:.2f} at {pattern['period']:.1f} px"]
     return [
-        *(f"{octave:.2f}" for octave in medians["octaves"]),
-        f"{medians['edges']:.2f}",
-        f"{pattern['fraction']:.2f} at {pattern['period']:.1f} px" if pattern["fraction"] else "none",
+        *display,
         *(f"{medians['equivalent_iterations']:g}", f"{medians['ratio']:.2f}"),
         f"{medians['flicker']['both']:.1f}",
     ]
@@ -149,7 +151,7 @@ def table(options: argparse.Namespace) -> None:
     """Measure each network of the zoo, and write the table."""
     from impasto.models import checkpoint
 
-    text = ABOUT.format(count=options.count, iterations=options.iterations, models=" ".join(options.models))
+    text = ABOUT.format(count=options.count, iterations=options.iterations, models=" ".join(options.displayed))
     text += f"| {' | '.join(HEAD)} |\n|{' --- |' * len(HEAD)}\n"
     for painting in runs.paintings(options.styles, zoo.names()):
         for model in zoo.models(painting.name):
@@ -163,7 +165,7 @@ def table(options: argparse.Namespace) -> None:
                 f"{card.training.images if card.training else 0:,}" + _start(card, painting.name),
                 f"{path.with_suffix('.onnx').stat().st_size:,}",
             ]
-            cells += _figures(evaluate(path, painting.path, options)) if model in options.models else ["-"] * FIGURES
+            cells += _figures(evaluate(path, painting.path, options))
             text += f"| {' | '.join(cells)} |\n"
     TABLE.write_text(text, encoding="utf-8")
     print(text)
@@ -201,7 +203,7 @@ def main() -> None:
     train_parser.add_argument("--models", nargs="+", default=[*zoo.MODELS])
     train_parser.add_argument("--steps", type=int, default=1200)
     train_parser.add_argument("overrides", nargs="*", help="more settings of impasto-train")
-    table_parser.add_argument("--models", nargs="+", default=[*zoo.MODELS], help="those to measure")
+    table_parser.add_argument("--displayed", nargs="+", default=[*zoo.MODELS], help="networks to judge at display size")
     table_parser.add_argument("--count", type=int, default=3, help="photos at display size")
     table_parser.add_argument("--iterations", type=int, default=60)
     train_parser.set_defaults(command=train)

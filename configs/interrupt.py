@@ -16,7 +16,6 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _lock = threading.Lock()
 _stops: set[Callable[[], None]] = set()
 _interrupted = threading.Event()
-_ended: list[socket.socket] = []  # those of commands that an interrupt ended stay open until the process ends
 
 
 @contextmanager
@@ -54,14 +53,13 @@ def bounded() -> Iterator[None]:
         ending = error.code == 130  # threads that wait for native code would delay the end of the interpreter
         raise
     finally:
-        if ending:
-            _ended.extend((ours, theirs))  # the next command in this process may restore this wakeup descriptor
-        else:
-            signal.set_wakeup_fd(before)
+        signal.set_wakeup_fd(before)
+        # Else the watcher waits on until the SystemExit is dropped, whose traceback refers to `theirs`: the end of this
+        # process is bounded, but a process that goes on, as tests do, is not ended.
+        if not ending:
             theirs.close()
             watcher.join()
             ours.close()
-            _interrupted.clear()
 
 
 def _raise_if_interrupted() -> None:
@@ -81,6 +79,7 @@ def _watch(signals: socket.socket) -> None:
                 os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, b"interrupted\n")
             os._exit(130)
         if not numbers:  # the command has ended
+            _interrupted.clear()
             return
         if deadline is None and any(number in _SIGNALS and _ends_at_once(number) for number in numbers):
             deadline = time.monotonic() + GRACE

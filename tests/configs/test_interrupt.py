@@ -179,3 +179,21 @@ def test_command_after_one_that_an_interrupt_ended_can_start_and_end() -> None:
             pass
     finally:
         signal.set_wakeup_fd(before)
+
+
+def test_process_that_goes_on_after_an_interrupted_command_is_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupt, "GRACE", 0.2)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with pytest.raises(SystemExit) as end, interrupt.bounded():
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            except KeyboardInterrupt:
+                sys.exit(130)
+        del end
+        gc.collect()
+        time.sleep(0.6)
+        with interrupt.stoppable(lambda: pytest.fail("interrupted")):
+            pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
