@@ -60,7 +60,8 @@ def compose(command: str, *lines: str) -> Any:
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_compose_command_without_overrides_is_valid(command: str) -> None:
-    assert isinstance(compose(command), COMMANDS[command])
+    one_of_two = ["votes=[x]"] if command == "vote" else []
+    assert isinstance(compose(command, *one_of_two), COMMANDS[command])
 
 
 @pytest.mark.slow
@@ -99,10 +100,10 @@ def test_key_has_a_description(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_command_has_a_description_and_two_examples(command: str) -> None:
+def test_command_has_a_description_and_examples(command: str) -> None:
     schema: Any = COMMANDS[command]
     assert schema.__doc__.endswith((".", "?")) and "\n" not in schema.__doc__
-    assert len(schema.examples) == 2
+    assert len(schema.examples) >= 2
     assert all(example.startswith(f"impasto-{command} ") for example in schema.examples)
 
 
