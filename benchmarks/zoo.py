@@ -44,11 +44,12 @@ thumbnail of the painting.
   trained at 256 px. The others: `python -m benchmarks.zoo train --styles DIR --photos DIR` on 128 px crops, with
   `--steps 800`, or `--steps 300 init=zoo/starry_night` for The Scream, from the first edition's network of that name;
   `great_wave/mobile` with `--steps 3200 trainer.batch_size=1 optimizer.lr=0.002`.
-- **Measurement.** `python -m benchmarks.zoo table --styles DIR --val DIR --displayed {models}`. Distance to the
-  painting at each octave of a display of 1080 px (1 is the photo's own), edges and pattern are the medians of {count}
-  photos that were not trained on. Equivalent iterations of projected L-BFGS and the ratio to the optimizer's best loss
-  are from noise at 256 px, for one photo and {iterations} iterations, with the loss that the network was trained with.
-  Flicker is in levels (0..255). Terms: [glossary](../../docs/glossary.md).
+- **Measurement.** `python -m benchmarks.zoo table --styles DIR --val DIR`. Distance to the painting at each octave of a
+  display of 1080 px (1 is the photo's own), edges and pattern are the medians of {count} photos that were not trained
+  on, for networks with a stroke resolution. Equivalent iterations of projected L-BFGS and the ratio to the optimizer's
+  best loss are from noise at 256 px, for one photo and {iterations} iterations, with the loss that the network was
+  trained with. At 256 px, strokes for 768 px are three times too large. Flicker is in levels (0..255). Terms:
+  [glossary](../../docs/glossary.md).
 
 """
 SCAN = "a scan whose origin was not recorded"
@@ -110,13 +111,13 @@ def export(options: argparse.Namespace) -> None:
             print(painting, model)
 
 
-def evaluate(path: Path, painting: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """The medians of impasto-evaluate, at display size for `options.displayed`; of an earlier call, if it finished."""
+def evaluate(path: Path, painting: Path, options: argparse.Namespace, displayed: bool) -> dict[str, Any]:
+    """The medians of impasto-evaluate, also at display size if `displayed`; of an earlier call, if it finished."""
     home = options.home / "evaluations" / f"{path.parent.name}-{path.stem}"
     if not (home / "evaluation.json").is_file():
         command = [str(Path(sys.executable).with_name("impasto-evaluate")), f"checkpoint={path}", f"style={painting}"]
         command += [f"photos={options.val}", f"output={home}", f"cache={options.home / 'trajectories'}"]
-        display = f"display_count={options.count}" if path.stem in options.displayed else "display=null"
+        display = f"display_count={options.count}" if displayed else "display=null"
         command += [f"evaluate.{display}", "evaluate.sizes=[256]", "evaluate.starts=[noise]"]
         command += ["evaluate.count=1", f"evaluate.iterations={options.iterations}"]
         subprocess.run(command, check=True)
@@ -151,7 +152,7 @@ def table(options: argparse.Namespace) -> None:
     """Measure each network of the zoo, and write the table."""
     from impasto.models import checkpoint
 
-    text = ABOUT.format(count=options.count, iterations=options.iterations, models=" ".join(options.displayed))
+    text = ABOUT.format(count=options.count, iterations=options.iterations)
     text += f"| {' | '.join(HEAD)} |\n|{' --- |' * len(HEAD)}\n"
     for painting in runs.paintings(options.styles, zoo.names()):
         for model in zoo.models(painting.name):
@@ -165,7 +166,7 @@ def table(options: argparse.Namespace) -> None:
                 f"{card.training.images if card.training else 0:,}" + _start(card, painting.name),
                 f"{path.with_suffix('.onnx').stat().st_size:,}",
             ]
-            cells += _figures(evaluate(path, painting.path, options))
+            cells += _figures(evaluate(path, painting.path, options, card.style.stroke_resolution is not None))
             text += f"| {' | '.join(cells)} |\n"
     TABLE.write_text(text, encoding="utf-8")
     print(text)
@@ -203,7 +204,6 @@ def main() -> None:
     train_parser.add_argument("--models", nargs="+", default=[*zoo.MODELS])
     train_parser.add_argument("--steps", type=int, default=1200)
     train_parser.add_argument("overrides", nargs="*", help="more settings of impasto-train")
-    table_parser.add_argument("--displayed", nargs="+", default=[*zoo.MODELS], help="networks to judge at display size")
     table_parser.add_argument("--count", type=int, default=3, help="photos at display size")
     table_parser.add_argument("--iterations", type=int, default=60)
     train_parser.set_defaults(command=train)
