@@ -22,8 +22,10 @@ def test_load_unusable_files_are_one_sentence(tmp_path: Path) -> None:
         model(tmp_path / "other.onnx", card=json.dumps(good | {"loss": {"network": "resnet"}})): incomplete,
         model(tmp_path / "float.onnx", kind=TensorProto.FLOAT): "export it with onnx.io=uint8_rgba",
         tmp_path / "gone.onnx": "there is no such model",
+        tmp_path / "gone.safetensors": "does not exist; name an existing checkpoint",
         tmp_path / "network.pth": "reads .safetensors files only",
     }
+    (tmp_path / "network.pth").write_bytes(b"a pickle")
     for path, words in wrong.items():
         with pytest.raises(UsageError, match=words) as error:
             loaded_model.load(path)
