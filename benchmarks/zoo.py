@@ -2,8 +2,9 @@
 
 `train` trains networks on paintings and copies the checkpoints and the int8-stored ONNX files into models/zoo. `export`
 writes PROVENANCE into the checkpoints' cards, and the ONNX files again, after a change of the exporter. `table`
-measures the networks of the zoo (impasto-evaluate). `sheet` stylizes the demo's photos with every network,
-and needs only the demo extra. The folder of paintings contains a styles.csv (benchmarks/runs.py).
+measures the networks of the zoo (impasto-evaluate). `sheet` stylizes the demo's photos with `zoo/PAINTING` of each
+painting at the size of a phone's screen, and needs only the demo extra. The folder of paintings contains a styles.csv
+(benchmarks/runs.py).
 
 Run: python -m benchmarks.zoo train --styles DIR --photos DIR [--paintings NAME ...] [--steps N] [key=value ...]
      python -m benchmarks.zoo export
@@ -21,9 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import demo, frontier, runs
-from impasto.models import onnx_model, zoo
+from impasto.configs.schema.stylize import StylizeConfig
+from impasto.export.inference.stylizer import Stylizer
+from impasto.models import zoo
 from impasto.models.card import Card
-from impasto.models.image import decode
+from impasto.models.image import decode, encode
 from impasto.models.image.discover import find_pictures
 from impasto.models.image.picture import Picture, resize
 from impasto.train.runtime import contact_sheet
@@ -70,7 +73,9 @@ HEAD = (
     *("painting", "artist", "network", "stroke resolution", "parameters", "images seen", "int8 ONNX", "1", "1/2"),
     *("1/4", "1/8", "edges", "pattern", "equivalent iterations", "ratio to best", "flicker"),
 )
-SIDE = 200  # px: the short side of a picture on the contact sheet
+DISPLAY = 1080  # px: the short side of a phone's screen, at which the photos of the contact sheet are stylized
+SIDE = 280  # px: the short side of a picture on the contact sheet, at most
+QUALITY, LARGEST = 75, 600_000  # JPEG quality and bytes of the contact sheet, which the README shows
 
 
 def train(options: argparse.Namespace) -> None:
@@ -173,20 +178,22 @@ def table(options: argparse.Namespace) -> None:
 
 
 def sheet(options: argparse.Namespace) -> None:
-    """Stylize the demo's validation photos with every network of the zoo, beside the paintings."""
+    """Stylize the demo's validation photos at display size with the network of each painting, beside the paintings."""
     with tempfile.TemporaryDirectory() as folder:
         photos = [decode.read(path) for path in find_pictures(demo.photos(Path(folder), demo.VAL_PHOTOS))]
-    thumbnails = [Picture(resize(photo.rgb, SIDE)) for photo in photos]
-    rows, captions = [[contact_sheet.BLANK, *(photo.rgb for photo in thumbnails)]], ["the photos"]
+    displayed = [Picture(resize(photo.rgb, DISPLAY)) for photo in photos]
+    rows, captions = [[contact_sheet.BLANK, *(photo.rgb for photo in displayed)]], ["photos"]
     for painting in zoo.names():
-        original = contact_sheet.thumbnail(decode.read(zoo.FOLDER / painting / zoo.PAINTING).rgb, SIDE)
-        for model in zoo.models(painting):
-            session = onnx_model.load(zoo.resolve(f"zoo/{painting}/{model}", ".onnx"), threads=2)
-            side = onnx_model.stroke_resolution(session) or SIDE
-            stylized = (onnx_model.stylize(session, Picture(resize(photo.rgb, side))).rgb for photo in photos)
-            rows.append([original, *(resize(rgb, SIDE) for rgb in stylized)])
-            captions.append(f"zoo/{painting}/{model}")
-    contact_sheet.write_sheet(SHEET, rows, ["painting", *[""] * len(thumbnails)], captions)
+        original = decode.read(zoo.FOLDER / painting / zoo.PAINTING).rgb
+        stylizer = Stylizer(StylizeConfig(model=f"zoo/{painting}", input="-", output="-"), threads=0)
+        rows.append([original, *(stylizer(photo).rgb for photo in displayed)])
+        captions.append(f"zoo/{painting}")
+    for side in range(SIDE, 100, -10):
+        small = [[contact_sheet.thumbnail(row[0], side), *(resize(rgb, side) for rgb in row[1:])] for row in rows]
+        pixels = contact_sheet.sheet(small, [""] * len(small[0]), captions)
+        encode.write(Picture(pixels), SHEET, quality=QUALITY)
+        if SHEET.stat().st_size <= LARGEST:
+            break
     print(SHEET)
 
 
