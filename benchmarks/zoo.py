@@ -43,9 +43,9 @@ thumbnail of the painting.
 
 - **Training.** Networks with a stroke resolution of 768 px: `impasto-train experiment=display style=PAINTING.jpg
   data.root=DIR optimizer.lr=0.004 init=CHECKPOINT trainer.steps=N` on photos of at least 600 px on the short side, The
-  Starry Night with `loss.checkerboard_weight=3`. They began with the painting's own network of the first edition,
+  Starry Night with `loss.checkerboard_weight=3`. Training started from the painting's own network of version 0.1,
   trained at 256 px. The others: `python -m benchmarks.zoo train --styles DIR --photos DIR` on 128 px crops, with
-  `--steps 800`, or `--steps 300 init=zoo/starry_night` for The Scream, from the first edition's network of that name;
+  `--steps 800`, or `--steps 300 init=zoo/starry_night` for The Scream, from version 0.1's network of that name;
   `great_wave/mobile` with `--steps 3200 trainer.batch_size=1 optimizer.lr=0.002`.
 - **Measurement.** `python -m benchmarks.zoo table --styles DIR --val DIR`. Distance to the painting at each octave of a
   display of 1080 px (1 is the photo's own), edges and pattern are the medians of {count} photos that were not trained
@@ -136,7 +136,7 @@ def _start(card: Card, painting: str) -> str:
     if card.init is None:
         return ""
     first = card.init.name == f"{zoo.PREFIX}{painting}"  # the file of that name is the network itself now
-    return " after the first edition's" if first else f" after {card.init.name}"
+    return " after version 0.1's" if first else f" after {card.init.name}"
 
 
 def _figures(medians: dict[str, Any]) -> list[str]:

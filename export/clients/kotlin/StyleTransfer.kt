@@ -84,8 +84,8 @@ internal class ModelLock(private val owner: String, private val trim: () -> Unit
  * Create one instance and reuse it, because loading the model takes longer than stylizing a small photo. All functions
  * are thread-safe. [stylize] blocks, and processes one photo at a time, so call it off the main thread.
  *
- * The network's input and output take 8 bytes per pixel at which it runs. They are kept for the next photo of the same
- * size, up to 2 megapixels; [trim] and [close] release them. On Android they count as Java heap.
+ * The network's input and output take 8 bytes per pixel at which it runs. They are reused for the next photo of the
+ * same size, up to 2 megapixels; [trim] and [close] release them. On Android they count as Java heap.
  *
  * @param threads the number of threads; the default, at most 4, leaves a typical phone's efficiency cores idle.
  */
@@ -161,7 +161,7 @@ class StyleTransfer private constructor(
         }
     }
 
-    /** Releases the buffers that are kept for the next photo, as [close] does: for `Application.onTrimMemory()`. */
+    /** Releases the buffers that are reused for the next photo, as [close] does: for `Application.onTrimMemory()`. */
     fun trim() = lock.requestTrim()
 
     /**

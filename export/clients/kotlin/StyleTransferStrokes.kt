@@ -14,7 +14,7 @@ import kotlin.math.sin
  * the photo, and [enlarge] brings the result to the photo's size and restores the photo's detail.
  *
  * The detail is what the small copy lacks of the photo's luminance. It is added with a gain, the coefficient a of the
- * guided filter (He et al. 2013, eq. 5), which tells how strongly the stylized copy follows the photo.
+ * guided filter (He et al. 2013, eq. 5), which is how strongly the stylized copy follows the photo.
  *
  * @param photo a readable bitmap.
  * @param resolution the short side of the copy, smaller than that of the photo.

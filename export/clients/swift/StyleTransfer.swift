@@ -66,8 +66,8 @@ public final class StyleTransfer: @unchecked Sendable {
         try self.init(compiledModelAt: url, configuration: configuration)
     }
 
-    /// Compiles and loads an .mlpackage, such as one that the app has downloaded. The compiled model is kept in the
-    /// app's folder of caches, so that this compiles a package only once.
+    /// Compiles and loads an .mlpackage, such as one that the app has downloaded. The compiled model is cached in the
+    /// app's caches folder, so that a package is compiled only once.
     public convenience init(
         packageAt url: URL,
         configuration: MLModelConfiguration = MLModelConfiguration()

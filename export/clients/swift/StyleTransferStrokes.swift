@@ -7,7 +7,7 @@ import Foundation
 /// photo's detail restored, as `impasto-stylize` does.
 ///
 /// The detail is what the small copy lacks of the photo's luminance. It is added with a gain, the coefficient a of the
-/// guided filter (He et al. 2013, eq. 5), which tells how strongly the stylized copy follows the photo.
+/// guided filter (He et al. 2013, eq. 5), which is how strongly the stylized copy follows the photo.
 ///
 /// Rows are passed from the top. Pixels are straight RGBA; alpha is not used.
 final class StyleTransferStrokes {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Copyright (c) 2026 The impasto authors
 
-// The page for blind votes: shows pairs in an order of the voter's own, remembers the choices, saves them as votes.json.
+// The page for blind votes: shows pairs in random order, remembers the choices, saves them as votes.json.
 // A classic script, because browsers load no module from a page that was opened as a file. STUDY is in study.js.
 'use strict'
 
@@ -135,7 +135,7 @@ function startAgain() {
   show()
 }
 
-// Shows both pictures with one pixel of theirs per pixel of the screen, at a place in fractions of the picture.
+// Shows both pictures at 100 %, centered at a point in fractions of the picture.
 function zoom(on, x = 0.5, y = 0.5) {
   document.body.classList.toggle('zoomed', on)
   at('zoom').setAttribute('aria-pressed', on)
