@@ -14,8 +14,7 @@ from impasto.configs.schema.commands import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "models/zoo/README.md")]
-PAGES += sorted(DOCS.rglob("*.md"))
+PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "models/zoo/README.md", *sorted(DOCS.rglob("*.md"))]
 PROSE = [ROOT / "README.md", *(path for path in sorted(DOCS.rglob("*.md")) if path.name != "keys.md")]
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 ADDED = ("loss.saturation_weight",)  # a key that docs/extend.md adds
