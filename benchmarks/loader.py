@@ -32,6 +32,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from impasto.configs.cli import app
 from impasto.configs.schema.data import DataConfig
+from impasto.models.card import CropStage
 from impasto.models.image import decode
 from impasto.models.image.discover import find_pictures
 from impasto.train.data.dataset import PhotoSet
@@ -77,21 +78,22 @@ class Plain(Dataset[Tensor]):
 
 
 @contextmanager
-def open_batches(mode: str, config: DataConfig, count: int) -> Iterator[Iterator[Any]]:
+def open_batches(mode: str, config: DataConfig, stage: CropStage, count: int) -> Iterator[Iterator[Any]]:
     """Open a loader of `count` photos."""
     root = Path(config.root)
     if mode == "plain":
-        yield iter(DataLoader(Plain(root, config.size), BATCH, shuffle=True, num_workers=config.workers))
+        yield iter(DataLoader(Plain(root, stage.size), BATCH, shuffle=True, num_workers=config.workers))
         return
-    crops = Crops(PhotoSet(root, "data.root"), replace(config, cache=config.cache if mode != "uncached" else None), 0)
+    settings = replace(config, cache=config.cache if mode != "uncached" else None)
+    crops = Crops(PhotoSet(root, "data.root"), settings, 0, [stage])
     with batches(crops, BATCH, 0, False, 0, 1) as stream:
         yield islice(stream, count // BATCH)
 
 
-def measure(mode: str, config: DataConfig, count: int) -> tuple[float, float]:
+def measure(mode: str, config: DataConfig, stage: CropStage, count: int) -> tuple[float, float]:
     """Return the photos per second of wall time and of CPU time, over one epoch."""
     started, cpu_started = time.perf_counter(), cpu_seconds()
-    with open_batches(mode, config, count) as stream:
+    with open_batches(mode, config, stage, count) as stream:
         photos = sum(BATCH for _ in stream)
         seconds = time.perf_counter() - started
     return photos / seconds, photos / (cpu_seconds() - cpu_started)
@@ -117,7 +119,8 @@ def main() -> None:
         folder, cache = Path(work) / "train", Path(work) / "cache"
         size = write_photos(options.photos, folder, options.count)
         roots = {"folder": folder, "zip": folder.with_suffix(".zip")}
-        config = app.compose("train", ["data.root=.", f"data.size={options.size}"]).data
+        config = app.compose("train", ["data.root=."]).data
+        stage = CropStage(options.size, [1.0, 1.5])
         for _ in track(range(options.rounds), "measuring", transient=True):
             for workers in options.workers:
                 for source, root in roots.items():
@@ -126,7 +129,7 @@ def main() -> None:
                             shutil.rmtree(cache, ignore_errors=True)
                         if mode != "plain" or source == "folder":
                             settings = replace(config, root=str(root), workers=workers, cache=str(cache))
-                            speed = measure(mode, settings, options.count // BATCH * BATCH)
+                            speed = measure(mode, settings, stage, options.count // BATCH * BATCH)
                             measured.setdefault((source, mode, workers), []).append(speed)
     table = Table(
         *("source", "loader", "workers", "photos/s", "min-max", "photos per CPU second", "times 16 cores"),

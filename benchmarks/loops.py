@@ -13,6 +13,7 @@ from torch import Tensor
 from benchmarks import chip
 from impasto.configs.schema.train import TrainConfig
 from impasto.models import network_blocks, transform_net
+from impasto.models.card import CropStage
 from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.models.losses.terms import gram_matrix
 from impasto.models.vgg import weights as vgg_weights
@@ -66,7 +67,8 @@ class Ours:
         with ExitStack() as stack:
             stream: Iterator[Any] | None = None
             if self.config.data.root != ".":
-                crops = Crops(PhotoSet(Path(self.config.data.root), "--photos"), self.config.data, 0)
+                stage = CropStage(self.batch.shape[1], [1.0, 1.5])
+                crops = Crops(PhotoSet(Path(self.config.data.root), "--photos"), self.config.data, 0, [stage])
                 pinned = self.hardware.device.type == "cuda"
                 stream = stack.enter_context(batches(crops, len(self.batch), 0, pinned, 0, 1))
                 next(stream)

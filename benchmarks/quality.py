@@ -1,7 +1,7 @@
 """The quality after a few minutes of training: the loss at 256 px on photos that were not trained on.
 
-The loss is impasto's default (VGG-16, content relu2_2 with weight 1, style weight 5), computed in float32 on the center
-square of each photo at short side 256.
+The network is trained from random weights. The loss is loss=johnson (VGG-16, content relu2_2 with weight 1, style
+weight 5), computed in float32 on the center square of each photo at short side 256.
 
 Run: python -m benchmarks.quality --photos DIR --val DIR --style FILE [--minutes 4] [key=value ...]
 """
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", help="more settings of impasto-train")
     options = parser.parse_args()
     overrides = [
-        *("experiment=short", "init=null", f"model={options.model}", f"style={options.style}"),
+        *("init=null", "loss=johnson", "style.size=256", f"model={options.model}", f"style={options.style}"),
         f"data.root={options.photos}",
         *(f"trainer.minutes={options.minutes}", *options.overrides),
     ]

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from impasto.models import checkpoint
 
-CROPS = ("data.size=128", "data.scale_range=[1.0,2.25]", "trainer.validate_every=200", "trainer.sample_every=400")
+SETTINGS = (  # of the networks that docs/benchmarks.md and docs/experiments.md compare
+    *("init=null", "loss=johnson", "style.size=256", "optimizer=adam", "trainer.batch_size=4"),
+    *("data.size=128", "data.scale_range=[1.0,2.25]", "trainer.validate_every=200", "trainer.sample_every=400"),
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,12 @@ def train(
     if not finished.exists():
         command = [str(Path(sys.executable).with_name("impasto-train")), f"hydra.run.dir={run}", f"model={model}"]
         command += [f"style={painting.path}", f"style.name={painting.name}", f"style.artist={painting.artist}"]
-        command += ["style.license=public domain", f"data.root={photos}", f"trainer.steps={steps}", *CROPS, *overrides]
+        command += [
+            "style.license=public domain",
+            f"data.root={photos}",
+            f"trainer.steps={steps}",
+            *SETTINGS,
+            *overrides,
+        ]
         subprocess.run(command, check=True)
     return finished

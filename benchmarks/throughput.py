@@ -50,7 +50,14 @@ class Job:
 
 def work(job: Job, pipe: Connection) -> None:
     """Answer requests: a turn's seconds and the peak memory in MiB, FLOP of a step, the peak FLOP/s, a step's parts."""
-    line = [f"model={job.model}", f"data.size={job.size}", f"device={job.device}", f"trainer.compile={job.compile}"]
+    line = [
+        "loss=johnson",
+        "optimizer=adam",
+        f"model={job.model}",
+        f"data.size={job.size}",
+        f"device={job.device}",
+        f"trainer.compile={job.compile}",
+    ]
     config = app.compose("train", [*line, f"data.root={job.photos or '.'}"])
     torch.manual_seed(0)
     style, pixels = (torch.randint(0, 256, (n, 3, job.size, job.size)).float() for n in (1, job.batch))
@@ -69,7 +76,7 @@ def work(job: Job, pipe: Connection) -> None:
 
     def operations() -> int:
         if isinstance(loop, Ours):  # the counter does not see a compiled step
-            plain = app.compose("train", [*line[:3], "data.root=.", "trainer.compile=never"])
+            plain = app.compose("train", [*line[:5], "data.root=.", "trainer.compile=never"])
             return chip.operations(Ours(plain, pixels, style).step)
         return chip.operations(loop.step)
 

@@ -41,8 +41,8 @@ Networks trained by impasto on paintings in the public domain. Wherever a comman
 `zoo/PAINTING` is the `mobile` network and `zoo/PAINTING/tiny` the `tiny` one. `painting.jpg` in each folder is a
 thumbnail of the painting.
 
-- **Training.** Networks with a stroke resolution of 768 px: `impasto-train experiment=display style=PAINTING.jpg
-  data.root=DIR optimizer.lr=0.004 init=CHECKPOINT trainer.steps=N` on photos of at least 600 px on the short side, The
+- **Training.** Networks with a stroke resolution of 768 px: `impasto-train style=PAINTING.jpg data.root=DIR
+  data.size=256 optimizer.lr=0.004 init=CHECKPOINT trainer.steps=N` on photos of at least 600 px on the short side, The
   Starry Night with `loss.checkerboard_weight=3`. Training started from the painting's own network of version 0.1,
   trained at 256 px. The others: `python -m benchmarks.zoo train --styles DIR --photos DIR` on 128 px crops, with
   `--steps 800`, or `--steps 300 init=zoo/starry_night` for The Scream, from version 0.1's network of that name;

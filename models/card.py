@@ -81,10 +81,28 @@ class LossCard(_CardJson):
 
 
 @dataclass(frozen=True)
+class CropStage(_CardJson):
+    """The training crops until the fraction `until` of the budget was spent.
+
+    `size` is the side of a crop in px, and `scale_range` the range of a resized photo's short side as a multiple of it.
+    """
+
+    size: int
+    scale_range: list[float]
+    until: float = 1.0
+
+    @property
+    def short_sides(self) -> tuple[int, int]:
+        """The least and the largest short side of a resized photo, in pixels."""
+        low, high = (round(self.size * factor) for factor in self.scale_range)
+        return low, high
+
+
+@dataclass(frozen=True)
 class DataCard(_CardJson):
     """The training photos. `photos` is their number; `sha256` is of their names and file sizes.
 
-    `source` and `license` are what the user named.
+    `size` and `scale_range` are those of the last of the `stages`. `source` and `license` are what the user named.
     """
 
     photos: int
@@ -95,6 +113,7 @@ class DataCard(_CardJson):
     scale_range: list[float]
     flip: bool
     workers: int
+    stages: list[CropStage] = field(default_factory=list)
     source: str = UNKNOWN
     license: str = UNKNOWN
 
@@ -177,6 +196,12 @@ class Card(_CardJson):
         """The card of a run whose style_weight was calibrated."""
         assert self.loss is not None
         return replace(self, loss=replace(self.loss, style_weight=style_weight))
+
+    def with_stages(self, stages: list[CropStage]) -> "Card":
+        """The card of a run with these stages of crops."""
+        assert self.data is not None
+        last = stages[-1]
+        return replace(self, data=replace(self.data, size=last.size, scale_range=last.scale_range, stages=stages))
 
     def to_json(self) -> dict[str, Any]:
         """The card as plain JSON values, keys sorted."""

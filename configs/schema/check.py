@@ -22,7 +22,10 @@ class ExaminationConfig:
     ] = field(default_factory=lambda: ["unreadable", "flat", "duplicate"])
     tiny: Annotated[
         int | None,
-        Key("Photos with a shorter short side, in pixels, are tiny; null takes data.size.", 1),
+        Key(
+            "Photos with a shorter short side, in pixels, are tiny; null takes data.size, or data.val_size for auto.",
+            1,
+        ),
     ] = None
     flat: Annotated[float, Key("Photos whose standard deviation, in levels of 255, is smaller are flat.", 0, 255)] = 2.0
     gray: Annotated[

@@ -7,6 +7,8 @@ from pydantic.dataclasses import dataclass
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.fields import CONFIG, Key, shown
 
+AUTO = "auto"
+
 
 @dataclass(config=CONFIG)
 class DataConfig:
@@ -21,10 +23,23 @@ class DataConfig:
     ]
     val_photos: Annotated[int, Key("Number of validation photos.", 1, 10_000)]
     val_size: Annotated[int, Key("Side of the center crop for validation, in pixels.", 32, 2048, step=4)]
-    size: Annotated[int, Key("Side of the random training crops, in pixels.", 32, 2048, step=4)]
+    size: Annotated[
+        int | str,
+        Key(
+            "Side of the random training crops, in pixels; auto grows it during the run, from 128 to 256 and 384, as "
+            "far as the loss needs and the photos allow.",
+            *(32, 2048),
+            step=4,
+            choices=(AUTO,),
+        ),
+    ]
     scale_range: Annotated[
-        list[float],
-        Key("A photo's short side is resized to data.size times a random factor of this range.", 1, 8),
+        list[float] | None,
+        Key(
+            "A photo's short side is resized to the crop's side times a random factor of this range; null resizes it "
+            "to 2/3 to 1 times style.size, the painting's own scale.",
+            *(1, 16),
+        ),
     ]
     flip: Annotated[bool, Key("Mirror half of the crops.")]
     workers: Annotated[int, Key("Processes that decode photos.", 0, 256)]
@@ -38,8 +53,8 @@ class DataConfig:
     license: Annotated[str, Key("License of the photos, for the checkpoint's card.")] = "unknown"
 
     def __post_init__(self) -> None:
-        if len(self.scale_range) != 2 or self.scale_range[0] > self.scale_range[1]:
+        limits = self.scale_range
+        if limits is not None and (len(limits) != 2 or limits[0] > limits[1]):
             raise UsageError(
-                f"data.scale_range={shown(self.scale_range)} is invalid; give the least and the largest factor, "
-                "as in [1.0,1.5]"
+                f"data.scale_range={shown(limits)} is invalid; give the least and the largest factor, as in [1.0,1.5]"
             )

@@ -125,3 +125,7 @@ class LossConfig:
             )
         if not (self.content_weight or self.style_weight or self.tv_weight):
             raise UsageError("loss.content_weight, style_weight and tv_weight are all 0; give one of them a weight")
+
+    def coarsest_scale(self) -> int:
+        """The largest factor that pictures are downscaled by."""
+        return max(self.content_scale, *self.style_scales)

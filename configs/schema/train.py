@@ -12,6 +12,9 @@ from impasto.configs.schema.loss import LossConfig
 from impasto.configs.schema.model import ModelConfig
 from impasto.configs.schema.style import StyleConfig
 
+DEFAULT_MINUTES = 30
+_LEAST_PIXELS = 16  # per side of a picture at the coarsest scale of the loss: VGG halves it four times
+
 
 @dataclass(config=CONFIG)
 class DivergenceConfig:
@@ -36,7 +39,10 @@ class TrainerConfig:
     """How long to train, and how often to log and save."""
 
     steps: Annotated[int | None, Key("Step budget.", 1)]
-    minutes: Annotated[float | None, Key("Time budget; with steps, whichever ends first.", 0.01)]
+    minutes: Annotated[
+        float | None,
+        Key(f"Time budget; with steps, whichever ends first; {DEFAULT_MINUTES} minutes if both are null.", 0.01),
+    ]
     batch_size: Annotated[int, Key("Photos per step, over all processes.", 1, 1024)]
     warmup_steps: Annotated[int, Key("Steps over which the learning rate rises.", 0)]
     ema_decay: Annotated[float, Key("Decay of a moving average of the weights; 0 uses the last weights.", 0, 0.99999)]
@@ -55,7 +61,7 @@ class TrainerConfig:
 
     def __post_init__(self) -> None:
         if self.steps is None and self.minutes is None:
-            raise UsageError("the run has no end; give trainer.steps=N or trainer.minutes=M")
+            self.minutes = DEFAULT_MINUTES
 
 
 @dataclass(config=CONFIG)
@@ -79,7 +85,8 @@ class TrainConfig:
     """Train a network on one painting."""
 
     examples: ClassVar = (
-        "impasto-train style=painting.jpg data.root=photos model=mobile trainer.minutes=60",
+        "impasto-train style=painting.jpg data.root=photos trainer.minutes=4",
+        "impasto-train style=painting.jpg data.root=photos loss=johnson model=johnson trainer.steps=40000",
         "impasto-train -m loss.style_weight=2,5,10 style=painting.jpg data.root=photos",
     )
 
@@ -99,14 +106,23 @@ class TrainConfig:
             "zoo, if it has this model; null starts from random weights.",
             path="PATH|auto|zoo/*",
         ),
-    ] = None
+    ] = "auto"
     license: Annotated[str, Key("License of the trained network, for the checkpoint's card.")] = "unknown"
     resume: Annotated[str | None, Key("Run directory to resume.", path="DIR")] = None
 
     def __post_init__(self) -> None:
-        for key in ("size", "val_size"):
-            if self.model.eighth_blocks and getattr(self.data, key) % 8:
+        scale = self.loss.coarsest_scale()
+        sizes = {"data.size": self.data.size, "data.val_size": self.data.val_size, "style.size": self.style.size}
+        for key, size in sizes.items():
+            if not isinstance(size, int):
+                continue
+            if self.model.eighth_blocks and size % 8 and key != "style.size":
                 raise UsageError(
-                    f"data.{key}={getattr(self.data, key)} is not a multiple of 8, which blocks at 1/8 of the "
-                    "resolution need; choose another size, or model.eighth_blocks=0"
+                    f"{key}={size} is not a multiple of 8, which blocks at 1/8 of the resolution need; choose another "
+                    "size, or model.eighth_blocks=0"
+                )
+            if size < _LEAST_PIXELS * scale:
+                raise UsageError(
+                    f"{key}={size} is too small for a loss that downscales pictures by {scale}; give at least "
+                    f"{_LEAST_PIXELS * scale}, or loss=johnson"
                 )

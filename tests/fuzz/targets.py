@@ -20,7 +20,7 @@ def of_pictures(folder: Path) -> dict[str, Target]:
 
     check = app.compose("check", [f"data.root={folder}", "data.size=32"])
     good = folder / "photo.jpg"
-    painting = app.compose("train", [f"style={good}", f"data.root={folder}", "style.size=32"]).style
+    painting = app.compose("train", [f"style={good}", f"data.root={folder}", "loss=johnson", "style.size=32"]).style
     optimize = app.compose("optimize", [f"content={good}", f"style={good}", "size=32", "style.size=32"])
     output = [f"output={folder / 'out.png'}", "overwrite=true"]
     stylizing = app.compose("stylize", [f"model={folder / 'model.onnx'}", f"input={good}", *output])
@@ -52,6 +52,7 @@ def of_pictures(folder: Path) -> dict[str, Target]:
 
 def of_zips(folder: Path) -> dict[str, Target]:
     """Return what reads zips of photos."""
+    from impasto.models.card import CropStage
     from impasto.train.data import audit, random_crops
     from impasto.train.data import dataset as photos
 
@@ -60,10 +61,10 @@ def of_zips(folder: Path) -> dict[str, Target]:
         photo_set = photos.PhotoSet(path, "data.root")
         for name in photo_set.names:
             audit.examine(photo_set, name, check)
-        training = app.compose("train", [f"data.root={path}", "data.size=32", "data.val_size=32"]).data
+        training = app.compose("train", [f"data.root={path}", "loss=johnson", "data.size=32", "data.val_size=32"]).data
         train, val_photos = photos.split(training)
         photos.validation_crops(val_photos, 32)
-        random_crops.Crops(train, training, 0)[0]
+        random_crops.Crops(train, training, 0, [CropStage(32, [1.0, 1.5])])[0]
 
     return {"a zip of photos": dataset}
 

@@ -9,7 +9,7 @@ from impasto.train.data import style_image
 
 def card(*overrides: str) -> dict[str, Any]:
     """Return the style and the loss of a network that was trained with random VGG weights."""
-    config = app.compose("train", ["data.root=.", "style.size=32", "loss.weights=random", *overrides])
+    config = app.compose("train", ["data.root=.", "loss=johnson", "style.size=32", "loss.weights=random", *overrides])
     return {
         "style": asdict(config.style) | {"sha256": style_image.load(config.style).sha256},
         "loss": asdict(config.loss),

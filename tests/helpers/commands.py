@@ -11,6 +11,7 @@ Start = Callable[..., Process]
 
 
 TINY = (
+    *("loss=johnson", "optimizer=adam", "init=null"),
     *("model=mobile", "model.width=0.25", "model.blocks=1", "style=swirls", "style.size=64", "loss.weights=random"),
     *("data.size=32", "data.val_size=32", "data.val_photos=2", "data.workers=0", "data.cache=null"),
     *("precision=fp32", "device=cpu"),

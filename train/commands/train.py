@@ -15,7 +15,7 @@ from impasto.models.provenance import run_versions
 from impasto.train.runtime import openmp
 
 if TYPE_CHECKING:
-    from impasto.models.card import Card, OriginCard
+    from impasto.models.card import Card, CropStage, OriginCard
     from impasto.models.console import Console
     from impasto.train.data.dataset import PhotoSet
     from impasto.train.runtime.device import Hardware
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SMALL_IMAGES, SMALL_MINUTES = 1000, 20  # budgets below which random weights give blurs
 WEIGHTS = {"vgg16": "original", "vgg19": "torchvision's"}  # the origin of each loss network's weights
 
 
@@ -57,8 +56,8 @@ def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Gro
 
     from impasto.models.losses.perceptual import PerceptualLoss
     from impasto.models.vgg import weights as vgg_weights
-    from impasto.train.data import dataset, style_image
-    from impasto.train.engine import calibration, init_weights, run_logger, train_state
+    from impasto.train.data import crop_stages, dataset, style_image
+    from impasto.train.engine import calibration, init_weights, recipe, run_logger, train_state
     from impasto.train.engine.trainer import Trainer
     from impasto.train.runtime import device
     from impasto.train.runtime.contact_sheet import to_bytes
@@ -67,43 +66,34 @@ def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Gro
         _check_directory(directory)
     group.local_batch_size(config.trainer.batch_size)
     photos, val_photos = dataset.split(config.data)
+    short_side = crop_stages.photo_short_side(photos)
+    stages = crop_stages.plan(config.data, config.loss, config.style.size, short_side)
     style = style_image.load(config.style)
     weights = vgg_weights.load(config.loss.weights, config.loss.network)
     torch.manual_seed(config.seed)
     device.keep_memory()
     loss = PerceptualLoss(config.loss, weights, style.pixels)
-    initial = init_weights.load(config, loss, val_photos)
-    if initial.origin is not None:
-        logger.info("starting from %s", initial.origin.name)
+    initial = init_weights.load(config, loss, val_photos, stages[0].size)
     loss.to(hardware.device).to(memory_format=torch.channels_last)
-    card = _card(config, style.sha256, photos, initial.origin)
+    card = _card(config, style.sha256, photos, stages, initial.origin)
     if group.is_main_process:
         directory = runs.claim()
         dataset.warn_of_few_val_photos(config.data, photos, val_photos)
-        _warn_of_small_budget(config, hardware)
-    trainer = Trainer(config, directory, hardware, initial.network, loss, (photos, val_photos), card, group)
+    sets = (photos, val_photos)
+    trainer = Trainer(config, directory, hardware, initial.network, loss, sets, stages, card, group)
     if config.resume is not None:
         trainer.resume()
+    elif group.is_main_process:
+        logger.info("%s", recipe.sentence(config, stages, initial.origin))
+        recipe.warn_of_small_pictures(config, stages[-1], short_side)
     if config.loss.style_strength is not None:
-        trainer.card = calibration.calibrate(config, loss, trainer.state, card, val_photos, hardware.device)
+        trainer.card = calibration.calibrate(config, loss, trainer.state, trainer.card, val_photos, hardware.device)
     loss.to_precision(hardware.dtype)
     with train_state.report_full_disk(directory):
         if group.is_main_process:
             runs.save(directory, config)
             run_logger.save_painting(directory, to_bytes(style.pixels)[0])
         return trainer.fit(console)
-
-
-def _warn_of_small_budget(config: TrainConfig, hardware: "Hardware") -> None:
-    """Log what helps a run that starts from random weights and ends soon."""
-    budget = config.trainer
-    few = budget.steps is not None and budget.steps * budget.batch_size < SMALL_IMAGES
-    brief = hardware.device.type == "cpu" and budget.minutes is not None and budget.minutes < SMALL_MINUTES
-    if config.init is None and config.resume is None and (few or brief):
-        logger.warning(
-            "random weights learn little of a painting in so short a time; add experiment=short or init=auto, which "
-            "start from the nearest network of the zoo, or give more with trainer.steps= or trainer.minutes="
-        )
 
 
 def _check_directory(directory: Path) -> None:
@@ -117,7 +107,9 @@ def _check_directory(directory: Path) -> None:
         )
 
 
-def _card(config: TrainConfig, style_sha256: str, photos: "PhotoSet", origin: "OriginCard | None") -> "Card":
+def _card(
+    config: TrainConfig, style_sha256: str, photos: "PhotoSet", stages: "list[CropStage]", origin: "OriginCard | None"
+) -> "Card":
     """The model card before training: names and hashes, but never a path of this machine."""
     from impasto.models.card import Card, DataCard, LossCard, ModelCard, StyleCard
 
@@ -126,6 +118,7 @@ def _card(config: TrainConfig, style_sha256: str, photos: "PhotoSet", origin: "O
     style["stroke_resolution"] = config.style.card_stroke_resolution()
     for key in ("root", "val_root", "exclude", "cache", "cache_gb"):
         del data[key]
+    data |= {"size": stages[-1].size, "scale_range": stages[-1].scale_range, "stages": stages}
     loss["weights"] = "random" if config.loss.weights == "random" else WEIGHTS[config.loss.network]
     return Card(
         model=ModelCard(**asdict(config.model)),

@@ -16,6 +16,7 @@ import numpy as np
 
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.check import KINDS, CheckConfig
+from impasto.configs.schema.data import AUTO
 from impasto.models.image import decode
 from impasto.models.image.picture import UnreadablePicture
 from impasto.train.data.dataset import PhotoSet
@@ -110,6 +111,7 @@ def examine(photos: PhotoSet, name: str, config: CheckConfig) -> Finding:
         config: The thresholds, and the short side that training reads photos at.
     """
     finding, thresholds = Finding(name), config.check
+    side = config.data.val_size if config.data.size == AUTO else int(config.data.size)
     try:
         header = photos.header(name)
         finding.bytes, finding.format = header.bytes, header.kind
@@ -117,9 +119,9 @@ def examine(photos: PhotoSet, name: str, config: CheckConfig) -> Finding:
         finding.issues = {kind: kind for kind in header.odd}
         if header.width * header.height > thresholds.huge * 1e6:
             finding.issues["huge"] = f"{header.width}x{header.height}"
-        if min(header.width, header.height) < (thresholds.tiny or config.data.size):
+        if min(header.width, header.height) < (thresholds.tiny or side):
             finding.issues["tiny"] = f"{header.width}x{header.height}"
-        pixels = photos.read(name, config.data.size)
+        pixels = photos.read(name, side)
     except UnreadablePicture as error:
         finding.issues["unreadable"] = str(error).removeprefix(f"{photos.root}/{name} ")
         return finding

@@ -2,7 +2,7 @@
 
 import itertools
 import signal
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.data import DataConfig
+from impasto.models.card import CropStage
 from impasto.models.image.picture import UnreadablePicture
 from impasto.train.data.dataset import PhotoSet
 from impasto.train.data.decoded_cache import DecodedPhotoCache
@@ -33,20 +34,25 @@ _NO_PIXELS = np.empty((0, 0, 0, 3), np.uint8)
 class Crops(Dataset[Item]):
     """Random square crops, each a pure function of the seed and its position in the stream.
 
-    A crop is cut from its photo at the largest size that `config.scale_range` needs, so the crop is the same whether
+    A crop is cut from its photo at the largest size that any stage needs, so the crop is the same whether
     the photo came from the cache or was decoded.
 
     Args:
         photos: The training photos.
-        config: The size, scale range and flip of the crops, and the cache.
+        config: The flip of the crops, the workers and the cache.
         seed: The seed of the photos' order and of the crops.
+        stages: The sizes and scale ranges of the crops. All stages share one cache of decoded photos.
+
+    Attributes:
+        stage: The present stage, at first the first one. A loader must be opened after it changes.
     """
 
-    def __init__(self, photos: PhotoSet, config: DataConfig, seed: int) -> None:
+    def __init__(self, photos: PhotoSet, config: DataConfig, seed: int, stages: Sequence[CropStage]) -> None:
         self.photos = photos
         self.config = config
         self.seed = seed
-        self.short_side = round(config.size * config.scale_range[1])
+        self.stage = stages[0]
+        self.short_side = max(stage.short_sides[1] for stage in stages)
         self.cache: DecodedPhotoCache | None = None
         if config.cache is not None:
             folder, count = Path(config.cache), len(photos.indices)
@@ -78,7 +84,7 @@ class Crops(Dataset[Item]):
         raise UsageError(f"none of the {count} photos of {self.photos.root} can be read; the first error: {skipped[0]}")
 
     def _crop(self, name: str, rng: np.random.Generator) -> NDArray[np.uint8]:
-        size, (low, high) = self.config.size, self.config.scale_range
+        size, (low, high) = self.stage.size, self.stage.scale_range
         photo = self._photo(name)
         side = max(1, round(min(photo.shape[:2]) * size / round(size * rng.uniform(low, high))))
         top, left = (rng.integers(length - side + 1) for length in photo.shape[:2])

@@ -32,7 +32,7 @@ def calibrate(
         loss: The loss on `device`, in float32; its `config` is replaced.
         state: The state of the run, which stores the measured weight.
         card: The model card of the run.
-        val_photos: The photos to measure on, at the size of the training crops: the content losses of Gatys and of
+        val_photos: The photos to measure on, at the size of the last training crops: the content losses of Gatys and of
             Keras grow with the picture.
         device: The device to measure on.
 
@@ -42,9 +42,10 @@ def calibrate(
     assert card.loss is not None and card.style is not None
     calibrated = state.calibrated_style_weight
     if calibrated is None or not calibrated.is_valid_for(card.loss, card.style):
-        photos, *_ = validation_crops(val_photos, config.data.size)
+        size = state.stages[-1].size
+        photos, *_ = validation_crops(val_photos, size)
         pixels = (to_pixels(photo, device) for photo in photos.split(1))
-        weight = style_strength.style_weight(loss, pixels, config.data.size)
+        weight = style_strength.style_weight(loss, pixels, size)
         measured = replace(card.loss, style_weight=weight)
         calibrated = state.calibrated_style_weight = CalibratedStyleWeight(measured, card.style.sha256, card.style.size)
     weight = calibrated.loss.style_weight

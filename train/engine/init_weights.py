@@ -28,7 +28,7 @@ class InitialWeights:
     origin: OriginCard | None = None
 
 
-def load(config: TrainConfig, loss: PerceptualLoss, val_photos: PhotoSet) -> InitialWeights:
+def load(config: TrainConfig, loss: PerceptualLoss, val_photos: PhotoSet, size: int) -> InitialWeights:
     """Build the network of a run with the initial weights that `config.init` names.
 
     Args:
@@ -37,6 +37,7 @@ def load(config: TrainConfig, loss: PerceptualLoss, val_photos: PhotoSet) -> Ini
             random weights if there is none.
         loss: The loss that `auto` compares networks by.
         val_photos: The photos that `auto` compares networks on.
+        size: The side of their center squares, in pixels.
 
     Raises:
         UsageError: The checkpoint is missing or damaged, or has another architecture.
@@ -47,7 +48,7 @@ def load(config: TrainConfig, loss: PerceptualLoss, val_photos: PhotoSet) -> Ini
         return InitialWeights(transform_net.build(config.model))
     if config.init == AUTO:
         paths = _candidates(config.model)
-        return _nearest(paths, config, loss, val_photos) if paths else InitialWeights(transform_net.build(config.model))
+        return _nearest(paths, loss, val_photos, size) if paths else InitialWeights(transform_net.build(config.model))
     path = zoo.resolve(config.init, checkpoint.SUFFIX, _zoo_model(config.model))
     network, card = checkpoint.load(path)
     model = asdict(card.model)
@@ -74,8 +75,8 @@ def _candidates(model: ModelConfig) -> dict[str, Path]:
 
 
 @torch.no_grad()
-def _nearest(paths: dict[str, Path], config: TrainConfig, loss: PerceptualLoss, val_photos: PhotoSet) -> InitialWeights:
-    crops, *_ = validation_crops(val_photos, config.data.size)
+def _nearest(paths: dict[str, Path], loss: PerceptualLoss, val_photos: PhotoSet, size: int) -> InitialWeights:
+    crops, *_ = validation_crops(val_photos, size)
     photos = [to_pixels(photo, torch.device("cpu")) for photo in crops[:COMPARED].split(1)]
     targets = [loss.content_target(pixels) for pixels in photos]
 

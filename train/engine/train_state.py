@@ -21,7 +21,7 @@ from torch.optim import Optimizer
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.train import TrainerConfig
 from impasto.models import checkpoint, safetensors_file
-from impasto.models.card import LossCard, OriginCard, StyleCard
+from impasto.models.card import CropStage, LossCard, OriginCard, StyleCard
 from impasto.train.runtime import distributed
 
 SUFFIX = ".state"
@@ -71,6 +71,9 @@ class TrainState:
         rollbacks: A sentence on each return to an earlier state.
         identity: What must stay the same within the run (`run_identity.identity`).
         origin: The name and SHA-256 of the checkpoint that training started from, if any.
+        stages: The stages of the crops, planned when the run began.
+        stage_starts: The step after which each stage began, up to the present one. A run whose budget is in minutes
+            resumes in the stage that it had reached.
         stop_requested: Whether a signal asked the run to stop. Not saved.
         unsaved: Whether no file stores this state yet. Not saved.
     """
@@ -83,6 +86,8 @@ class TrainState:
     rollbacks: list[str] = field(default_factory=list)
     identity: dict[str, Any] = field(default_factory=dict)
     origin: OriginCard | None = None
+    stages: list[CropStage] = field(default_factory=list)
+    stage_starts: list[int] = field(default_factory=lambda: [0])
     stop_requested: bool = field(default=False, metadata=_TRANSIENT)
     unsaved: bool = field(default=True, metadata=_TRANSIENT)
 
@@ -92,6 +97,18 @@ class TrainState:
         self.seconds = seconds
         self.stop_requested = stop_requested
         self.unsaved = True
+
+    @property
+    def stage(self) -> CropStage:
+        """The stage of the next step."""
+        return self.stages[len(self.stage_starts) - 1]
+
+    def enter_stages(self, budget: TrainerConfig) -> bool:
+        """Enter the stage that the spent fraction of the budget calls for, never an earlier one; whether it is new."""
+        before = len(self.stage_starts)
+        while len(self.stage_starts) < len(self.stages) and self.stage.until <= self.fraction(budget):
+            self.stage_starts.append(self.step)
+        return len(self.stage_starts) > before
 
     def fraction(self, budget: TrainerConfig) -> float:
         """The spent fraction of the budget, 0..1."""
@@ -123,6 +140,7 @@ class TrainState:
         calibrated = self.calibrated_style_weight
         values["calibrated_style_weight"] = calibrated.to_json() if calibrated else {}
         values["origin"] = self.origin.to_json() if self.origin else None
+        values["stages"] = [stage.to_json() for stage in self.stages]
         return values
 
     @classmethod
@@ -132,6 +150,7 @@ class TrainState:
         typed = {
             "calibrated_style_weight": CalibratedStyleWeight.from_json(calibrated) if calibrated else None,
             "origin": OriginCard.from_json(origin) if origin else None,
+            "stages": [CropStage.from_json(stage) for stage in values.get("stages", [])],
         }
         return cls(**(values | typed), unsaved=False)
 

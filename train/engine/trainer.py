@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.train import TrainConfig
 from impasto.models import checkpoint
-from impasto.models.card import Card
+from impasto.models.card import Card, CropStage
 from impasto.models.console import Console
 from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.models.transform_net import TransformNet
@@ -33,6 +33,7 @@ from impasto.train.engine.checkpointer import Checkpointer, checkpoint_is_intact
 from impasto.train.engine.divergence import DivergenceError
 from impasto.train.engine.ema import ModelEma
 from impasto.train.engine.optimizer import build_optimizer, build_schedule, rollback_factor
+from impasto.train.engine.recipe import BudgetCheck
 from impasto.train.engine.run_logger import Logger, NullLogger, RunLogger
 from impasto.train.engine.step_metrics import StepMetrics
 from impasto.train.engine.train_state import TrainState
@@ -56,6 +57,7 @@ class Trainer:
         network: The network with its initial weights.
         loss: The perceptual loss, on the device.
         photos: The photos to train on, and those to validate on.
+        stages: The stages of the crops; a resumed run has its own.
         card: The model card; the checkpoints add the results of the training to it.
         group: The processes of the run.
     """
@@ -68,6 +70,7 @@ class Trainer:
         network: TransformNet,
         loss: PerceptualLoss,
         photos: tuple[PhotoSet, PhotoSet],
+        stages: list[CropStage],
         card: Card,
         group: Group,
     ) -> None:
@@ -80,15 +83,17 @@ class Trainer:
         self.average = ModelEma(self.network, config.trainer.ema_decay)
         self.training_loss = TrainingLoss(config, hardware, self.network, loss, group)
         self.optimizer = build_optimizer(config, self.network.parameters())
-        self.state = TrainState(identity=run_identity.identity(config, card), origin=card.init)
-        self.crops = Crops(photos[0], config.data, config.seed)
+        self.state = TrainState(identity=run_identity.identity(config, card), origin=card.init, stages=stages)
+        self.photos = photos[0]
         self.val_photos, _, self.unreadable = validation_crops(photos[1], config.data.val_size)
         self._rollback_state: Path | None = None  # the state that the last rollback returned to
 
     def resume(self) -> None:
         """Load the newest intact state; raises UsageError if the run is complete or would minimize another loss."""
-        identity, origin = self.state.identity, self.state.origin
+        identity, origin, stages = self.state.identity, self.state.origin, self.state.stages
         self.state, messages = self._load_newest_state()
+        self.state.stages = self.state.stages or stages
+        self.card = self.card.with_stages(self.state.stages)
         for message in messages:
             logger.warning("%s", message)
         run_identity.check(self.directory, self.state.identity, identity)
@@ -140,17 +145,19 @@ class Trainer:
         metrics, started = StepMetrics(self.group, device, state), time.monotonic() - state.seconds
         scheduler = build_schedule(self.config, self.optimizer, state)
         run_logger: Logger = RunLogger(self.directory, state.step) if main else NullLogger()
-        share = self.config.trainer.batch_size, state.step, device.type == "cuda", self.group.rank, self.group.size
-        with closing(run_logger), batches(self.crops, *share) as stream:
+        with closing(run_logger), closing(self._batches()) as stream:
             callbacks = self._callbacks(scheduler, run_logger, display, interrupt)
             for callback in callbacks:
                 callback.on_train_start(state)
             try:
-                for batch, unreadable in self._until_budget_is_spent(stream):
+                for batch, unreadable in stream:
                     with interrupt.stop_at_once(self.training_loss.forward.pending):
                         metrics.add(self._step(batch), unreadable)
                     clock = time.monotonic() - started
                     state.advance(*self.group.sync_clock_and_stop(clock, interrupt.stop_requested))
+                    if state.enter_stages(self.config.trainer):
+                        logger.info("step %d: crops of %d px from now on", state.step, state.stage.size)
+                        self.training_loss.forward.compile_again()
                     scheduler.step()
                     for callback in callbacks:
                         callback.on_step_end(state, metrics)
@@ -183,6 +190,7 @@ class Trainer:
         modules, dtype, loss = self._modules(), self.hardware.dtype, self.training_loss
         return [
             guard,
+            BudgetCheck(config),
             MetricsLogger(config, group, scheduler, self.unreadable, run_logger, display),
             Validation(config, self.val_photos, self.average, loss, group, interrupt, run_logger, display),
             Checkpointer(
@@ -192,9 +200,16 @@ class Trainer:
             StopSignal(config, self.directory, group, interrupt),
         ]
 
-    def _until_budget_is_spent(self, stream: Iterator[Batch]) -> Iterator[Batch]:
-        while self.state.fraction(self.config.trainer) < 1:
-            yield next(stream)
+    def _batches(self) -> Generator[Batch]:
+        """The batches of each stage, until the budget is spent."""
+        config, state, group, pin_memory = self.config, self.state, self.group, self.hardware.device.type == "cuda"
+        crops = Crops(self.photos, config.data, config.seed, state.stages)
+        while state.fraction(config.trainer) < 1:
+            crops.stage = state.stage
+            share = config.trainer.batch_size, state.step, pin_memory, group.rank, group.size
+            with batches(crops, *share) as stream:
+                while state.fraction(config.trainer) < 1 and state.stage == crops.stage:
+                    yield next(stream)
 
     def _step(self, batch: Tensor) -> Tensor:
         """Update the weights on a batch uint8 [N, H, W, 3]; MEASURES and divergence.STATISTICS before the update."""

@@ -56,6 +56,10 @@ class Compiled(Generic[_T]):
         self._succeeded = True
         return output
 
+    def compile_again(self) -> None:
+        """Expect tensors of another shape, for which the next call compiles."""
+        self._succeeded = False
+
     @property
     def pending(self) -> bool:
         """Whether the next call compiles, which may take minutes."""

@@ -231,5 +231,7 @@ def test_gatys_preset_uses_average_pooling() -> None:
     torch.testing.assert_close(vgg(x)["pool1"], torch.nn.functional.avg_pool2d(relu, 2))
 
 
-def test_default_loss_of_train_and_optimize_is_equal() -> None:
-    assert app.compose("train", ["data.root=x"]).loss == app.compose("optimize", ["content=x"]).loss
+def test_loss_preset_of_train_and_optimize_is_equal() -> None:
+    for name in ("johnson", "strokes"):
+        train, optimize = (["data.root=x", f"loss={name}"], ["content=x", f"loss={name}"])
+        assert app.compose("train", train).loss == app.compose("optimize", optimize).loss

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from impasto.train.data import exclude_list
+from impasto.configs.cli import app
+from impasto.train.data import audit, exclude_list
 from impasto.train.data.dataset import PhotoSet
 from tests.helpers.commands import TINY, Run
 from tests.helpers.photos import pack, photo
@@ -155,3 +156,10 @@ def test_check_no_readable_photo_fails(tmp_path: Path, impasto: Impasto) -> None
     done = impasto("check", "data.root=photos.zip", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("impasto-check: none of the 1 photos of")
+
+
+def test_examine_automatic_size_compares_with_validation_size(photo_folder: Path) -> None:
+    photos = PhotoSet(photo_folder, "data.root")
+    for line, tiny in (([], True), (["data.val_size=60"], False), (["data.val_size=60", "data.size=64"], True)):
+        finding = audit.examine(photos, photos.names[0], app.compose("check", [f"data.root={photo_folder}", *line]))
+        assert ("tiny" in finding.issues) == tiny

@@ -126,7 +126,7 @@ def test_evaluate_exported_file_uses_the_loss_of_its_card(
     assert report["checkpoint"] == {"style": "swirls", "output": "uint8, rounded"}
     assert report["loss"] == own["loss"]
     assert [row["photo"] for row in report["photos"]] == ["b.png"]
-    settings = app.compose("train", ["data.root=.", "style.size=32"]).style
+    settings = app.compose("train", ["data.root=.", "loss=johnson", "style.size=32"]).style
     config = loaded_model.load(file).loss_config("random")
     loss = PerceptualLoss(config, weights.load("random", "vgg19"), style_image.load(settings).pixels)
     pixels = torch.from_numpy(photo).permute(2, 0, 1)[None].float()

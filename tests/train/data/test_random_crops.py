@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from impasto.configs.errors import UsageError
+from impasto.models.card import CropStage
 from impasto.train.data import dataset
 from impasto.train.data.dataset import PhotoSet
 from impasto.train.data.random_crops import Crops, LoaderError, batches, loader
@@ -23,7 +24,10 @@ from tests.helpers.photos import config, pack, photo
 
 
 def stream(root: Path, **changes: object) -> Crops:
-    return Crops(PhotoSet(root, "data.root"), config(root, **changes), seed=0)
+    settings = config(root, **changes)
+    assert isinstance(settings.size, int) and settings.scale_range is not None
+    stages = [CropStage(settings.size, settings.scale_range)]
+    return Crops(PhotoSet(root, "data.root"), settings, 0, stages)
 
 
 def first_crops(root: Path, count: int, **changes: object) -> list[NDArray[np.uint8]]:

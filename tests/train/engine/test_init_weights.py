@@ -17,6 +17,7 @@ from impasto.train.engine import init_weights
 from tests.helpers.commands import Run
 
 FOLDER_OF_ZOO = zoo.FOLDER
+SIZE = 64
 
 
 @pytest.fixture
@@ -24,12 +25,19 @@ def load_weights(photo_folder: Path) -> Callable[..., tuple[init_weights.Initial
     """Load the initial weights of a run with these settings."""
 
     def start(*settings: str) -> tuple[init_weights.InitialWeights, TrainConfig]:
-        line = [f"data.root={photo_folder}", "data.size=64", "data.val_photos=2", "loss.weights=random", *settings]
+        line = [
+            f"data.root={photo_folder}",
+            "style.size=64",
+            "loss=johnson",
+            "data.val_photos=2",
+            "loss.weights=random",
+        ]
+        line += settings
         config = app.compose("train", line)
         painting = style_image.load(config.style)
         loss = PerceptualLoss(config.loss, vgg_weights.load(config.loss.weights, config.loss.network), painting.pixels)
         torch.manual_seed(config.seed)
-        return init_weights.load(config, loss, dataset.split(config.data)[1]), config
+        return init_weights.load(config, loss, dataset.split(config.data)[1], SIZE), config
 
     return start
 
@@ -60,7 +68,7 @@ def test_load_auto_returns_network_with_lowest_loss(
     initial, config = load_weights("init=auto", "model=tiny")
     assert initial.origin is not None
     val_photos = dataset.split(config.data)[1]
-    crops, *_ = dataset.validation_crops(val_photos, config.data.size)
+    crops, *_ = dataset.validation_crops(val_photos, SIZE)
     pixels = dataset.to_pixels(crops[:1], torch.device("cpu"))
     loss_weights = vgg_weights.load("random", "vgg16")
     for name in zoo.names():
@@ -69,7 +77,7 @@ def test_load_auto_returns_network_with_lowest_loss(
             painting = network(pixels)
         config.loss.content_weight = 0.0
         config.data.val_photos = 1
-        nearest = init_weights.load(config, PerceptualLoss(config.loss, loss_weights, painting), val_photos)
+        nearest = init_weights.load(config, PerceptualLoss(config.loss, loss_weights, painting), val_photos, SIZE)
         assert nearest.origin is not None and nearest.origin.name == f"zoo/{name}"
 
 
@@ -87,7 +95,14 @@ def test_train_init_is_logged_and_recorded_in_card(
 ) -> None:
     run = tmp_path / "run"
     line = [f"data.root={photo_folder}", "data.size=32", "data.val_size=32", "data.val_photos=1", "data.workers=0"]
-    line += ["loss.weights=random", "trainer.steps=1", "trainer.batch_size=1", "device=cpu", "style.size=64"]
+    line += [
+        "loss=johnson",
+        "loss.weights=random",
+        "trainer.steps=1",
+        "trainer.batch_size=1",
+        "device=cpu",
+        "style.size=64",
+    ]
     done = impasto("train", *line, "init=zoo/udnie", "model=tiny", f"hydra.run.dir={run}")
     assert done.returncode == 0, done.stderr
     assert "starting from zoo/udnie" in done.stderr
@@ -97,6 +112,5 @@ def test_train_init_is_logged_and_recorded_in_card(
     assert len(card["init"]["sha256"]) == 64
 
 
-def test_compose_short_experiment_starts_from_zoo() -> None:
-    assert app.compose("train", ["data.root=.", "experiment=short"]).init == "auto"
-    assert app.compose("train", ["data.root=."]).init is None
+def test_compose_by_default_starts_from_zoo() -> None:
+    assert app.compose("train", ["data.root=."]).init == "auto"

@@ -11,7 +11,7 @@ from impasto.train.engine import run_identity
 
 
 def identity(*lines: str, photos: int = 7, style: str = "a") -> dict[str, Any]:
-    config = app.compose("train", ["data.root=.", *lines])
+    config = app.compose("train", ["data.root=.", "loss=johnson", *lines])
     data = {"val_photos": 1, "val_size": 32, "size": 32, "scale_range": [1.0, 1.5], "flip": True, "workers": 0}
     card = Card(
         model=ModelCard("mobile", 1.0, 5),
@@ -28,7 +28,7 @@ def identity(*lines: str, photos: int = 7, style: str = "a") -> dict[str, Any]:
         (["loss.style_strength=1"], "loss.style_strength from null to 1"),
         (["loss.checkerboard_weight=0"], "loss.checkerboard_weight from 5000 to 0"),
         (["style.size=128"], "style.size from "),
-        (["data.size=128"], "data.size from 256 to 128"),
+        (["data.size=128"], "data.size from auto to 128"),
         (["trainer.batch_size=3"], "trainer.batch_size from "),
     ],
 )

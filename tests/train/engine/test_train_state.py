@@ -207,6 +207,8 @@ def test_train_state_json_has_no_transient_fields(budget: TrainerConfig) -> None
             "rollbacks",
             "identity",
             "origin",
+            "stages",
+            "stage_starts",
         )
     }
     assert state.fraction(budget) == 0.5

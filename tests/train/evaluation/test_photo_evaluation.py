@@ -15,7 +15,7 @@ PHOTO = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
 
 def test_evaluate_photo_scores_pixels_in_range(tmp_path: Path) -> None:
     """A network that leaves 0..255 is scored as its output is written, and so is the optimizer."""
-    settings = app.compose("train", ["data.root=.", "loss.weights=random"]).loss
+    settings = app.compose("train", ["data.root=.", "loss=johnson", "loss.weights=random"]).loss
     painting = picture_to_pixels(np.where(PHOTO > 127, np.uint8(255), np.uint8(0)))
     loss = PerceptualLoss(settings, weights.load("random"), painting)
     options = EvaluationConfig(sizes=[32], starts=["photo"], iterations=12)

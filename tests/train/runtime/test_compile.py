@@ -74,7 +74,8 @@ def test_compiled_uncompilable_function_warns_and_runs_uncompiled(caplog: pytest
 @needs_compiler
 def test_compiled_network_and_loss_equals_uncompiled() -> None:
     """With few layers, since each takes the C++ compiler seconds. Recompiling gives the same bits."""
-    config = app.compose("train", ["data.root=.", "loss.style_layers=[relu1_1]", "loss.content_layer=relu1_1"]).loss
+    line = ["data.root=.", "loss=johnson", "loss.style_layers=[relu1_1]", "loss.content_layer=relu1_1"]
+    config = app.compose("train", line).loss
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Sigmoid())
     loss = PerceptualLoss(config, weights.load("random"), 255 * torch.rand(1, 3, 32, 32))
@@ -104,3 +105,17 @@ def test_train_signal_while_compiling_stops_at_once(tmp_path: Path, photo_folder
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 130, log.read_text()
     assert "stopped before step 1 ended; resume with: impasto-train" in log.read_text()
+
+
+@pytest.mark.slow
+@needs_compiler
+def test_compile_again_compiles_for_another_shape() -> None:
+    compiled = Compiled(lambda x: (2 * x).sum(), "always", CPU)
+    pending, values = [compiled.pending], []
+    for size in (4, 6):
+        compiled.compile_again()
+        pending.append(compiled.pending)
+        values.append(compiled(torch.ones(size)).item())
+        pending.append(compiled.pending)
+    assert pending == [True, True, False, True, False]
+    assert values == [8, 12]

@@ -12,12 +12,13 @@ import pytest
 import torch
 
 from impasto.configs.errors import UsageError
+from impasto.models.card import CropStage
 from impasto.train.data.dataset import PhotoSet
 from impasto.train.data.random_crops import Crops, loader
 from impasto.train.runtime.distributed import Group
 from tests.helpers import kill_nine
 from tests.helpers.commands import TINY, Run
-from tests.helpers.photos import config
+from tests.helpers.photos import config, photo
 
 Impasto = Callable[..., Run]
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python")
@@ -59,6 +60,29 @@ def test_train_with_two_processes_logs_losses_of_one(
     assert {path.name for path in tmp_path.iterdir()} == {"one", "two"}
     kinds = [sorted(path.suffix for path in folder.rglob("*") if path.is_file()) for folder in (tmp_path / "one", run)]
     assert kinds[0] == kinds[1]
+
+
+@pytest.mark.slow
+def test_train_with_two_processes_enters_stages_of_one(tmp_path: Path, impasto: Impasto) -> None:
+    """Crops grow after the same step, and the losses after it are the same."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for seed in range(6):
+        photo(seed, (200, 170)).save(photos / f"{seed}.png")
+    line = [*TINY, f"data.root={photos}", "data.size=auto", "trainer.steps=5", "trainer.log_every=1"]
+    alone = impasto("train", *line, f"hydra.run.dir={tmp_path / 'one'}")
+    assert alone.returncode == 0, alone.stderr
+    command = [*TORCHRUN, str(kill_nine.SCRIPT), *line, f"hydra.run.dir={tmp_path / 'two'}"]
+    both = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert both.returncode == 0, both.stderr
+    for stderr in (alone.stderr, both.stderr):
+        assert stderr.count("step 3: crops of 168 px from now on") == 1
+    curves = columns(tmp_path / "one"), columns(tmp_path / "two")
+    for name, values in curves[0].items():
+        assert curves[1][name] == pytest.approx(values, rel=1e-3), name
+    # The size of the crops follows from the state: one process resumes in the stage that two had reached.
+    resumed = impasto("train", f"resume={tmp_path / 'two'}", "trainer.steps=6")
+    assert resumed.returncode == 0 and "crops of" not in resumed.stderr, resumed.stderr
 
 
 @pytest.mark.slow
@@ -106,7 +130,8 @@ def test_process_group_with_optimizer_is_destroyed_at_its_end(tmp_path: Path) ->
 
 
 def test_loader_shares_of_ranks_make_up_the_batch(photo_folder: Path) -> None:
-    crops = Crops(PhotoSet(photo_folder, "data.root"), config(photo_folder), seed=0)
+    stages = [CropStage(32, [1.0, 1.5])]
+    crops = Crops(PhotoSet(photo_folder, "data.root"), config(photo_folder), 0, stages)
 
     def batches(rank: int, size: int) -> list[torch.Tensor]:
         return [batch for batch, _ in islice(loader(crops, 4, 3, False, rank, size), 3)]
