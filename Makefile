@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal
 
-.PHONY: demo check lint types test test-all tools setup clean
+.PHONY: check test demo docs dist setup tools lint types test-all clean
 
 setup: $(VENV)/.ready
 
@@ -15,7 +15,7 @@ $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "impasto needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[demo,heif,video,vgg,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
 # What the heavy tests and some of the parity checks use: node packages, and ONNX Runtime for arm64.
@@ -50,8 +50,20 @@ test: lint types
 test-all: lint types
 	$(PYTEST)
 
+# Train, export, verify and apply a network: about 6 minutes on two cores.
 demo: setup
 	$(BIN)/python benchmarks/demo.py
 
+# The site, in site/.
+docs: setup
+	$(BIN)/mkdocs build --strict
+
+# The sdist and the wheel that is built from it, in dist/, and the wheel at work in an environment of its own.
+dist: setup
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/python -m tests.smoke dist/*.whl
+
 clean:
-	rm -rf build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

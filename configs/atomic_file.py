@@ -20,7 +20,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{uuid.uuid4().hex}{PART}")
     try:
         yield part
-        with part.open("rb") as file:
+        with part.open("r+b") as file:  # Windows cannot sync what is open for reading
             os.fsync(file.fileno())
         part.replace(path)
         _sync_folder(path.parent)

@@ -23,7 +23,7 @@ from hydra.plugins.config_source import ConfigLoadError
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from impasto.configs import interrupt
+from impasto.configs import extras, interrupt
 from impasto.configs.cli import overrides, runs
 from impasto.configs.cli.vocabulary import CONFIGS, Vocabulary, hint
 from impasto.configs.errors import UsageError, ending, quiet_closed_pipe
@@ -72,8 +72,10 @@ class Arguments(argparse.ArgumentParser):
         raise UsageError(f"{message}; --help lists the keys and flags")
 
 
-def run(command: str, task: Callable[[Any], None]) -> None:
+def run(command: str, task: Callable[[Any], None], extra: str | None = None) -> None:
     """Call `task` with the validated settings (COMMANDS[command]) that the arguments in sys.argv give.
+
+    The task needs the libraries of `extra` (configs/extras.py); --help and --cfg need none of them.
 
     Ends the process with one sentence on stderr if that fails: exit code 2 for a wrong request, 1 otherwise.
     """
@@ -90,7 +92,7 @@ def run(command: str, task: Callable[[Any], None]) -> None:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a task as Ctrl-C does; it may differ
     with interrupt.bounded():
         try:
-            _run(command, task, sys.argv[1:])
+            _run(command, task, sys.argv[1:], extra)
         except (Exception, KeyboardInterrupt) as error:
             code, sentence = ending(error)
             if code != 130 or os.environ.get("RANK", "0") == "0":  # rank 0 reports an interrupt
@@ -133,7 +135,7 @@ def session(vocabulary: Vocabulary, presets: str | None = None) -> Iterator[None
 
 
 @quiet_closed_pipe()
-def _run(command: str, task: Callable[[Any], None], arguments: Sequence[str]) -> None:
+def _run(command: str, task: Callable[[Any], None], arguments: Sequence[str], extra: str | None) -> None:
     vocabulary = Vocabulary(command)
     parser = Arguments(vocabulary)
     options = parser.read(arguments, vocabulary.known)
@@ -166,6 +168,8 @@ def _run(command: str, task: Callable[[Any], None], arguments: Sequence[str]) ->
             engine.show_cfg(command, lines, options.cfg, options.package, options.resolve)
             return
         settings = [vocabulary.validated(job) for job in jobs]
+        if extra is not None:
+            extras.require(extra)
         if options.multirun:
             runs.check_outputs(settings)
             runs.launch(engine, command, task, lines, jobs)

@@ -18,9 +18,11 @@ from hydra.errors import HydraException
 
 from impasto.configs.cli.vocabulary import Vocabulary, hint
 from impasto.configs.errors import UsageError
+from impasto.configs.extras import remedy
 from impasto.configs.schema.fields import Key, shown
 
 RUN_DIR, SWEEP_DIR, LAUNCHER = "hydra.run.dir", "hydra.sweep.dir", "hydra/launcher"
+_LAUNCHER_EXTRAS = {"ray": "ray", "submitit_slurm": "slurm", "submitit_local": "slurm"}  # what installs each one
 _GRAMMAR = re.compile(r"|null|(choice|glob|interval|range|shuffle|sort|tag)\(.*\)", re.DOTALL)  # never a path or text
 SURROGATE = re.compile("[\ud800-\udfff]")  # Python's stand-ins for bytes that are not UTF-8
 _RESOLVER = re.compile(r"(?<!\\)\$\{[^}]*:")  # ${oc.env:NAME} would put what the environment holds into the card
@@ -93,12 +95,11 @@ def jobs(lines: list[str], sweep: bool, vocabulary: Vocabulary) -> list[list[str
             continue
         if (name := shown(value)) not in (choices := vocabulary.choices(group)):
             what = "neither a preset nor the path of an image file" if group == "style" else "not known"
-            others = (
-                "; pip install -e '.[ray]' or '.[slurm]' in impasto's folder adds more" if group == LAUNCHER else ""
-            )
+            if group == LAUNCHER and name in _LAUNCHER_EXTRAS:
+                raise UsageError(f"{group}={name} is not installed; {remedy(_LAUNCHER_EXTRAS[name])}")
             root = f"{group}.root"  # what a folder of photos is for
             meant = f" (did you mean {root}={name}?)" if root in vocabulary.keys else hint(name, choices)
-            known = f"{meant}; choose one of {', '.join(choices)}{others}"
+            known = f"{meant}; choose one of {', '.join(choices)}"
             raise UsageError(f"{group}={name} is {what}{known}")
     return expanded
 

@@ -11,7 +11,7 @@ from impasto.models.progress import spinner
 
 def main() -> None:
     """Turn a checkpoint into a bundle for app developers."""
-    run("export", task)
+    run("export", task, extra="export")
 
 
 def task(config: ExportConfig) -> None:

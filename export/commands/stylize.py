@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+from impasto.configs import extras
 from impasto.configs.cli.app import run
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.stylize import StylizeConfig
@@ -74,11 +75,9 @@ def _stylize_folder(config: StylizeConfig, work: Plan, masks: Masks | None) -> N
 
 
 def _stylize_video(config: StylizeConfig, source: Path, target: Path, mask: Path | None) -> None:
-    try:
-        from impasto.export.video import pipeline
-    except ModuleNotFoundError as error:  # av or cv2
-        fault = f"input={source} is a video, but {error.name} is not installed"
-        raise UsageError(f"{fault}; run: pip install -e '.[video]' in impasto's folder") from error
+    extras.require("video", f"input={source} is a video, which")
+    from impasto.export.video import pipeline
+
     masks = Masks(mask, config.invert_mask) if mask else None
     show(pipeline.stylize(config, None if str(source) == formats.CAMERA else source, target, masks))
 

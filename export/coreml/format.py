@@ -1,9 +1,11 @@
 """The Core ML packages as a format of bundles. No torch here, except in its exporter and its runtimes."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from impasto.configs.errors import UsageError
 from impasto.configs.schema.export import ExportConfig
 from impasto.export.contract import ExportedFiles, ModelArtifact
 from impasto.export.coreml import runtime
@@ -29,9 +31,13 @@ class CoreMLFormat:
     libraries = ("coremltools",)
 
     def exporter(self, config: ExportConfig, label: Label) -> "CoreMLExporter | NoPackages":
-        """Return what writes the files below ios/; raises UsageError where coreml.photos has no pictures."""
+        """Return what writes the files below ios/; raises UsageError if it cannot, as on Windows."""
         if config.coreml.sizes == []:
             return NoPackages()
+        if sys.platform == "win32":
+            raise UsageError(
+                "Core ML packages cannot be written on Windows, where Core ML Tools does not run; set coreml.sizes=[]"
+            )
         from impasto.export.coreml.artifacts import CoreMLExporter  # loads torch and coremltools
 
         return CoreMLExporter(config, label)

@@ -3,10 +3,10 @@
 import sys
 from abc import abstractmethod
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from impasto.configs import extras
 from impasto.export.contract import ModelArtifact
 from impasto.export.coreml.contracts import COREML, MIL_INTERPRETER
 from impasto.export.runtime import OnStep, Runtime
@@ -24,9 +24,10 @@ class _PackageRuntime(Runtime):
 
     def missing(self) -> str | None:
         """Return a sentence on what reading Core ML packages needs and this machine lacks."""
-        absent = [name for name in ("torch", "coremltools") if find_spec(name) is None]
-        needed = f"{' and '.join(absent)} is not installed, which reading Core ML packages needs"
-        return needed if absent else None
+        if sys.platform == "win32":
+            return "reading Core ML packages needs Core ML Tools, which does not run on Windows"
+        predicate = extras.missing("export")
+        return predicate and f"reading Core ML packages {predicate}"
 
     def supports(self, artifact: ModelArtifact) -> bool:
         """Return whether this is a Core ML package."""

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -69,6 +70,9 @@ def read(folder: Path, images: Sequence[Pixels], what: str) -> list[Pixels]:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is not None:
+        return
+    if sys.platform == "win32":  # it has no groups of processes
+        process.kill()
         return
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)  # at which playwright closes its browser

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import sqrt
+from statistics import NormalDist
 
 import numpy as np
 
@@ -38,12 +40,13 @@ class PairResult:
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float] | None:
         """Return the Wilson score interval of `share`, which takes the votes as independent."""
-        from scipy.stats import binomtest  # takes a second to load
-
-        if not (decided := self.wins + self.losses):
+        if self.share is None:
             return None
-        limits = binomtest(self.wins, decided).proportion_ci(confidence, method="wilson")
-        return float(limits.low), float(limits.high)
+        z2 = NormalDist().inv_cdf((1 + confidence) / 2) ** 2
+        n, p = self.wins + self.losses, self.share
+        center = (p + z2 / (2 * n)) / (1 + z2 / n)  # Wilson (1927)
+        half_width = sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n**2))) / (1 + z2 / n)
+        return max(0.0, center - half_width), min(1.0, center + half_width)
 
 
 def count(ballots: Sequence[Ballot]) -> list[PairResult]:

@@ -19,6 +19,8 @@ from impasto.models.image.picture import MAX_PIXELS, STRIP_PIXELS, Picture, Unre
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "HEIF", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000")
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # of an ISO file's first box
 
+_START_BYTES = 12  # of a file, which name its format
+
 # How stored pixels become upright, by EXIF orientation (EXIF 2.3, table 6): swap the axes, then flip these.
 _TRANSPOSED = (5, 6, 7, 8)
 _FLIPPED_AXES = {2: (1,), 3: (0, 1), 4: (0,), 5: (), 6: (1,), 7: (0, 1), 8: (0,)}
@@ -69,7 +71,10 @@ def open_image(file: BinaryIO, name: str) -> Iterator[Image.Image]:
     """Open a picture file with Pillow; any error inside the context becomes an UnreadablePicture."""
     try:
         Image.init()
-        _register_heif()
+        start = file.read(_START_BYTES)
+        file.seek(0)
+        if _is_heif(start):
+            _register_heif()
         kinds = [kind for kind in _FORMATS if kind in Image.OPEN]
         with Image.open(png.drop_damaged_color(file), formats=kinds) as image:
             if image.format == "TIFF":
@@ -78,8 +83,7 @@ def open_image(file: BinaryIO, name: str) -> Iterator[Image.Image]:
                 raise Image.DecompressionBombError
             yield image
     except UnidentifiedImageError as error:
-        file.seek(0)
-        raise UnreadablePicture(f"{name} {_unidentified(file.read(12))}") from error
+        raise UnreadablePicture(f"{name} {_unidentified(start)}") from error
     except (Image.DecompressionBombError, MemoryError) as error:
         limit = f"{MAX_PIXELS // 10**6} megapixels or than the memory"
         raise UnreadablePicture(f"{name} is larger than {limit}; reduce its size") from error
@@ -89,25 +93,25 @@ def open_image(file: BinaryIO, name: str) -> Iterator[Image.Image]:
 
 
 def _unidentified(start: bytes) -> str:
-    """Describe a file that no decoder takes, by its first 12 bytes."""
+    """Describe a file that no decoder takes, by its first bytes."""
     if not start:
         return "is empty"
-    if start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS:
-        if "HEIF" in Image.OPEN:
-            return "is a damaged HEIC picture"
-        return "is a HEIC picture, which needs a decoder; run: pip install -e '.[heif]' in impasto's folder"
+    if _is_heif(start):
+        return "is a damaged HEIC picture"
     if start[:4] in (b"II*\0", b"MM\0*"):
         return "is a TIFF of a kind that cannot be read; convert it to 8 or 16 bits"
     return "is not a picture in a supported format (JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP, GIF, PPM)"
 
 
+def _is_heif(start: bytes) -> bool:
+    return start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS
+
+
 @lru_cache(maxsize=1)
 def _register_heif() -> None:
-    """Let Pillow decode HEIC, the default of iPhones, where the extra `heif` is installed."""
-    try:
-        import pillow_heif
-    except ImportError:
-        return
+    """Let Pillow decode HEIC, the default of iPhones."""
+    import pillow_heif
+
     pillow_heif.register_heif_opener()
 
 

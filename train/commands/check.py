@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Look at every photo of a dataset."""
-    run("check", task)
+    run("check", task, extra="train")
 
 
 def task(config: CheckConfig) -> None:

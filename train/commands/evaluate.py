@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 def main() -> None:
     """Compare a network with the optimizer."""
     openmp.limit_spinning()
-    run("evaluate", task)
+    run("evaluate", task, extra="train")
 
 
 def task(config: EvaluateConfig) -> None:

@@ -40,7 +40,7 @@ class Exploration:
 def main() -> None:
     """Show what layers keep."""
     openmp.limit_spinning()
-    run("explore", task)
+    run("explore", task, extra="train")
 
 
 def task(config: ExploreConfig) -> None:

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 def main() -> None:
     """Stylize one photo."""
     openmp.limit_spinning()
-    run("optimize", optimize)
+    run("optimize", optimize, extra="train")
 
 
 def optimize(config: OptimizeConfig) -> None:

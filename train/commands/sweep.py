@@ -12,7 +12,7 @@ from impasto.configs.schema.sweep import SweepConfig
 
 def main() -> None:
     """Show the results of a sweep."""
-    run("sweep", task)
+    run("sweep", task, extra="train")
 
 
 def task(config: SweepConfig) -> None:

@@ -29,7 +29,7 @@ WEIGHTS = {"vgg16": "original", "vgg19": "torchvision's"}  # the origin of each 
 def main() -> None:
     """Train a network on one painting."""
     openmp.limit_spinning()
-    run("train", train)
+    run("train", train, extra="train")
 
 
 def train(config: TrainConfig) -> None:

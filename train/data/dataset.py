@@ -66,7 +66,7 @@ class PhotoSet:
                     "%s=%s: %d pictures are left out, which impasto wrote (such as %s)",
                     *(key, root, len(own), min(own).relative_to(root)),
                 )
-            self.names = [str(path.relative_to(root)) for path in pictures if path not in own]
+            self.names = [path.relative_to(root).as_posix() for path in pictures if path not in own]
             stats = {name: (root / name).stat() for name in self.names}
             sizes = {name: stat.st_size for name, stat in stats.items()}
             location = str(root.resolve())  # some file systems invent inodes and times of change

@@ -133,10 +133,13 @@ def test_sweep_lost_jobs_stay_open(jobs: Path) -> None:
 
 
 @pytest.mark.slow
-def test_launcher_not_installed_names_the_extra(jobs: Path) -> None:
-    done = shell(jobs, "-m", "hydra/launcher=other", "seed=1,2", "data.root=x")
-    assert done.returncode == 2 and done.stderr.count("\n") == 1
-    assert "pip install -e '.[ray]'" in done.stderr
+@pytest.mark.parametrize(("launcher", "extra"), [("ray", "ray"), ("submitit_slurm", "slurm")])
+def test_launcher_not_installed_names_the_extra(jobs: Path, launcher: str, extra: str) -> None:
+    line = "-m", f"hydra/launcher={launcher}", "seed=1,2", "data.root=x"
+    done = shell(jobs, *line, code="sys.modules['hydra_plugins'] = None\n")
+    remedy = f'install it by pip install "impasto[{extra}]"'
+    assert done.returncode == 2
+    assert done.stderr == f"impasto-train: hydra/launcher={launcher} is not installed; {remedy}\n"
     assert files(jobs) == []
 
 

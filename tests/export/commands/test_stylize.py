@@ -289,7 +289,7 @@ def test_stylize_imports_no_torch_and_disables_telemetry(inverter: Path, tmp_pat
         "import impasto.export.commands.stylize\n"
         "impasto.export.commands.stylize.main()\n"
         "assert os.environ['ORT_DISABLE_TELEMETRY'] == '1'\n"
-        "assert not {'torch', 'onnx', 'coremltools', 'av', 'cv2', 'scipy'} & set(sys.modules)\n"
+        "assert not {'torch', 'onnx', 'coremltools', 'pillow_heif', 'av', 'cv2', 'scipy'} & set(sys.modules)\n"
     )
     request = f"model={inverter}", f"input={photos(tmp_path / 'in')}", f"output={tmp_path / 'out'}", "threads=1"
     command = [sys.executable, "-c", program, *request]

@@ -86,6 +86,15 @@ def test_call_beyond_the_timeout_kills_all_processes(tmp_path: Path, monkeypatch
     assert not state or state.startswith("Z")
 
 
+@pytest.mark.slow
+def test_call_beyond_the_timeout_kills_the_process_on_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess_runtime, "TIMEOUT", 1)
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.delattr(os, "killpg")
+    with pytest.raises(CheckFailed, match="sleeping took over 1 seconds and was stopped"):
+        subprocess_runtime.call(["sleep", "3600"], tmp_path, "sleeping")
+
+
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_runtime_without_a_named_tools_folder_searches_none(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
