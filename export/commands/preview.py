@@ -122,7 +122,7 @@ def server(
     if not runtime and not in_bundle:
         raise UsageError(
             f"neither {bundle / ort_web.FOLDER} nor tools_dir={tools or 'null'} contains ONNX Runtime Web; run "
-            "`make tools` in impasto's folder and name its build/tools with tools_dir=DIR"
+            "`npm install --prefix DIR onnxruntime-web` and name that folder with tools_dir=DIR"
         )
     own = {f"{ort_web.FOLDER}/{path.name}": path for path in (*ort_web.PAGE, *runtime)}
     try:

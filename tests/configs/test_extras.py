@@ -66,7 +66,7 @@ def test_missing_names_the_first_absent_library_and_its_extra(monkeypatch: pytes
     assert extras.missing("train") is None
     monkeypatch.setitem(sys.modules, "scipy", None)
     assert extras.missing("train") == 'needs SciPy; install it by pip install "impasto[train]"'
-    monkeypatch.setitem(sys.modules, "hydra_plugins", None)
+    monkeypatch.setitem(sys.modules, "hydra_plugins.hydra_ray_launcher", None)
     assert extras.missing("ray") == 'needs hydra-ray-launcher; install it by pip install "impasto[ray]"'
 
 
