@@ -50,7 +50,7 @@ test: lint types
 test-all: lint types
 	$(PYTEST)
 
-# Train, export, verify and apply a network: about 6 minutes on two cores.
+# Train a network for 4 minutes, export, verify and apply it.
 demo: setup
 	$(BIN)/python benchmarks/demo.py
 
