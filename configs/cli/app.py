@@ -104,10 +104,17 @@ def run(command: str, task: Callable[[Any], None], extra: str | None = None) -> 
 
 def compose(command: str, lines: Sequence[str] = ()) -> Any:
     """The validated settings (COMMANDS[command]) of a command with these overrides, written as a user would."""
+    return compose_run(command, lines)[0]
+
+
+def compose_run(command: str, lines: Sequence[str] = ()) -> tuple[Any, runs.Run]:
+    """The settings as `compose` returns them, and the run that they describe, which `resume=` may continue."""
     vocabulary = Vocabulary(command)
     with session(vocabulary):
-        job, *_ = overrides.jobs(overrides.translate(lines, vocabulary, sweep=False), False, vocabulary)
-        return vocabulary.validated(hydra.compose(command, job))
+        lines = overrides.replay([*lines], vocabulary, sweep=False)
+        job, *_ = overrides.jobs([*_HYDRA, *overrides.translate(lines, vocabulary, sweep=False)], False, vocabulary)
+        config = hydra.compose(command, [*job, "hydra.job.num=0"], return_hydra_config=True)
+        return vocabulary.validated(config), runs.composed(config.hydra)
 
 
 @contextmanager

@@ -42,16 +42,50 @@ class JobStatus:
     format: Literal["impasto-job-1"] = "impasto-job-1"
 
 
+@dataclass(frozen=True)
+class Run:
+    """Where a run writes to, and what it was started with.
+
+    Attributes:
+        directory: The run directory, which may not exist yet.
+        named: Whether the user named it, so that it may exist.
+        overrides: The settings that differ from the defaults, as `key=value`.
+    """
+
+    directory: Path
+    named: bool
+    overrides: list[str]
+
+    def claim(self) -> Path:
+        """Create the directory; if its default name is taken, NAME-2, NAME-3 and so on."""
+        return create(self.directory, exist_ok=self.named)
+
+    def save(self, directory: Path, settings: Any) -> None:
+        """Write settings and overrides into the directory that `claim` returned, for resume=."""
+        (directory / ".hydra").mkdir(exist_ok=True)
+        for name, content in (("config", asdict(settings)), ("overrides", self.overrides)):
+            with atomic_write(directory / ".hydra" / f"{name}.yaml") as part:
+                OmegaConf.save(OmegaConf.create(content), part)
+
+
 def is_sweep_job() -> bool:
     """Whether the current run is a job of a sweep."""
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
-def claim() -> Path:
-    """Create the directory of the current run; if its default name is taken, NAME-2, NAME-3 and so on."""
-    hydra = HydraConfig.get()
-    named = is_sweep_job() or RUN_DIR in map(key_of, hydra.overrides.hydra)
-    return create(Path(hydra.runtime.output_dir), exist_ok=named)
+def current() -> Run:
+    """The run of the command that this process executes."""
+    hydra: Any = HydraConfig.get()
+    return Run(Path(hydra.runtime.output_dir), is_sweep_job() or _is_named(hydra), list(hydra.overrides.task))
+
+
+def composed(hydra: Any) -> Run:
+    """The run of a composed configuration, given its section `hydra`."""
+    return Run(Path(hydra.run.dir).absolute(), _is_named(hydra), list(hydra.overrides.task))
+
+
+def _is_named(hydra: Any) -> bool:
+    return RUN_DIR in map(key_of, hydra.overrides.hydra)
 
 
 def create(path: Path, exist_ok: bool) -> Path:
@@ -61,14 +95,6 @@ def create(path: Path, exist_ok: bool) -> Path:
             candidate.mkdir(parents=True, exist_ok=exist_ok)
             return candidate
     raise AssertionError
-
-
-def save(directory: Path, settings: Any) -> None:
-    """Write settings and overrides of the current run into its directory, for resume=."""
-    (directory / ".hydra").mkdir(exist_ok=True)
-    for name, content in (("config", asdict(settings)), ("overrides", HydraConfig.get().overrides.task)):
-        with atomic_write(directory / ".hydra" / f"{name}.yaml") as part:
-            OmegaConf.save(OmegaConf.create(content), part)
 
 
 def status_path(sweep: Path, job: int) -> Path:

@@ -24,7 +24,8 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
             if task:
                 task(config)
             elif verb == "train":
-                runs.save(runs.claim(), config)
+                run = runs.current()
+                run.save(run.claim(), config)
 
         code = 0
         if verb == "train" and "-m" in arguments:

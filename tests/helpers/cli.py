@@ -45,7 +45,7 @@ def files(folder: Path) -> list[str]:
 def shell(folder: Path, *arguments: str, code: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     script = (
         "import sys; from impasto.configs.cli import app, runs; sys.argv[0] = 'impasto-train'\n"
-        "def task(config):\n    runs.save(runs.claim(), config); print(config)\n"
+        "def task(config):\n    run = runs.current(); run.save(run.claim(), config); print(config)\n"
         f"{code}app.run('train', task)"
     )
     return subprocess.run(

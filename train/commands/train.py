@@ -1,12 +1,12 @@
 """impasto-train."""
 
 import logging
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from impasto.configs.cli import runs
-from impasto.configs.cli.app import run
+from impasto.configs.cli import app, runs
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.train import TrainConfig
 from impasto.configs.terminal import show
@@ -29,28 +29,37 @@ WEIGHTS = {"vgg16": "original", "vgg19": "torchvision's"}  # the origin of each 
 def main() -> None:
     """Train a network on one painting."""
     openmp.limit_spinning()
-    run("train", train, extra="train")
+    app.run("train", task, extra="train")
 
 
-def train(config: TrainConfig) -> None:
+def task(config: TrainConfig) -> None:
     """Train, and print the path of the last checkpoint."""
-    from hydra.core.hydra_config import HydraConfig
-
     from impasto.models.image.decode import quiet_pillow
-    from impasto.train.runtime import device, distributed, progress
 
     quiet_pillow()
-    directory = Path(HydraConfig.get().runtime.output_dir)
+    checkpoint = train(config, runs.current())
+    if os.environ.get("RANK", "0") == "0":
+        show(checkpoint)
+
+
+def train(config: TrainConfig, run: runs.Run) -> Path:
+    """Train, and return the path of the last checkpoint.
+
+    Raises:
+        UsageError: A setting or an input is invalid.
+        CheckFailed: Training diverged too often.
+        KeyboardInterrupt: A signal stopped the run, which is saved.
+    """
+    from impasto.train.runtime import device, distributed, progress
+
     hardware = device.choose(config.device, config.precision)
     with distributed.process_group(hardware.device) as group:
         console = stderr_console(quiet=not group.is_main_process)
         with progress.log_to(console):
-            path = _fit(config, directory, hardware, group, console)
-    if group.is_main_process:
-        show(path)
+            return _fit(config, run, hardware, group, console)
 
 
-def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Group", console: "Console") -> Path:
+def _fit(config: TrainConfig, run: runs.Run, hardware: "Hardware", group: "Group", console: "Console") -> Path:
     """Check all settings that can be checked before the first step; then resume, calibrate and train."""
     import torch
 
@@ -62,6 +71,7 @@ def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Gro
     from impasto.train.runtime import device
     from impasto.train.runtime.contact_sheet import to_bytes
 
+    directory = run.directory
     if group.is_main_process and config.resume is None:
         _check_directory(directory)
     group.local_batch_size(config.trainer.batch_size)
@@ -77,7 +87,7 @@ def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Gro
     loss.to(hardware.device).to(memory_format=torch.channels_last)
     card = _card(config, style.sha256, photos, stages, initial.origin)
     if group.is_main_process:
-        directory = runs.claim()
+        directory = run.claim()
         dataset.warn_of_few_val_photos(config.data, photos, val_photos)
     sets = (photos, val_photos)
     trainer = Trainer(config, directory, hardware, initial.network, loss, sets, stages, card, group)
@@ -91,7 +101,7 @@ def _fit(config: TrainConfig, directory: Path, hardware: "Hardware", group: "Gro
     loss.to_precision(hardware.dtype)
     with train_state.report_full_disk(directory):
         if group.is_main_process:
-            runs.save(directory, config)
+            run.save(directory, config)
             run_logger.save_painting(directory, to_bytes(style.pixels)[0])
         return trainer.fit(console)
 

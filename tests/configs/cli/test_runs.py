@@ -151,9 +151,9 @@ def test_claim_impossible_directory_is_an_error(start: Start, tmp_path: Path) ->
 
 def test_run_failing_task_keeps_what_it_wrote(start: Start, tmp_path: Path) -> None:
     def task(config: Any) -> None:
-        directory = runs.claim()
+        directory = runs.current().claim()
         (directory / "metrics.csv").touch()
-        runs.save(directory, config)
+        runs.current().save(directory, config)
         raise RuntimeError
 
     assert start("data.root=x", "hydra.run.dir=run", task=task).code == 1
