@@ -13,6 +13,7 @@ from impasto.configs.errors import UsageError
 from impasto.models.image.color import gray
 from impasto.models.image.decode import read
 from impasto.models.image.discover import find_pictures
+from impasto.models.image.picture import Picture
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,26 @@ class Mask:
     def resized(self, shape: tuple[int, int]) -> NDArray[np.uint8]:
         """Return the mask at a size (height, width)."""
         return resize_mask(np.frombuffer(zlib.decompress(self.packed), np.uint8).reshape(self.shape), shape)
+
+    def fitted(self, shape: tuple[int, int], name: str, photo: str) -> Callable[[], NDArray[np.uint8]]:
+        """Return a function that returns the mask at the size of a photo (height, width).
+
+        `name` and `photo` are the names for the UsageError that is raised if it has another aspect ratio.
+        """
+        (height, width), (photo_height, photo_width) = self.shape, shape
+        if abs(width * photo_height - height * photo_width) > max(shape):  # more than rounding to whole px
+            raise UsageError(
+                f"{name} is {width}x{height}, but {photo} is {photo_width}x{photo_height}; use equal aspect ratios"
+            )
+        return partial(self.resized, shape)
+
+
+def from_picture(picture: Picture, invert: bool) -> Mask:
+    """Return the mask that a picture shows, which was read without a conversion of its colors."""
+    mask = gray(picture.rgb)
+    if picture.alpha is not None:  # a cut-out subject: transparent regions are not stylized
+        mask = ((mask.astype(np.uint16) * picture.alpha + 127) // 255).astype(np.uint8)
+    return Mask(mask.shape, zlib.compress((255 - mask if invert else mask).data, 1))
 
 
 class Masks:
@@ -61,12 +82,7 @@ class Masks:
         if mask is None:
             path = self._find(name)
             mask = self._read(path)
-        (height, width), (photo_height, photo_width) = mask.shape, shape
-        if abs(width * photo_height - height * photo_width) > max(shape):  # more than rounding to whole px
-            raise UsageError(
-                f"mask {path} is {width}x{height}, but {name} is {photo_width}x{photo_height}; use equal aspect ratios"
-            )
-        return partial(mask.resized, shape)
+        return mask.fitted(shape, f"mask {path}", str(name))
 
     def _find(self, name: Path) -> Path:
         """Find the mask of a.jpg: a.jpg, or else the only picture a.* (a.png)."""
@@ -85,11 +101,7 @@ class Masks:
         return masks
 
     def _read(self, path: Path) -> Mask:
-        picture = read(path, convert_colors=False)
-        mask = gray(picture.rgb)
-        if picture.alpha is not None:  # a cut-out subject: transparent regions are not stylized
-            mask = ((mask.astype(np.uint16) * picture.alpha + 127) // 255).astype(np.uint8)
-        return Mask(mask.shape, zlib.compress((255 - mask if self.invert else mask).data, 1))
+        return from_picture(read(path, convert_colors=False), self.invert)
 
 
 def resize_mask(mask: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:

@@ -1,5 +1,6 @@
 """A loaded model with the settings of impasto-stylize: from a photo to a stylized picture."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -31,7 +32,12 @@ class Stylizer:
         threshold_mp = config.tiles.video_threshold_mp if frames else config.tiles.threshold_mp
         tiles = replace(config.tiles, threshold_mp=threshold_mp)
         self.model = Model(zoo.resolve(config.model, ".onnx"), threads, tiles, same_size=frames)
-        self._stroke_resolution = config.resolve_stroke_resolution(self.model.stroke_resolution)
+
+    def with_config(self, config: StylizeConfig) -> "Stylizer":
+        """Return a stylizer with other settings and the same model; it ignores other `tiles` and `model`."""
+        other = copy.copy(self)
+        other.config = config
+        return other
 
     def __call__(
         self,
@@ -65,7 +71,7 @@ class Stylizer:
 
     def _stylize(self, photo: Picture, on_progress: OnProgress) -> NDArray[np.uint8]:
         """Stylize the photo itself, or a small copy of it where the stroke resolution is below its size."""
-        size = self._stroke_resolution
+        size = self.config.resolve_stroke_resolution(self.model.stroke_resolution)
         if size is None or size >= min(photo.rgb.shape[:2]):
             return self.model.stylize(photo, on_progress).rgb
         small = resize(photo.rgb, size)

@@ -1,5 +1,6 @@
 """Decode picture files to upright 8-bit sRGB, with alpha apart; no torch."""
 
+import io
 import logging
 import warnings
 from collections.abc import Iterator
@@ -51,6 +52,24 @@ def read(
         return _to_picture(image, color_space.converter(image, file) if convert_colors else None)
 
 
+def from_image(image: Image.Image, name: str, convert_colors: bool = True) -> Picture:
+    """Return the picture that a Pillow image shows, as if `read` had read it from its file.
+
+    Args:
+        image: The image, of any mode. Its ICC profile and EXIF orientation are applied.
+        name: The name for error messages.
+        convert_colors: Whether to convert to sRGB.
+
+    Raises:
+        UnreadablePicture: Its file is damaged, or it is too large.
+    """
+    with _reported(name):
+        if image.width * image.height > MAX_PIXELS:
+            raise Image.DecompressionBombError
+        image.load()
+        return _to_picture(image, color_space.converter(image, io.BytesIO()) if convert_colors else None)
+
+
 @contextmanager
 def open_binary(source: Path | BinaryIO, name: str) -> Iterator[BinaryIO]:
     """Open a path for reading, or pass an open file through; raise UnreadablePicture."""
@@ -69,7 +88,7 @@ def open_binary(source: Path | BinaryIO, name: str) -> Iterator[BinaryIO]:
 @contextmanager
 def open_image(file: BinaryIO, name: str) -> Iterator[Image.Image]:
     """Open a picture file with Pillow; any error inside the context becomes an UnreadablePicture."""
-    try:
+    with _reported(name, file):
         Image.init()
         start = file.read(_START_BYTES)
         file.seek(0)
@@ -82,8 +101,18 @@ def open_image(file: BinaryIO, name: str) -> Iterator[Image.Image]:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             yield image
+
+
+@contextmanager
+def _reported(name: str, file: BinaryIO | None = None) -> Iterator[None]:
+    """Turn any error of Pillow into an UnreadablePicture."""
+    try:
+        yield
     except UnidentifiedImageError as error:
-        raise UnreadablePicture(f"{name} {_unidentified(start)}") from error
+        if file is None:
+            raise UnreadablePicture(f"{name} is not a picture in a supported format") from error
+        file.seek(0)
+        raise UnreadablePicture(f"{name} {_unidentified(file.read(_START_BYTES))}") from error
     except (Image.DecompressionBombError, MemoryError) as error:
         limit = f"{MAX_PIXELS // 10**6} megapixels or than the memory"
         raise UnreadablePicture(f"{name} is larger than {limit}; reduce its size") from error

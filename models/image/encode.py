@@ -34,18 +34,15 @@ def write(picture: Picture, path: Path, quality: int) -> None:
     """
     check_writable(path)
     kind = _FORMATS[path.suffix.lower()]
-    options: dict[str, Any] = dict(_OPTIONS.get(kind, {}))
-    if kind in ("JPEG", "WEBP"):
-        options["quality"] = quality
+    options = save_options(kind, quality)
     if picture.had_profile:
-        options["icc_profile"] = _srgb_profile()
+        options["icc_profile"] = srgb_profile()
     image = Image.fromarray(picture.rgb)
-    if picture.exif:  # libtiff, which compresses TIFF files, cannot write the IFD of details
-        max_bytes = exif.MAX_JPEG_BYTES if kind == "JPEG" else None
-        options["exif"] = exif.for_output(picture.exif, *image.size, picture.had_profile, kind != "TIFF", max_bytes)
+    if picture.exif:
+        options["exif"] = exif.for_format(picture.exif, *image.size, picture.had_profile, kind)
     if picture.alpha is not None:
         if kind == "JPEG":
-            _composite_over_white(image, picture.alpha)
+            composite_over_white(image, picture.alpha)
         else:
             image.putalpha(Image.fromarray(picture.alpha))
     del picture  # frees its pixels if the caller holds no reference: Pillow's copy takes 4 bytes a pixel
@@ -60,6 +57,11 @@ def write(picture: Picture, path: Path, quality: int) -> None:
         raise UsageError(f"{path} cannot be written as {image.width}x{image.height} {kind}: {reason}") from error
 
 
+def save_options(kind: str, quality: int) -> dict[str, Any]:
+    """Return the options of Pillow's encoder for a format, such as JPEG."""
+    return _OPTIONS.get(kind, {}) | ({"quality": quality} if kind in ("JPEG", "WEBP") else {})
+
+
 def check_writable(path: Path) -> None:
     """Raise UsageError unless `path` ends in a suffix that `write` supports."""
     if path.suffix.lower() not in _FORMATS:
@@ -71,7 +73,8 @@ def format_of(path: Path) -> str | None:
     return _FORMATS.get(path.suffix.lower())
 
 
-def _composite_over_white(image: Image.Image, alpha: NDArray[np.uint8]) -> None:
+def composite_over_white(image: Image.Image, alpha: NDArray[np.uint8]) -> None:
+    """Change an RGB image to what it looks like over white, given its alpha [H, W]."""
     rows = max(1, STRIP_PIXELS // image.width)
     for top in range(0, image.height, rows):
         transparency = Image.fromarray(255 - alpha[top : top + rows])
@@ -79,7 +82,8 @@ def _composite_over_white(image: Image.Image, alpha: NDArray[np.uint8]) -> None:
 
 
 @lru_cache(maxsize=1)
-def _srgb_profile() -> bytes:
+def srgb_profile() -> bytes:
+    """Return an ICC profile of sRGB, the same bytes in each run."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     date = np.array([2000, 1, 1, 0, 0, 0], ">u2").tobytes()  # fixed, so that two runs write the same bytes
     return profile[:24] + date + profile[36:]

@@ -58,6 +58,12 @@ def for_output(
         return b""
 
 
+def for_format(exif: bytes, width: int, height: int, converted: bool, kind: str) -> bytes:
+    """Return what `for_output` returns, as far as a file of this format can hold it."""
+    # libtiff, which compresses TIFF files, cannot write the IFD of details.
+    return for_output(exif, width, height, converted, kind != "TIFF", MAX_JPEG_BYTES if kind == "JPEG" else None)
+
+
 def read(image: Image.Image) -> bytes | None:
     """Return the EXIF data of an opened file, unchanged."""
     data = image.info.get("exif")

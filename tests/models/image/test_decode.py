@@ -50,10 +50,22 @@ def test_read_any_orientation_gives_upright_pixels(kind: str, orientation: int) 
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored = Image.fromarray(np.ascontiguousarray(TURN[orientation](corners())))
-    rgb = read(encoded(stored, kind, exif=exif)).rgb
+    file = encoded(stored, kind, exif=exif)
+    rgb = read(file).rgb
     assert rgb.shape == (32, 48, 3)
+    file.seek(0)
+    with Image.open(file) as image:
+        np.testing.assert_array_equal(decode.from_image(image, "photo").rgb, rgb)
     for point, color in {(8, 12): RED, (8, 36): GREEN, (24, 12): BLUE, (24, 36): WHITE}.items():
         assert np.abs(rgb[point].astype(int) - color).max() < 8
+
+
+def test_from_image_damaged_file_is_one_sentence() -> None:
+    file = io.BytesIO()
+    Image.fromarray(corners()).save(file, "PNG")
+    with Image.open(io.BytesIO(file.getvalue()[:-40])) as image, pytest.raises(UnreadablePicture) as caught:
+        decode.from_image(image, "photo")
+    one_sentence(str(caught.value), "photo is damaged")
 
 
 def test_read_rotated_picture_rotates_alpha() -> None:

@@ -57,7 +57,7 @@ def test_write_jpeg_composites_partial_alpha_over_white(tmp_path: Path, monkeypa
 def test_write_twice_gives_equal_bytes(tmp_path: Path) -> None:
     names = [tmp_path / name for name in ("a.png", "b.png")]
     for name in names:
-        encode._srgb_profile.cache_clear()
+        encode.srgb_profile.cache_clear()
         write(Picture(corners(), had_profile=True), name, 95)
     assert names[0].read_bytes() == names[1].read_bytes()
     with Image.open(names[0]) as image:
