@@ -14,7 +14,15 @@ class UsageError(Exception):
 
 
 class CheckFailed(Exception):  # noqa: N818 - named for what it reports, as pytest names its outcomes
-    """A check that failed. Exit code 1."""
+    """A check that failed. Exit code 1.
+
+    Attributes:
+        report: All results of the check, if it has more than this failure.
+    """
+
+    def __init__(self, message: str, report: object = None) -> None:
+        super().__init__(message)
+        self.report = report
 
 
 def ending(error: BaseException) -> tuple[int, str]:

@@ -16,6 +16,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _lock = threading.Lock()
 _stops: set[Callable[[], None]] = set()
 _interrupted = threading.Event()
+_commands: list[object] = []  # the commands that run in this process
 
 
 @contextmanager
@@ -47,12 +48,14 @@ def bounded() -> Iterator[None]:
     watcher = threading.Thread(target=_watch, args=(ours,), daemon=True)
     watcher.start()
     ending = False
+    _commands.append(ours)
     try:
         yield
     except SystemExit as error:
         ending = error.code == 130  # threads that wait for native code would delay the end of the interpreter
         raise
     finally:
+        _commands.remove(ours)
         signal.set_wakeup_fd(before)
         # Else the watcher waits on until the SystemExit is dropped, whose traceback refers to `theirs`: the end of this
         # process is bounded, but a process that goes on, as tests do, is not ended.
@@ -60,6 +63,11 @@ def bounded() -> Iterator[None]:
             theirs.close()
             watcher.join()
             ours.close()
+
+
+def is_command() -> bool:
+    """Whether this process runs a command, so that an interrupt may end the process."""
+    return bool(_commands)
 
 
 def _raise_if_interrupted() -> None:

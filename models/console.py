@@ -1,5 +1,6 @@
 """rich's consoles and tables for texts that may come from anywhere: without markup and without control characters."""
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,14 @@ if TYPE_CHECKING:
 
 
 class Console(rich.console.Console):
-    """A console that shows texts as they are: no markup, no emoji codes, and an escape for each control character."""
+    """A console that shows texts as they are: no markup, no emoji codes, and an escape for each control character.
+
+    In a notebook it writes plain lines: rich's output there needs ipywidgets, and a bar of escape codes is illegible.
+    """
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**{"markup": False, "emoji": False, "highlight": False, **settings})
+        notebook = {"force_jupyter": False, "force_terminal": False} if "ipykernel" in sys.modules else {}
+        super().__init__(**{"markup": False, "emoji": False, "highlight": False, **notebook, **settings})
 
     def render(self, renderable: "RenderableType", options: "ConsoleOptions | None" = None) -> Iterable[Segment]:
         """Escape what a renderable contains; rich's own control codes are in segments of their own."""

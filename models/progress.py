@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -18,16 +19,33 @@ OnProgress = Callable[[float], None]
 
 _REFRESH = 2  # per second: rich's default of ten takes a hundredth of a core
 
+_hidden = ContextVar("hidden", default=False)
+
 
 def ignore_progress(fraction: float) -> None:
     """An OnProgress that does nothing."""
+
+
+@contextmanager
+def show_progress(enabled: bool) -> Iterator[None]:
+    """While entered, and unless `enabled`, this thread shows no progress; log messages go to the caller's handlers."""
+    token = _hidden.set(not enabled)
+    try:
+        yield
+    finally:
+        _hidden.reset(token)
+
+
+def is_hidden() -> bool:
+    """Whether `show_progress(False)` is entered in this thread."""
+    return _hidden.get()
 
 
 def stderr_console(quiet: bool = False) -> "Console":
     """The console of progress bars and messages."""
     from impasto.models.console import Console
 
-    return Console(stderr=True, quiet=quiet)
+    return Console(stderr=True, quiet=quiet or is_hidden())
 
 
 @contextmanager
@@ -38,7 +56,7 @@ def spinner(text: str) -> Iterator[Callable[[str], object]]:
     from impasto.models.console import Console
 
     # The console needs the present stderr, since suppress_output replaces it while a converter runs.
-    with Console(file=sys.stderr).status(text) as status:
+    with Console(file=sys.stderr, quiet=is_hidden()).status(text) as status:
         yield lambda line: status.update(Text(printable(line)))  # of a str, rich would read markup
 
 
@@ -79,7 +97,7 @@ class ProgressBar:
             # In a narrow window the text is cut off, not the time left.
             TextColumn("{task.fields[text]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
             console=self.console,
-            disable=not self.console.is_terminal,
+            disable=not self.console.is_terminal or self.console.quiet,
             expand=True,
             speed_estimate_period=60,
             refresh_per_second=_REFRESH,

@@ -28,12 +28,7 @@ def main() -> None:
 
 def task(config: VerifyConfig) -> None:
     """Check a bundle, print the parity results, write the reports, and raise CheckFailed for the first failure."""
-    from impasto.export.bundle import junit, verification  # loads Pillow
-
-    folder = Path(config.bundle).expanduser()
-    _prepare_outputs(config, folder)
-    with spinner("reading the bundle") as on_progress:
-        outcome, wrong_request = verification.verify(folder, config, on_progress)
+    outcome, error = verify(config)
     for check in outcome.checks:
         if check.group == "licenses" and check.status == "skipped":
             logger.warning("%s", check.message)
@@ -42,15 +37,34 @@ def task(config: VerifyConfig) -> None:
         report.console(stdout).print(*report.parity(outcome.parity, outcome.skipped_runtimes))
     if outcome.digest is not None:
         show(f"digest={outcome.digest}", stdout)
+    if error is not None:
+        for failure in outcome.failures[1:] if isinstance(error, CheckFailed) else []:
+            logger.error("%s", failure.message)
+        raise error
+    show(_success(str(Path(config.bundle).expanduser()), outcome), stdout)
+
+
+def verify(config: VerifyConfig) -> tuple["Verification", UsageError | CheckFailed | None]:
+    """Check a bundle and write the reports.
+
+    Returns:
+        The outcome, and the error of a folder that is not a bundle or of the first check that failed.
+
+    Raises:
+        UsageError: A report cannot be written.
+    """
+    from impasto.export.bundle import junit, verification  # loads Pillow
+
+    folder = Path(config.bundle).expanduser()
+    _prepare_outputs(config, folder)
+    with spinner("reading the bundle") as on_progress:
+        outcome, wrong_request = verification.verify(folder, config, on_progress)
     if config.json is not None:
         _write("json", config.json, json.dumps(outcome.to_json(), indent=2) + "\n")
     if config.junit is not None:
         _write("junit", config.junit, junit.to_xml(outcome))
-    if wrong_request is not None:
-        raise wrong_request
-    if outcome.failures:
-        raise CheckFailed(_summary(outcome.failures))
-    show(_success(str(folder), outcome), stdout)
+    failed = CheckFailed(_summary(outcome.failures), outcome) if outcome.failures else None
+    return outcome, wrong_request or failed
 
 
 def _prepare_outputs(config: VerifyConfig, folder: Path) -> None:
@@ -73,9 +87,7 @@ def _write(key: str, output: str, text: str) -> None:
 
 
 def _summary(failures: list[Check]) -> str:
-    """The sentence on the first failure; the others are logged."""
-    for check in failures[1:]:
-        logger.error("%s", check.message)
+    """The sentence on the first failure."""
     more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
     problem, _, own_remedy = failures[0].message.partition("; ")
     remedy = own_remedy or REMEDIES.get(failures[0].group)

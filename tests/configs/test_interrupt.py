@@ -197,3 +197,10 @@ def test_process_that_goes_on_after_an_interrupted_command_is_not_ended(monkeypa
             pass
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_is_command_while_a_command_runs() -> None:
+    assert not interrupt.is_command()
+    with interrupt.bounded():
+        assert interrupt.is_command()
+    assert not interrupt.is_command()

@@ -1,4 +1,6 @@
 import io
+import sys
+from types import ModuleType
 
 import pytest
 from rich.text import Text
@@ -42,3 +44,13 @@ def test_progress_bar_shows_title_and_text_as_they_are(console: Console) -> None
     with ProgressBar(HOSTILE, console) as bar:
         bar.update(0.5, HOSTILE)
     assert "\x1b]0" not in shown(console) and r"a\x1b]0;title\x07" in shown(console)
+
+
+def test_console_in_a_notebook_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The streams of a notebook's kernel say that they are one, but show escape codes as text."""
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    assert Console(file=screen).is_terminal
+    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    assert not Console(file=screen).is_terminal

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from impasto.models.console import Console
-from impasto.models.progress import ProgressBar, spinner
+from impasto.models.progress import ProgressBar, show_progress, spinner
 
 
 def shown(bar: ProgressBar) -> str:
@@ -40,6 +40,18 @@ def test_progress_bar_without_a_terminal_prints_nothing(capfd: pytest.CaptureFix
         on_step("writing")
     assert not bar.live
     assert capfd.readouterr() == ("", "")
+
+
+def test_show_progress_false_hides_bars_and_spinners(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", screen)
+    with show_progress(False), ProgressBar("stylizing") as bar, spinner("loading"):
+        assert not bar.live
+    assert screen.getvalue() == ""
+    with show_progress(True), ProgressBar("stylizing") as bar:
+        assert bar.live
+    assert "stylizing" in screen.getvalue()
 
 
 def test_import_loads_no_rich() -> None:

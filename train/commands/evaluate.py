@@ -12,7 +12,7 @@ from impasto.train.runtime import openmp
 if TYPE_CHECKING:
     from impasto.models.losses.perceptual import PerceptualLoss
     from impasto.train.data.dataset import PhotoSet
-    from impasto.train.evaluation.display_evaluation import DisplayMedians
+    from impasto.train.evaluation.evaluation_report import EvaluationReport
     from impasto.train.evaluation.loaded_model import StyleModel
     from impasto.train.evaluation.photo_evaluation import MedianRow, PhotoEvaluation
 
@@ -28,15 +28,29 @@ def main() -> None:
 
 
 def task(config: EvaluateConfig) -> None:
+    """Compare network and optimizer, and print the figures; raises CheckFailed if a limit is exceeded."""
+    from impasto.models.image import decode
+    from impasto.train.evaluation import quality_gate
+
+    decode.quiet_pillow()
+    report = evaluate(config)
+    display = report.display
+    if display is not None:
+        _print_display(display["medians"], config.evaluate.display)
+    _print_comparison(report.medians, config.evaluate.iterations)
+    _print_artifacts(report.medians, report.style_image["artifacts"])
+    show(f"{config.output}: evaluation.json, curves.png, sheet.png{', display.png' if display else ''}")
+    quality_gate.require(report.gates)
+
+
+def evaluate(config: EvaluateConfig) -> "EvaluationReport":
     """Compare network and optimizer on each photo at each size, and write figures, curves and a contact sheet.
 
     Raises:
         UsageError: The network, a photo set, the style image or the weights cannot be read, or do not match.
-        CheckFailed: A limit of `config.evaluate` is exceeded.
     """
     from impasto.configs import atomic_file
     from impasto.models import checkpoint, zoo
-    from impasto.models.image import decode
     from impasto.models.losses.perceptual import PerceptualLoss
     from impasto.models.metrics import artifacts
     from impasto.models.vgg import weights
@@ -47,7 +61,6 @@ def task(config: EvaluateConfig) -> None:
     from impasto.train.evaluation.evaluation_report import FORMAT, EvaluationReport
     from impasto.train.runtime import device
 
-    decode.quiet_pillow()
     source = zoo.resolve(config.checkpoint, checkpoint.SUFFIX)
     model = loaded_model.load(source)
     style = model.style_image(config.style)
@@ -81,11 +94,7 @@ def task(config: EvaluateConfig) -> None:
     _write_pictures(evaluations, output)
     if display is not None:
         display.write_sheet(output / "display.png")
-        _print_display(display.medians, config.evaluate.display)
-    _print_comparison(rows, config.evaluate.iterations)
-    _print_artifacts(rows, report.style_image["artifacts"])
-    show(f"{output}: evaluation.json, curves.png, sheet.png{', display.png' if display else ''}")
-    quality_gate.require(gates)
+    return report
 
 
 def _checkpoint(model: "StyleModel") -> dict[str, Any]:
@@ -132,17 +141,17 @@ def _evaluate_photos(
     return evaluations
 
 
-def _print_display(medians: "DisplayMedians", size: int | None) -> None:
+def _print_display(medians: dict[str, Any], size: int | None) -> None:
     """Print the medians at display size."""
     from impasto.models.console import Console, Table
 
     columns = ("octave 1", "1/2", "1/4", "1/8", "edges", "faces", "pattern")
     table = Table(*columns, title=f"at {size} px: distance to the painting (the photo's own is 1), and the drawing")
-    faces = "none" if medians.faces is None else f"{medians.faces:.2f}"
-    pattern = medians.pattern
-    words = f"{pattern.fraction:.2f} at {pattern.period:.1f} px in {pattern.channel}"
-    octaves = [f"{value:.2f}" for value in medians.octaves]
-    table.add_row(*octaves, f"{medians.edges:.2f}", faces, words if pattern.period else "none")
+    faces = "none" if medians["faces"] is None else f"{medians['faces']:.2f}"
+    pattern = medians["pattern"]
+    words = f"{pattern['fraction']:.2f} at {pattern['period']:.1f} px in {pattern['channel']}"
+    octaves = [f"{value:.2f}" for value in medians["octaves"]]
+    table.add_row(*octaves, f"{medians['edges']:.2f}", faces, words if pattern["period"] else "none")
     Console().print(table)
 
 

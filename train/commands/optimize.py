@@ -18,6 +18,7 @@ from impasto.train.runtime import openmp
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from impasto.models.image.picture import Picture
     from impasto.models.losses.perceptual import PerceptualLoss
     from impasto.models.vgg.constants import Weights
     from impasto.train.image_optimization.inputs import OptimizationInputs
@@ -30,11 +31,25 @@ logger = logging.getLogger(__name__)
 def main() -> None:
     """Stylize one photo."""
     openmp.limit_spinning()
-    run("optimize", optimize, extra="train")
+    run("optimize", task, extra="train")
 
 
-def optimize(config: OptimizeConfig) -> None:
+def task(config: OptimizeConfig) -> None:
+    """Optimize, and print where the picture and its trace are."""
+    from impasto.models.image import decode
+
+    decode.quiet_pillow()
+    output = check_output(config)
+    trace = optimize(config, output).trace
+    show(f"{output} after {trace.iterations} iterations ({trace.stop_reason}); losses in {_trace_path(output)}")
+
+
+def optimize(config: OptimizeConfig, output: Path | None) -> "Optimization":
     """Validate the inputs, optimize at each scale, and write the picture and its trace.
+
+    Args:
+        config: The settings.
+        output: What `check_output` returned; None writes no file.
 
     Raises:
         UsageError: An input cannot be read, or the output cannot be written.
@@ -42,7 +57,7 @@ def optimize(config: OptimizeConfig) -> None:
         KeyboardInterrupt: Ctrl-C stopped the work; the picture so far was written.
     """
     from impasto.configs import atomic_file
-    from impasto.models.image import decode, encode
+    from impasto.models.image import encode
     from impasto.models.losses import style_strength
     from impasto.models.vgg import weights as vgg_weights
     from impasto.train.image_optimization.inputs import OptimizationInputs
@@ -51,9 +66,7 @@ def optimize(config: OptimizeConfig) -> None:
     from impasto.train.runtime.progress import Display
     from impasto.train.runtime.signals import Interrupt
 
-    decode.quiet_pillow()
     hardware = device.choose(config.device, config.precision)
-    output = _output(config)
     inputs = OptimizationInputs(config)
     weights = vgg_weights.load(config.loss.weights, config.loss.network)
     if config.size <= config.tile:
@@ -67,7 +80,7 @@ def optimize(config: OptimizeConfig) -> None:
             number = stages.iterations + iterate.iteration
             fraction = stages.fraction(iterate.iteration)
             display.optimized(fraction, number, iterate.seconds / iterate.iteration, iterate.losses)
-            if config.save_every is not None and number % config.save_every == 0:
+            if output is not None and config.save_every is not None and number % config.save_every == 0:
                 frame = output.with_suffix(".frames") / f"{number:06}{output.suffix}"
                 encode.write(inputs.picture(iterate.pixels), frame, config.quality)
             return interrupt.stop_requested
@@ -79,14 +92,23 @@ def optimize(config: OptimizeConfig) -> None:
             if interrupt.stop_requested:
                 break
     assert stages.pixels is not None
-    encode.write(inputs.picture(stages.pixels), output, config.quality)
-    trace = output.with_suffix(".trace.json")
-    report = stages.trace(inputs.style_sha256, str(hardware.dtype).removeprefix("torch."))
-    atomic_file.write_json(trace, asdict(report))
+    picture = inputs.picture(stages.pixels)
+    trace = stages.trace(inputs.style_sha256, str(hardware.dtype).removeprefix("torch."))
+    if output is not None:
+        encode.write(picture, output, config.quality)
+        atomic_file.write_json(_trace_path(output), asdict(trace))
     if interrupt.stop_requested:
-        raise KeyboardInterrupt(f"stopped after {stages.iterations} iterations; the picture so far is in {output}")
-    stop_reason = stages.finished[-1][1].stop_reason
-    show(f"{output} after {stages.iterations} iterations ({stop_reason}); losses in {trace}")
+        where = "was not written, since no output is set" if output is None else f"is in {output}"
+        raise KeyboardInterrupt(f"stopped after {stages.iterations} iterations; the picture so far {where}")
+    return Optimization(picture, trace)
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """The optimized picture, and how it came about."""
+
+    picture: "Picture"
+    trace: "Trace"
 
 
 @dataclass(frozen=True)
@@ -100,6 +122,16 @@ class Trace:
     versions: dict[str, str]
     seconds: float
     scales: list[dict[str, Any]]
+
+    @property
+    def iterations(self) -> int:
+        """The iterations of all scales."""
+        return sum(len(scale["losses"]) for scale in self.scales)
+
+    @property
+    def stop_reason(self) -> str:
+        """Why the last scale ended."""
+        return str(self.scales[-1]["stop_reason"])
 
 
 @dataclass
@@ -195,7 +227,11 @@ def _calibrate(
     return replace(config.loss, style_weight=style_strength.style_weight(loss, [photo], config.tile))
 
 
-def _output(config: OptimizeConfig) -> Path:
+def _trace_path(output: Path) -> Path:
+    return output.with_suffix(".trace.json")
+
+
+def check_output(config: OptimizeConfig) -> Path:
     """Return the path of the result; UsageError if it cannot be written or would overwrite an input."""
     from impasto.models.image.encode import check_writable
 

@@ -93,11 +93,11 @@ def crop_gates(rows: Sequence[MedianRow], limits: EvaluationConfig) -> list[Gate
     return verdicts
 
 
-def require(verdicts: Sequence[Gate]) -> None:
-    """Raise CheckFailed for the first gate that did not pass."""
+def require(verdicts: Sequence[Gate], report: object = None) -> None:
+    """Raise CheckFailed for the first gate that did not pass; `report` is its report."""
     for gate in verdicts:
         if not gate.passed:
-            raise CheckFailed(gate.message)
+            raise CheckFailed(gate.message, report)
 
 
 def _crop_figures(row: MedianRow) -> list[tuple[str, float, str]]:

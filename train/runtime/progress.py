@@ -7,7 +7,7 @@ from types import TracebackType
 
 from impasto.configs.terminal import PrintableFormatter
 from impasto.models.console import Console
-from impasto.models.progress import ProgressBar
+from impasto.models.progress import ProgressBar, is_hidden
 
 
 class _ConsoleHandler(logging.Handler):
@@ -30,7 +30,13 @@ class _ConsoleHandler(logging.Handler):
 
 @contextmanager
 def log_to(console: Console) -> Iterator[None]:
-    """Print the messages of impasto's loggers, from INFO on, on this console and nowhere else."""
+    """Print the messages of impasto's loggers, from INFO on, on this console and nowhere else.
+
+    Does nothing within `show_progress(False)`: the messages then are the caller's.
+    """
+    if is_hidden():
+        yield
+        return
     root = logging.getLogger("impasto")
     handlers, level, propagate = root.handlers, root.level, root.propagate
     root.handlers, root.propagate = [_ConsoleHandler(console)], False

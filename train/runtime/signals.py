@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 
+from impasto.configs import interrupt
+
 # Ctrl-C; kill; a closed terminal or a lost ssh; Slurm before a time limit (--signal). Windows has the first two.
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
 STOPPING = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
@@ -18,7 +20,7 @@ class Interrupt:
     """While entered, the first signal of STOPPING sets `stop_requested`; a second one raises KeyboardInterrupt.
 
     A signal that the process ignores stays ignored, as SIGHUP under nohup. A signal within ECHO seconds of the first is
-    ignored: torchrun forwards what the terminal has already sent.
+    ignored: torchrun forwards what the terminal has already sent. In a thread there are no signals to handle.
     """
 
     ECHO = 2.0
@@ -30,7 +32,8 @@ class Interrupt:
         self._immediate = False
 
     def __enter__(self) -> "Interrupt":
-        numbers = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+        main = threading.current_thread() is threading.main_thread()  # Python lets no other thread set a handler
+        numbers = [number for number in STOPPING if main and signal.getsignal(number) is not signal.SIG_IGN]
         self._handlers = {number: signal.signal(number, self._handle) for number in numbers}
         return self
 
@@ -44,13 +47,13 @@ class Interrupt:
     def stop_at_once(self, enabled: bool) -> Iterator[None]:
         """While entered, and if `enabled`, the first signal raises KeyboardInterrupt: the block may take minutes.
 
-        Threads that wait for a compiler would delay the end of the process, so it is ended after GRACE seconds.
+        Threads that wait for a compiler would delay the end of a command, whose process is ended after GRACE seconds.
         """
         self._immediate = enabled
         try:
             yield
         except KeyboardInterrupt:
-            if enabled:
+            if enabled and interrupt.is_command():
                 timer = threading.Timer(self.GRACE, os._exit, [130])
                 timer.daemon = True
                 timer.start()

@@ -4,7 +4,7 @@ import logging
 import pytest
 
 from impasto.models.console import Console
-from impasto.models.progress import stderr_console
+from impasto.models.progress import show_progress, stderr_console
 from impasto.train.runtime.progress import Display, log_to
 
 
@@ -45,3 +45,13 @@ def test_stderr_console_quiet_prints_nothing(capfd: pytest.CaptureFixture[str]) 
     with log_to(stderr_console()):
         logging.getLogger("impasto.train").warning("of the main process")
     assert capfd.readouterr() == ("", "of the main process\n")
+
+
+def test_show_progress_false_leaves_messages_to_the_caller(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with show_progress(False), log_to(stderr_console()), Display("title") as display:
+        display.optimized(0.5, 1, 1.0, {"total": 1.0})
+        logging.getLogger("impasto.train").warning("for the caller")
+    assert caplog.messages == ["for the caller"]
+    assert capfd.readouterr() == ("", "")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from impasto.configs import interrupt
 from impasto.train.runtime.signals import STOPPING, Interrupt
 
 
@@ -22,22 +23,40 @@ def test_interrupt_first_signal_requests_stop_and_ignores_echo(number: signal.Si
     assert signal.getsignal(number) == before
 
 
-@pytest.mark.parametrize("enabled", [True, False])
-def test_stop_at_once_signal_raises_only_if_enabled(monkeypatch: pytest.MonkeyPatch, enabled: bool) -> None:
+@pytest.mark.parametrize(("enabled", "command"), [(True, True), (True, False), (False, True)])
+def test_stop_at_once_signal_raises_only_if_enabled(
+    monkeypatch: pytest.MonkeyPatch, enabled: bool, command: bool
+) -> None:
+    """It ends the process of a command, and never that of a notebook."""
     exit_codes: list[int] = []
+    monkeypatch.setattr(interrupt, "is_command", lambda: command)
     monkeypatch.setattr(Interrupt, "GRACE", 0.0)
     monkeypatch.setattr(os, "_exit", exit_codes.append)
-    with Interrupt() as interrupt:
+    with Interrupt() as handler:
         try:
-            with interrupt.stop_at_once(enabled):
+            with handler.stop_at_once(enabled):
                 signal.raise_signal(signal.SIGTERM)
         except KeyboardInterrupt:
             assert enabled
             for thread in threading.enumerate():
                 if isinstance(thread, threading.Timer):
                     thread.join()
-        assert interrupt.stop_requested
-    assert exit_codes == ([130] if enabled else [])
+        assert handler.stop_requested
+    assert exit_codes == ([130] if enabled and command else [])
+
+
+def test_interrupt_in_a_thread_handles_no_signal() -> None:
+    before, entered = [signal.getsignal(number) for number in STOPPING], []
+
+    def enter() -> None:
+        with Interrupt() as handler:
+            entered.append(handler.stop_requested)
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert entered == [False]
+    assert [signal.getsignal(number) for number in STOPPING] == before
 
 
 def test_interrupt_later_second_signal_raises(monkeypatch: pytest.MonkeyPatch) -> None:
