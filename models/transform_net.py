@@ -52,6 +52,14 @@ class TransformNet(nn.Module):
     Args:
         body: Maps normalized pixels to a tensor of the same shape.
         stride: The stride of its coarsest features in px; height and width must be multiples of it.
+
+    Example:
+        >>> from impasto.models import checkpoint, zoo
+        >>> network, card = checkpoint.load(zoo.resolve("zoo/starry_night/tiny", ".safetensors"))
+        >>> isinstance(network, impasto.TransformNet), card.style.name
+        (True, 'starry_night')
+        >>> network(torch.zeros(1, 3, 32, 48)).shape
+        torch.Size([1, 3, 32, 48])
     """
 
     def __init__(self, body: nn.Module, stride: int = STRIDE) -> None:

@@ -43,6 +43,16 @@ class PerceptualLoss(nn.Module):
         style: One or several style images, RGB [1, 3, H, W], 0..255.
         blend: A positive weight for each style image, in any unit; equal weights by default.
         masks: Masks [style images, 1, H, W], 0..1, of any size, that restrict each style image to a region.
+
+    Example:
+        >>> from impasto.configs.cli.app import compose
+        >>> from impasto.models.vgg import weights
+        >>> config = compose("train", ["data.root=photos", "loss=johnson"]).loss
+        >>> painting, photo = 255 * torch.rand(1, 3, 64, 64), 255 * torch.rand(1, 3, 64, 64)
+        >>> loss = impasto.PerceptualLoss(config, weights.load("random"), painting)  # "auto" loads the original ones
+        >>> losses = loss(photo, loss.content_target(photo))
+        >>> losses.content.item(), losses.total.item() > 0
+        (0.0, True)
     """
 
     def __init__(

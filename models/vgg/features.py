@@ -48,6 +48,12 @@ class VGGFeatures(nn.Module):
 
     Raises:
         ValueError: The network has no such layer.
+
+    Example:
+        >>> from impasto.models.vgg import weights
+        >>> vgg = impasto.VGGFeatures(["relu2_2", "relu3_3"], weights.load("random"))  # "auto" loads the original ones
+        >>> {layer: features.shape for layer, features in vgg(torch.zeros(1, 3, 32, 48)).items()}
+        {'relu2_2': torch.Size([1, 128, 16, 24]), 'relu3_3': torch.Size([1, 256, 8, 12])}
     """
 
     def __init__(self, layers: Iterable[str], weights: Weights, network: str = "vgg16", pooling: str = "max") -> None:
