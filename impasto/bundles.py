@@ -58,7 +58,7 @@ def export(
         UsageError: A setting, the checkpoint or the folder cannot be used, or a library is not installed.
         CheckFailed: A file differs from the network by more than its tolerance.
 
-    Example:
+    Examples:
         >>> fast = {"coreml.sizes": [], "benchmark.sizes": [], "parity.runtimes": ["onnxruntime"]}
         >>> bundle = impasto.export("zoo/starry_night/tiny", "bundle", overrides=fast, progress=False)
         >>> bundle.manifest.style.name
@@ -100,7 +100,7 @@ def verify(
         UsageError: The folder is not a bundle, or a setting is invalid.
         CheckFailed: A check failed; its `report` has the results of all checks.
 
-    Example:
+    Examples:
         >>> report = impasto.verify("bundle", runtimes=["onnxruntime"], progress=False)
         >>> report.passed, report.skipped_runtimes
         (True, {})

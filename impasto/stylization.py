@@ -61,7 +61,7 @@ def stylize(
     Raises:
         UsageError: The model, photo or mask cannot be used, or a setting is invalid.
 
-    Example:
+    Examples:
         >>> import impasto
         >>> painted = impasto.stylize("photo.jpg", model="zoo/starry_night", strength=0.8)
         >>> painted.size
@@ -98,7 +98,7 @@ def load(
     Raises:
         UsageError: The model cannot be used, or a setting is invalid.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> clip = [np.full((120, 160, 3), level, np.uint8) for level in (100, 110, 120)]
         >>> style = impasto.load("zoo/starry_night/tiny")

@@ -92,7 +92,7 @@ def train(
         UsageError: A setting or an input is invalid, or PyTorch is not installed.
         CheckFailed: Training diverged too often.
 
-    Example:
+    Examples:
         >>> tiny = {"data.size": 32, "data.val_size": 32, "style.size": 64, "loss.weights": "random"}
         >>> run = impasto.train("painting.jpg", "photos", steps=2, model="tiny", overrides=tiny, progress=False)
         >>> run.metrics[-1]["step"]
@@ -157,7 +157,7 @@ def optimize(
         CheckFailed: The loss of the initial image is not finite.
         KeyboardInterrupt: It was interrupted; the picture so far is in `output`.
 
-    Example:
+    Examples:
         >>> settings = {"style.size": 64, "loss.weights": "random"}
         >>> painted = impasto.optimize("photo.jpg", "painting.jpg", size=48, iterations=3, overrides=settings)
         >>> painted.image.size, painted.trace.iterations
@@ -203,7 +203,7 @@ def evaluate(
         UsageError: A setting or an input is invalid, or PyTorch is not installed.
         CheckFailed: A limit such as `evaluate.max_ratio` is exceeded; its `report` is what is returned otherwise.
 
-    Example:
+    Examples:
         >>> small = {"evaluate.sizes": [32], "evaluate.iterations": 3, "evaluate.count": 1, "evaluate.display": None}
         >>> settings = {"weights": "random", "cache": "trajectories"} | small
         >>> report = impasto.evaluate(run.checkpoint, "photos", "painting.jpg", overrides=settings, progress=False)

@@ -53,7 +53,7 @@ class TransformNet(nn.Module):
         body: Maps normalized pixels to a tensor of the same shape.
         stride: The stride of its coarsest features in px; height and width must be multiples of it.
 
-    Example:
+    Examples:
         >>> from impasto.models import checkpoint, zoo
         >>> network, card = checkpoint.load(zoo.resolve("zoo/starry_night/tiny", ".safetensors"))
         >>> isinstance(network, impasto.TransformNet), card.style.name

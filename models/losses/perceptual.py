@@ -44,7 +44,7 @@ class PerceptualLoss(nn.Module):
         blend: A positive weight for each style image, in any unit; equal weights by default.
         masks: Masks [style images, 1, H, W], 0..1, of any size, that restrict each style image to a region.
 
-    Example:
+    Examples:
         >>> from impasto.configs.cli.app import compose
         >>> from impasto.models.vgg import weights
         >>> config = compose("train", ["data.root=photos", "loss=johnson"]).loss

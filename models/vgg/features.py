@@ -49,7 +49,7 @@ class VGGFeatures(nn.Module):
     Raises:
         ValueError: The network has no such layer.
 
-    Example:
+    Examples:
         >>> from impasto.models.vgg import weights
         >>> vgg = impasto.VGGFeatures(["relu2_2", "relu3_3"], weights.load("random"))  # "auto" loads the original ones
         >>> {layer: features.shape for layer, features in vgg(torch.zeros(1, 3, 32, 48)).items()}
