@@ -78,7 +78,7 @@ if not TYPE_CHECKING:  # a type checker would take it to know any name
         if module is None:
             raise AttributeError(f"module 'impasto' has no attribute {name!r}")
         if name in _NEED_TORCH:
-            importlib.import_module("impasto.settings").require("train", f"impasto.{name}")
+            importlib.import_module("impasto.configs.extras").require("train", f"impasto.{name}")
         value = globals()[name] = getattr(importlib.import_module(module), name)
         return value
 

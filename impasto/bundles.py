@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from impasto.configs.extras import require
 from impasto.models.progress import show_progress, spinner
-from impasto.settings import Overrides, PathLike, compose, require
+from impasto.settings import Overrides, PathLike, compose
 
 if TYPE_CHECKING:
     from impasto.export.bundle.manifest import Manifest

@@ -1,6 +1,5 @@
 """Keyword arguments of the public API as the settings of a command."""
 
-import importlib.util
 import numbers
 import os
 import threading
@@ -54,12 +53,6 @@ def _own_hydra() -> Iterator[None]:
         yield
     finally:
         GlobalHydra.instance().hydra = before
-
-
-def require(extra: str, subject: str) -> None:
-    """Raise UsageError unless PyTorch is installed, which `subject` needs and the extra brings."""
-    if importlib.util.find_spec("torch") is None:
-        raise UsageError(f'{subject} needs PyTorch; install it by pip install "impasto[{extra}]"')
 
 
 def _text(key: str, value: object, quoted: bool = False) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impasto.configs.errors import UsageError
+from impasto.configs.extras import require
 from impasto.models import run_directory
 from impasto.models.progress import show_progress
-from impasto.settings import Overrides, PathLike, compose, require
+from impasto.settings import Overrides, PathLike, compose
 from impasto.stylization import StylizedImage
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 import ast
 import importlib
-import importlib.util
 import inspect
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from types import ModuleType
 import pytest
 
 import impasto
+from impasto.configs import extras
 
 LIBRARIES = ("torch", "numpy", "onnxruntime", "PIL", "hydra", "pydantic", "rich")
 
@@ -77,13 +77,13 @@ def test_package_of_a_function_is_both(name: str) -> None:
 @pytest.mark.parametrize("name", ["PerceptualLoss", "TransformNet", "VGGFeatures", "EvaluationReport"])
 def test_name_without_pytorch_says_what_to_install(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delitem(vars(impasto), name, raising=False)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda module: None)
+    monkeypatch.setattr(extras, "find_spec", lambda module: None)
     with pytest.raises(impasto.UsageError, match=rf'impasto.{name} needs .*pip install "impasto\[train\]"'):
         getattr(impasto, name)
 
 
 def test_functions_without_pytorch_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda module: None)
+    monkeypatch.setattr(extras, "find_spec", lambda module: None)
     for extra, call in (
         ("train", lambda: impasto.train("a.jpg", "photos")),
         ("train", lambda: impasto.optimize("a.jpg")),
