@@ -41,12 +41,12 @@ Networks trained by impasto on paintings in the public domain. Wherever a comman
 `zoo/PAINTING` is the `mobile` network and `zoo/PAINTING/tiny` the `tiny` one. `painting.jpg` in each folder is a
 thumbnail of the painting.
 
-- **Training.** Networks with a stroke resolution of 768 px: `impasto-train style=PAINTING.jpg data.root=DIR
-  data.size=256 optimizer.lr=0.004 init=CHECKPOINT trainer.steps=N` on photos of at least 600 px on the short side, The
-  Starry Night with `loss.checkerboard_weight=3`. Training started from the painting's own network of version 0.1,
-  trained at 256 px. The others: `python -m benchmarks.zoo train --styles DIR --photos DIR` on 128 px crops, with
-  `--steps 800`, or `--steps 300 init=zoo/starry_night` for The Scream, from version 0.1's network of that name;
-  `great_wave/mobile` with `--steps 3200 trainer.batch_size=1 optimizer.lr=0.002`.
+- **Training.** `mobile`: `impasto-train style=PAINTING.jpg data.root=DIR optimizer.lr=0.004 data.size=256
+  init=CHECKPOINT trainer.steps=N` on photos of at least 600 px on the short side; The Great Wave with the learning rate
+  and the crops that are chosen by default. `init` was the painting's own network of version 0.1, where there was one;
+  The Starry Night and Udnie had 800 and 1,000 crops with an earlier loss before these.
+  `tiny`: `python -m benchmarks.zoo train --styles DIR --photos DIR` on 128 px crops, with `--steps 800`, or
+  `--steps 300 init=zoo/starry_night` for The Scream, from version 0.1's network of that name.
 - **Measurement.** `python -m benchmarks.zoo table --styles DIR --val DIR`. Distance to the painting at each octave of a
   display of 1080 px (1 is the photo's own), edges and pattern are the medians of {count} photos that were not trained
   on, for networks with a stroke resolution. Equivalent iterations of projected L-BFGS and the ratio to the optimizer's
@@ -58,12 +58,16 @@ thumbnail of the painting.
 SCAN = "a scan whose origin was not recorded"
 PROVENANCE = {  # title, artist and source of each painting
     "great_wave": ("The Great Wave off Kanagawa", "Katsushika Hokusai", SCAN),
+    "composition_vii": ("Composition VII", "Wassily Kandinsky", SCAN),
+    "contrast_of_forms": ("Contrast of Forms", "Fernand Léger", SCAN),
     "starry_night": (
         "The Starry Night",
         "Vincent van Gogh",
         "Museum of Modern Art, New York; scan of the Google Art Project",
     ),
     "the_scream": ("The Scream (National Gallery Oslo version)", "Edvard Munch", SCAN),
+    "wheat_field_cypresses": ("Wheat Field with Cypresses", "Vincent van Gogh", SCAN),
+    "woman_with_hat": ("Woman with a Hat", "Henri Matisse", SCAN),
     "udnie": ("Udnie (Young American Girl, The Dance)", "Francis Picabia", SCAN),
 }
 PHOTOS = "samples of ImageNet, BSDS500 and COCO, wallpapers, and sample images of public repositories"
