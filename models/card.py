@@ -74,10 +74,12 @@ class LossCard(_CardJson):
     content_scale: int = 1
     style_scales: list[int] = field(default_factory=lambda: [1])
     style_scale_weights: list[float] | None = None
-    style_ema_decay: float = 0.0
-    spectrum_weight: float = 0.0
+    window: int | None = None
+    ema_decay: float = 0.0
     drawing_weight: float = 0.0
     frame_weight: float = 0.0
+    palette_weight: float = 0.0
+    pattern_weight: float = 0.0
 
 
 @dataclass(frozen=True)

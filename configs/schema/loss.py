@@ -57,15 +57,14 @@ class LossConfig:
         float | None,
         Key("Style strength, 1 being usual: style_weight is calibrated to it; null uses style_weight as it is.", 0),
     ] = None
-    style_ema_decay: Annotated[
-        float,
+    window: Annotated[
+        int | None,
         Key(
-            "Training only: decay of the moving average over steps of Gram matrices and spectra "
-            "(models/losses/moving_average.py); 0 asks each crop, even of a flat sky, for the painting's.",
-            0,
-            0.999,
+            "Training only: VGG sees no more than the middle of a picture, this many px wide and high, at each scale, "
+            "which takes less time; null for all of it.",
+            32,
         ),
-    ] = 0.0
+    ] = None
     checkerboard_weight: Annotated[
         float,
         Key(
@@ -74,14 +73,6 @@ class LossConfig:
             0,
         ),
     ] = 5000.0
-    spectrum_weight: Annotated[
-        float,
-        Key(
-            "Training only: weight of the difference from the painting's energy in frequency bands "
-            "(models/losses/spectrum.py); 0 may leave a weave and little contrast.",
-            0,
-        ),
-    ] = 0.0
     drawing_weight: Annotated[
         float,
         Key("Training only: weight of the outlines of the photo (models/losses/drawing.py).", 0),
@@ -90,6 +81,27 @@ class LossConfig:
         float,
         Key("Training only: weight of the difference of the border from the rest (models/losses/frame.py).", 0),
     ] = 0.0
+    palette_weight: Annotated[
+        float,
+        Key(
+            "Training only: weight of the difference in the distribution of colors (models/losses/palette.py); 0 may "
+            "leave neither blacks nor whites.",
+            0,
+        ),
+    ] = 0.0
+    pattern_weight: Annotated[
+        float,
+        Key("Training only: weight of weaves and hatches of any period (models/losses/pattern.py).", 0),
+    ] = 0.0
+    ema_decay: Annotated[
+        float,
+        Key(
+            "Training only: decay of the moving averages over steps in the palette and pattern losses; 0 asks each "
+            "crop, even of a flat sky, for the painting's colors.",
+            0,
+            0.999,
+        ),
+    ] = 0.95
     temporal_weight: Annotated[
         float,
         Key(
@@ -126,6 +138,7 @@ class LossConfig:
         if not (self.content_weight or self.style_weight or self.tv_weight):
             raise UsageError("loss.content_weight, style_weight and tv_weight are all 0; give one of them a weight")
 
-    def coarsest_scale(self) -> int:
-        """The largest factor that pictures are downscaled by."""
-        return max(self.content_scale, *self.style_scales)
+    def least_side(self) -> int:
+        """The least width and height, in px, of a picture that the loss can be computed of."""
+        halvings = 16 * max(self.content_scale, *self.style_scales)  # VGG halves a picture four times
+        return max(halvings, 64) if self.pattern_weight else halvings

@@ -13,7 +13,6 @@ from impasto.configs.schema.model import ModelConfig
 from impasto.configs.schema.style import StyleConfig
 
 DEFAULT_MINUTES = 30
-_LEAST_PIXELS = 16  # per side of a picture at the coarsest scale of the loss: VGG halves it four times
 
 
 @dataclass(config=CONFIG)
@@ -111,7 +110,7 @@ class TrainConfig:
     resume: Annotated[str | None, Key("Run directory to resume.", path="DIR")] = None
 
     def __post_init__(self) -> None:
-        scale = self.loss.coarsest_scale()
+        least = self.loss.least_side()
         sizes = {"data.size": self.data.size, "data.val_size": self.data.val_size, "style.size": self.style.size}
         for key, size in sizes.items():
             if not isinstance(size, int):
@@ -121,8 +120,5 @@ class TrainConfig:
                     f"{key}={size} is not a multiple of 8, which blocks at 1/8 of the resolution need; choose another "
                     "size, or model.eighth_blocks=0"
                 )
-            if size < _LEAST_PIXELS * scale:
-                raise UsageError(
-                    f"{key}={size} is too small for a loss that downscales pictures by {scale}; give at least "
-                    f"{_LEAST_PIXELS * scale}, or loss=johnson"
-                )
+            if size < least:
+                raise UsageError(f"{key}={size} is too small for the loss; give at least {least}, or loss=johnson")

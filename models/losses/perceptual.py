@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from impasto.configs.schema.loss import LossConfig
-from impasto.models.losses.moving_average import MovingAverages, average
-from impasto.models.losses.spectrum import SpectrumLoss
-from impasto.models.losses.terms import ContentLoss, StyleLoss, TVLoss, gram_matrix
+from impasto.models.losses.palette import PaletteLoss
+from impasto.models.losses.pattern import PatternLoss
+from impasto.models.losses.terms import ContentLoss, StyleLoss, TVLoss
 from impasto.models.vgg.constants import Weights
 from impasto.models.vgg.features import VGGFeatures
 
@@ -44,6 +44,9 @@ class PerceptualLoss(nn.Module):
         blend: A positive weight for each style image, in any unit; equal weights by default.
         masks: Masks [style images, 1, H, W], 0..1, of any size, that restrict each style image to a region.
 
+    Attributes:
+        window: VGG sees no more than the middle of a picture, of this many px at each scale; None for all of it.
+
     Examples:
         >>> from impasto.configs.cli.app import compose
         >>> from impasto.models.vgg import weights
@@ -67,6 +70,7 @@ class PerceptualLoss(nn.Module):
         style_images = [style] if isinstance(style, Tensor) else [*style]
         blend = [1.0] * len(style_images) if blend is None else blend
         self.config = config
+        self.window: int | None = None
         self.blend = [weight / sum(blend) for weight in blend]
         weights_of_layers = config.style_layer_weights or [1.0] * len(config.style_layers)
         self.style_weights = dict(zip(config.style_layers, weights_of_layers, strict=True))
@@ -85,7 +89,8 @@ class PerceptualLoss(nn.Module):
         )
         self._drop_negligible_layers()
         self.tv = TVLoss(config.tv_power)
-        self.spectrum = SpectrumLoss(style_images) if config.spectrum_weight else None
+        self.palette = PaletteLoss(style_images) if config.palette_weight else None
+        self.pattern = PatternLoss(style_images) if config.pattern_weight else None
         self.guided = masks is not None
         self.register_buffer("masks", masks)
 
@@ -129,7 +134,13 @@ class PerceptualLoss(nn.Module):
             The content target [N, C, h, w], h and w the size of the content layer at content_scale.
         """
         layer = self.config.content_layer
-        return self.vgg(downscale(photos, self.config.content_scale), [layer])[layer]
+        return self.vgg(self._see(photos, self.config.content_scale), [layer])[layer]
+
+    def _see(self, pixels: Tensor, scale: int) -> Tensor:
+        """Pictures at a scale, or, if they are larger than the window, their middle."""
+        pixels = downscale(pixels, scale)
+        top, left = (max(0, side - (self.window or side)) // 2 for side in pixels.shape[2:])
+        return pixels[..., top : pixels.shape[2] - top, left : pixels.shape[3] - left]
 
     def style_losses(self, layer: str, scale: int) -> list[StyleLoss]:
         """Return the style loss of each style image at a layer and a scale, in the order of the style images."""
@@ -141,13 +152,12 @@ class PerceptualLoss(nn.Module):
             return [None] * len(self.blend)
         return [*F.adaptive_avg_pool2d(self.get_buffer("masks"), (height, width)).split(1)]
 
-    def forward(self, pixels: Tensor, content_target: Tensor, averages: MovingAverages | None = None) -> Losses:
+    def forward(self, pixels: Tensor, content_target: Tensor) -> Losses:
         """Compute the losses of pictures.
 
         Args:
             pixels: RGB [N, 3, H, W], 0..255.
             content_target: What `content_target` returned for their photos.
-            averages: Averages of the Gram matrices, which start from `grams`; by default each picture's own count.
 
         Returns:
             The weighted terms, which are scalars.
@@ -155,22 +165,13 @@ class PerceptualLoss(nn.Module):
         config = self.config
         content = style = torch.zeros((), device=pixels.device)
         for scale in self.scales():
-            picture = downscale(pixels, scale)
+            picture = self._see(pixels, scale)
             features = self.vgg(picture, self.layers(scale))
             if self.has_content(scale):
                 content = config.content_weight * self.content(features[config.content_layer], content_target)
             if self.has_style(scale):
-                style = style + self._style_term(features, picture, scale, averages)
+                style = style + self._style_term(features, picture, scale)
         return self.total(content, style, pixels)
-
-    def grams(self) -> dict[str, Tensor]:
-        """Return the painting's Gram matrices [1, C, C] by the names that `forward` gives to their averages."""
-        return {
-            gram_name(layer, scale, index): loss.get_buffer("target")
-            for scale in self.config.style_scales
-            for layer in self.style_weights
-            for index, loss in enumerate(self.style_losses(layer, scale))
-        }
 
     def scales(self) -> list[int]:
         """Return the scales that a term with a weight needs."""
@@ -190,18 +191,15 @@ class PerceptualLoss(nn.Module):
         content = [self.config.content_layer] if self.has_content(scale) else []
         return [*content, *(self.style_weights if self.has_style(scale) else ())]
 
-    def _style_term(
-        self, features: dict[str, Tensor], picture: Tensor, scale: int, averages: MovingAverages | None
-    ) -> Tensor:
+    def _style_term(self, features: dict[str, Tensor], picture: Tensor, scale: int) -> Tensor:
         """The weighted style loss of one scale."""
         style = torch.zeros((), device=picture.device)
         for layer, weight in self.style_weights.items():
             height, width = features[layer].shape[2:]
             pixel_ratio = height * width / (picture.shape[2] * picture.shape[3])
             guides, losses = self.guides(height, width), self.style_losses(layer, scale)
-            for index, (blend_weight, style_loss) in enumerate(zip(self.blend, losses, strict=True)):
-                gram = average(averages, gram_name(layer, scale, index), gram_matrix(features[layer], guides[index]))
-                loss = style_loss.from_gram(gram, pixel_ratio)
+            for blend_weight, style_loss, guide in zip(self.blend, losses, guides, strict=True):
+                loss = style_loss(features[layer], pixel_ratio, guide)
                 style = style + self.config.style_weight * weight * blend_weight * loss
         return self.scale_weights[scale] * style
 
@@ -219,11 +217,6 @@ class PerceptualLoss(nn.Module):
         config = self.config
         tv = config.tv_weight * self.tv(pixels) if config.tv_weight else torch.zeros((), device=pixels.device)
         return Losses(content + style + tv, content, style, tv)
-
-
-def gram_name(layer: str, scale: int, index: int) -> str:
-    """Return the name of the Gram matrix of a layer at a scale, restricted to the region of a style image."""
-    return f"{layer}_scale{scale}_style{index}"
 
 
 def downscale(pixels: Tensor, scale: int) -> Tensor:

@@ -11,7 +11,6 @@ from impasto.train.data.dataset import PhotoSet
 SIZES = (128, 256, 384)  # px; docs/benchmarks.md measures 256 after 128
 SHARE = 0.6  # of the remaining budget that each stage but the last takes
 GROWTH = 1.25  # a stage whose crops are less than this larger than those before it is left out
-LEAST_PIXELS = 32  # per side of a crop at the coarsest scale of the loss
 SCALES = (2 / 3, 1.0)  # a photo's short side, as multiples of style.size; 512 to 768 px for 768 (docs/experiments.md)
 SAMPLED = 64  # photos whose size is read
 
@@ -21,7 +20,7 @@ def plan(config: DataConfig, loss: LossConfig, style_size: int, short_side: int)
 
     Args:
         config: The size and the scale range of the crops, which may be automatic.
-        loss: The loss; its coarsest scale limits how small a crop can be.
+        loss: The loss; its window and its least side limit how small a crop can be.
         style_size: The short side of the painting, in pixels.
         short_side: That of all but the smallest photos, as `photo_short_side` returns it.
     """
@@ -50,7 +49,7 @@ def photo_short_side(photos: PhotoSet) -> int:
 
 def _sizes(loss: LossConfig, short_side: int) -> list[int]:
     """SIZES that the loss and the photos allow. The first needs the loss alone: photos are enlarged to it."""
-    least = LEAST_PIXELS * loss.coarsest_scale()
+    least = max(2 * loss.least_side(), loss.window or 0)
     sizes: list[int] = []
     for wanted in SIZES:
         size = min(wanted, short_side // 8 * 8) if sizes else wanted  # blocks at 1/8 of the resolution need multiples

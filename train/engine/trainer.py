@@ -264,5 +264,5 @@ class Trainer:
     def _modules(self) -> dict[str, torch.nn.Module]:
         modules: dict[str, torch.nn.Module] = {"network": self.network, "average": self.average}
         if self.training_loss.averages is not None:
-            modules["style_averages"] = self.training_loss.averages
+            modules["averages_of_loss"] = self.training_loss.averages
         return modules

@@ -1,4 +1,4 @@
-"""The training loss: perceptual loss, checkerboard loss and temporal loss of a batch."""
+"""The training loss of a batch: the perceptual loss, and what the network must not or must do besides."""
 
 import math
 from typing import NamedTuple
@@ -20,20 +20,20 @@ from impasto.train.runtime.compile import Compiled
 from impasto.train.runtime.device import Hardware
 from impasto.train.runtime.distributed import Group
 
-MEASURES = ("total", "content", "style", "tv", "checkerboard", "temporal", "spectrum", "drawing", "frame")
+AUXILIARY = ("checkerboard", "drawing", "frame", "palette", "pattern")  # each with a weight in the settings of the loss
+MEASURES = (*Losses._fields, "temporal", *AUXILIARY)
 
 
 class _Forward(NamedTuple):
     stylized: Tensor
     losses: Losses
-    auxiliary: Tensor  # checkerboard, spectrum, drawing and frame
+    auxiliary: Tensor  # AUXILIARY
 
 
 class TrainingLoss:
     """The loss that training minimizes.
 
-    perceptual + checkerboard_weight * checkerboard + temporal_weight * temporal + spectrum_weight * spectrum +
-    drawing_weight * drawing + frame_weight * frame, where
+    perceptual + temporal_weight * temporal + sum over AUXILIARY of its weight * its loss, where
     perceptual = content_weight * content + style_weight * style + tv_weight * tv (Johnson et al. 2016, section 3).
 
     Args:
@@ -44,7 +44,7 @@ class TrainingLoss:
         group: The processes of the run.
 
     Attributes:
-        averages: The moving averages that style_ema_decay asks for, or None.
+        averages: The moving averages of the palette and pattern losses, or None.
     """
 
     def __init__(
@@ -58,12 +58,11 @@ class TrainingLoss:
         self.drawing = DrawingLoss()
         self.temporal = TemporalLoss()
         self.frame = FrameLoss()
-        self.averages: MovingAverages | None = None
-        if config.loss.style_ema_decay:
-            initial = loss.grams() | (loss.spectrum.initial() if loss.spectrum is not None else {})
-            self.averages = MovingAverages(initial, config.loss.style_ema_decay, group.mean)
-        names = ("checkerboard_weight", "spectrum_weight", "drawing_weight", "frame_weight")
-        weights = [getattr(config.loss, name) for name in names]
+        loss.window = config.loss.window
+        terms = [term for term in (loss.palette, loss.pattern) if term is not None]
+        initial = {name: values for term in terms for name, values in term.initial().items()}
+        self.averages = MovingAverages(initial, config.loss.ema_decay, group.mean) if initial else None
+        weights = [getattr(config.loss, f"{name}_weight") for name in AUXILIARY]
         self._weights = torch.tensor(weights, device=hardware.device)
         self.forward = Compiled(self._forward, config.trainer.compile, hardware.device)
 
@@ -95,22 +94,22 @@ class TrainingLoss:
         return torch.stack([loss(pixels) for loss in self.checkerboards]).sum()
 
     def _measures(self, losses: Losses, auxiliary: Tensor, temporal_loss: Tensor) -> Tensor:
-        checkerboard, *others = auxiliary
-        return torch.stack([*losses, checkerboard, temporal_loss, *others])
+        return torch.stack([*losses, temporal_loss, *auxiliary])
 
     def _forward(self, photos: Tensor) -> _Forward:
         with self.hardware.autocast():
             stylized = self.network(photos)
-        losses = self.loss(stylized, self.loss.content_target(photos), self.averages)
+        losses = self.loss(stylized, self.loss.content_target(photos))
         return _Forward(stylized, losses, self._auxiliary(stylized, photos, self.averages))
 
     def _auxiliary(self, pixels: Tensor, photos: Tensor, averages: MovingAverages | None = None) -> Tensor:
-        """The checkerboard, spectrum, drawing and frame losses, [4]; those without a weight are 0."""
+        """AUXILIARY; those without a weight are 0, except the checkerboard loss, which is always measured."""
         weights, zero = self.config.loss, torch.zeros((), device=pixels.device)
-        spectrum = self.loss.spectrum(pixels, photos, averages) if self.loss.spectrum is not None else zero
         drawing = self.drawing(pixels, photos) if weights.drawing_weight else zero
         frame = self.frame(pixels) if weights.frame_weight else zero
-        return torch.stack([self.checkerboard(pixels), spectrum, drawing, frame])
+        palette = self.loss.palette(pixels, averages) if self.loss.palette is not None else zero
+        pattern = self.loss.pattern(pixels, photos, averages) if self.loss.pattern is not None else zero
+        return torch.stack([self.checkerboard(pixels), drawing, frame, palette, pattern])
 
     def _temporal(self, network: nn.Module, photos: Tensor, stylized: Tensor, step: int) -> Tensor:
         """The temporal loss with the shift and noise of a step, which a resumed run repeats; 0 without a weight."""

@@ -98,3 +98,17 @@ def test_scales_of_a_weightless_term_are_not_computed(monkeypatch: pytest.Monkey
     monkeypatch.setattr(loss.vgg, "forward", record)
     loss(picture(2), torch.zeros(1))
     assert shapes == [64, 16]  # not the content's scale of 2
+
+
+def test_perceptual_loss_with_a_window_is_that_of_the_middle() -> None:
+    config = replace(CONFIG, content_scale=1, style_scales=[1])
+    loss = PerceptualLoss(config, weights.load("random"), picture(0))
+    photo, stylized = picture(1), picture(2)
+    middle = [image[..., 16:48, 32:64] for image in (stylized, photo)]
+    expected = loss(middle[0], loss.content_target(middle[1]))
+    loss.window = 32
+    assert loss(stylized, loss.content_target(photo)).total.item() == pytest.approx(expected.total.item())
+    loss.window = 128
+    whole = loss(stylized, loss.content_target(photo)).total.item()
+    loss.window = None
+    assert loss(stylized, loss.content_target(photo)).total.item() == whole != expected.total.item()

@@ -23,9 +23,9 @@ def test_plan_grows_crops_as_far_as_photos_allow(short_side: int, sizes: list[in
     assert [stage.size for stage in plan(short_side, "loss=johnson")] == sizes
 
 
-def test_plan_begins_with_crops_that_the_coarsest_scale_needs() -> None:
-    assert [stage.size for stage in plan(1080, "loss=display")] == [256, 384]
-    assert [stage.size for stage in plan(100, "loss=display")] == [256]
+def test_plan_begins_with_crops_that_the_loss_needs() -> None:
+    assert [stage.size for stage in plan(1080, "loss=strokes")] == [256, 384]
+    assert [stage.size for stage in plan(100, "loss=strokes")] == [256]
 
 
 def test_plan_last_stage_ends_the_budget() -> None:

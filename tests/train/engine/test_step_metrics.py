@@ -17,11 +17,12 @@ def test_step_metrics_mean_over_steps_until_reset() -> None:
             "content": 1,
             "style": 2,
             "tv": 3,
-            "checkerboard": 2,
-            "temporal": 5**0.5,
-            "spectrum": 6,
-            "drawing": 7,
-            "frame": 8,
+            "temporal": 2,
+            "checkerboard": 5**0.5,
+            "drawing": 6,
+            "frame": 7,
+            "palette": 8,
+            "pattern": 9,
         }
     )
     assert metrics.statistics() == [6.0, 0.375]

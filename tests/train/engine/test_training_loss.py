@@ -76,7 +76,7 @@ def rows(run: Path, column: str) -> list[float]:
         return [float(row[column]) for row in csv.DictReader(file) if row[column]]
 
 
-@pytest.mark.parametrize("key", ["temporal_weight=1000", "style_ema_decay=0.9"])
+@pytest.mark.parametrize("key", ["temporal_weight=1000", "palette_weight=10"])
 def test_train_with_a_state_of_the_loss_resumes_bit_for_bit(
     key: str, photo_folder: Path, tmp_path: Path, impasto: Impasto
 ) -> None:

@@ -40,7 +40,7 @@ def test_train_with_two_processes_logs_losses_of_one(
     The weights may differ by more: the gradient of a bias before an instance norm is rounding error alone.
     """
     line = [*TINY, f"data.root={photo_folder}", "trainer.batch_size=4", "trainer.steps=20", "trainer.validate_every=10"]
-    line.append(f"loss.style_ema_decay={decay}")
+    line += ["loss.palette_weight=1", f"loss.ema_decay={decay}"]
     alone = impasto("train", *line, f"hydra.run.dir={tmp_path / 'one'}")
     assert alone.returncode == 0, alone.stderr
     script, run = str(kill_nine.SCRIPT), tmp_path / "two"
