@@ -43,7 +43,8 @@ thumbnail of the painting.
 
 - **Training.** `mobile`: `impasto-train style=PAINTING.jpg data.root=DIR optimizer.lr=0.004 data.size=256
   init=CHECKPOINT trainer.steps=N` on photos of at least 600 px on the short side; The Great Wave with the learning rate
-  and the crops that are chosen by default. `init` was the painting's own network of version 0.1, where there was one;
+  and the crops that are chosen by default, The Scream with `loss.style_weight=3 loss.content_weight=15
+  loss.drawing_weight=10`. `init` was the painting's own network of version 0.1, where there was one;
   The Starry Night and Udnie had 800 and 1,000 crops with an earlier loss before these.
   `tiny`: `python -m benchmarks.zoo train --styles DIR --photos DIR` on 128 px crops, with `--steps 800`, or
   `--steps 300 init=zoo/starry_night` for The Scream, from version 0.1's network of that name.
