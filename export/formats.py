@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from impasto.configs.schema.export import ExportConfig
 from impasto.export.contract import ExportedFiles, ModelArtifact
 from impasto.export.coreml.format import CoreMLFormat
+from impasto.export.litert.format import LiteRtFormat
 from impasto.export.onnx_graph.format import OnnxFormat
 from impasto.export.runtime import Runtime
 from impasto.models.contract import Label
@@ -72,4 +73,5 @@ class Format(Protocol):
 FORMATS: dict[str, Format] = {
     "ONNX": OnnxFormat(),
     "Core ML": CoreMLFormat(),
+    "LiteRT": LiteRtFormat(),
 }

@@ -11,7 +11,7 @@ from impasto.configs.schema.fields import CONFIG, Key, shown
 from impasto.configs.schema.sizes import parse_size, shapes
 
 ZOO_MODELS = ("mobile", "tiny")  # of each painting in the zoo; the first is the default
-RUNTIMES = ("onnxruntime", "node", "chromium", "arm64", "coreml")
+RUNTIMES = ("onnxruntime", "node", "chromium", "arm64", "coreml", "litert")
 TOOLS = Key(
     "Directory of the runtimes for node, chromium and arm64: build/tools after `make tools`. Their code is run, so "
     "none is used unless it is named.",
@@ -33,6 +33,15 @@ def _check_sizes(key: str, sizes: list[int | str]) -> None:
             )
     if len({*shapes(sizes)}) < len(sizes):
         raise UsageError(f"{key}={shown(sizes)} repeats a size; name each size once")
+
+
+def _default_shapes(stroke_resolution: int | None, step: int) -> list[tuple[int, int]]:
+    """Default sizes for a network of this stroke resolution, None for one without; sides are multiples of `step`."""
+    if stroke_resolution is None:
+        return shapes([256, 512, 1024])
+    short = step * round(min(max(stroke_resolution, _SIDES[0]), _SIDES[-1] * 3 // 4) / step)
+    long = step * round(short * 4 / 3 / step)
+    return [(long, short), (short, long)]
 
 
 def require_a_runtime(key: str, runtimes: list[str] | None) -> None:
@@ -77,7 +86,7 @@ class CoreMLConfig:
         Key(
             "One package per size, each N for a square or WIDTHxHEIGHT, and one of all sizes for iOS 18; null is "
             "[256,512,1024], or 3:4 and 4:3 with the stroke resolution as short side for a network that has one; [] "
-            "exports to ONNX alone, which takes seconds with benchmark.sizes=[]."
+            "writes none, and the export takes seconds with benchmark.sizes=[]."
         ),
     ] = None
     photos: Annotated[
@@ -90,14 +99,27 @@ class CoreMLConfig:
 
     def shapes(self, stroke_resolution: int | None) -> list[tuple[int, int]]:
         """The sizes as (height, width), for a network with this stroke resolution, None for one without."""
-        if self.sizes is not None:
-            return shapes(self.sizes)
-        if stroke_resolution is None:
-            return shapes([256, 512, 1024])
-        step = _SIDES.step
-        short = step * round(min(max(stroke_resolution, _SIDES[0]), _SIDES[-1] * 3 // 4) / step)
-        long = step * round(short * 4 / 3 / step)
-        return [(long, short), (short, long)]
+        return _default_shapes(stroke_resolution, _SIDES.step) if self.sizes is None else shapes(self.sizes)
+
+
+@dataclass(config=CONFIG)
+class LiteRtConfig:
+    """The LiteRT file."""
+
+    sizes: Annotated[
+        list[int | str] | None,
+        Key(
+            "One signature of android/model.tflite per size, each N for a square or WIDTHxHEIGHT; the first runs where "
+            "an app names none; null is as in coreml.sizes; [] writes no such file."
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        _check_sizes("litert.sizes", self.sizes or [])
+
+    def shapes(self, stroke_resolution: int | None, stride: int) -> list[tuple[int, int]]:
+        """The sizes as (height, width), for a network of this stroke resolution and stride."""
+        return _default_shapes(stroke_resolution, stride) if self.sizes is None else shapes(self.sizes)
 
 
 @dataclass(config=CONFIG)
@@ -110,6 +132,7 @@ class ParityConfig:
     int8_psnr: Annotated[float, Key("Least PSNR of an int8 file, in dB.", 0)] = 40.0
     coreml_psnr: Annotated[float, Key("Least PSNR of a Core ML package, in dB.", 0)] = 50.0
     coreml_int8_psnr: Annotated[float, Key("Least PSNR of an int8 Core ML package, in dB.", 0)] = 40.0
+    litert: Annotated[int, Key("Largest difference of the LiteRT file, in levels of 255.", 0, 255)] = 1
 
     def __post_init__(self) -> None:
         require_a_runtime("parity.runtimes", self.runtimes)
@@ -126,7 +149,7 @@ class LicensesConfig:
 
 @dataclass(config=CONFIG)
 class ExportConfig:
-    """Export a checkpoint as a bundle of ONNX and Core ML files for app developers."""
+    """Export a checkpoint as a bundle of ONNX, Core ML and LiteRT files for app developers."""
 
     examples: ClassVar = (
         "impasto-export checkpoint=zoo/starry_night model=tiny output=bundles/starry_night",
@@ -139,6 +162,7 @@ class ExportConfig:
     model: Annotated[str | None, Key("Which network of the zoo; null takes mobile.", choices=ZOO_MODELS)] = None
     onnx: OnnxConfig = field(default_factory=OnnxConfig)
     coreml: CoreMLConfig = field(default_factory=CoreMLConfig)
+    litert: LiteRtConfig = field(default_factory=LiteRtConfig)
     parity: ParityConfig = field(default_factory=ParityConfig)
     licenses: LicensesConfig = field(default_factory=LicensesConfig)
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)

@@ -29,7 +29,7 @@ README = "README.md"
 SCHEMA_FILE = Path(__file__).parents[1] / "schemas" / SCHEMA
 FILE_MANAGER = {".DS_Store", "Thumbs.db", "desktop.ini"}  # file managers create these in any folder
 _REMEDY = "get the bundle again from its source"
-_SIDES = 16, 4096  # px of a function of a Core ML package
+_SIDES = 16, 4096  # px of a function of a model
 
 
 @dataclass(frozen=True)

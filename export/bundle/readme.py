@@ -10,6 +10,7 @@ from impasto.export.bundle.artifacts import BuiltBundle
 from impasto.export.bundle.licenses import License
 from impasto.export.contract import Tolerance
 from impasto.export.coreml.contracts import COREML
+from impasto.export.litert.contracts import LITERT
 from impasto.export.validation.parity import ParityResult
 from impasto.models.contract import Label, sentence
 
@@ -52,6 +53,7 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int], licenses:
         model=(_SMALLEST if _SMALLEST in files else _ANDROID).removeprefix("android/"),
         library=_LIBRARY,
         memory=built.graph.memory,
+        litert=next((model for model in built.models if model.format == LITERT), None),
         package=f"Model_{package}",
         sizes=ordered,
         parity=_parity_rows(built.parity),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from impasto.configs.errors import CheckFailed
-from impasto.export.coreml import fp16_rescale
+from impasto.export import fp16_rescale
 from impasto.export.coreml.contracts import MULTIFUNCTION, SPECIFICATION
 from impasto.export.coreml.machine_paths import json_texts, machine_path, proto_texts
 from impasto.export.suppress_output import suppress_output

@@ -105,6 +105,7 @@ def test_new_format_is_exported_verified_and_described(
     monkeypatch.setitem(FORMATS, "Zip", form)  # the line
 
     line = [f"checkpoint={saved}", f"output={output}", "parity.runtimes=[onnxruntime]", "benchmark.sizes=[]"]
+    line.append("litert.sizes=[]")
     config = compose("export", line)
     assert config.parity.runtimes is not None
     config.parity.runtimes.append("zip")

@@ -27,6 +27,7 @@ SETTINGS = (
     "onnx.tile=160",
     "onnx.fixed_sizes=[96x64]",
     "coreml.sizes=[96x64]",
+    "litert.sizes=[96x64]",
     "licenses.network=MIT",
     "licenses.photos=CC0-1.0",
     "benchmark.sizes=[64x48]",

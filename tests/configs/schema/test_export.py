@@ -21,6 +21,17 @@ def test_coreml_sizes_default_to_the_stroke_resolution(stroke_resolution: int, e
     assert config.shapes(None) == [(256, 256), (512, 512), (1024, 1024)]
 
 
+def test_litert_sizes_default_to_those_of_coreml_in_multiples_of_the_stride() -> None:
+    config = app.compose("export", LINE).litert
+    assert config.shapes(None, 4) == [(256, 256), (512, 512), (1024, 1024)]
+    assert (config.shapes(601, 4), config.shapes(601, 8)) == ([(800, 600), (600, 800)], [(800, 600), (600, 800)])
+    assert config.shapes(1084, 8) == [(1448, 1088), (1088, 1448)]
+    assert app.compose("export", [*LINE, "litert.sizes=[256,768x1024]"]).litert.shapes(600, 8)[1] == (1024, 768)
+    assert app.compose("export", [*LINE, "litert.sizes=[]"]).litert.shapes(600, 4) == []
+    with pytest.raises(UsageError, match=r"^litert\.sizes=.*258"):
+        app.compose("export", [*LINE, "litert.sizes=[258]"])
+
+
 @pytest.mark.parametrize(
     ("value", "named"),
     [

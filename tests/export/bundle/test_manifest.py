@@ -41,6 +41,7 @@ def test_manifest_describes_the_files_models_and_origin(exported: tuple[Path, Ru
     (image,) = models["android/model.onnx"].contract.inputs
     assert (image.type, image.shape) == ("uint8", (1, "height", "width", 4))
     assert models["ios/Model_ios18.mlpackage"].functions == {"size_96x64": ImageSize(96, 64)}
+    assert models["android/model.tflite"].functions == {"size_96x64": ImageSize(96, 64)}
     tiling = models["android/tile.onnx"].tiling
     assert tiling is not None and (tiling.side, tiling.margin, tiling.multiple) == (160, 48, 4)
     assert {tiling.stats, "android/tile.onnx", manifest.SCHEMA, "README.md", *CLIENTS} <= {*bundle.files}

@@ -6,6 +6,8 @@ import pytest
 from impasto.export.bundle import readme
 from impasto.export.bundle.licenses import License
 from impasto.export.client_files import CLIENTS, KOTLIN, KOTLIN_BITMAPS, KOTLIN_STROKES, SWIFT_BITMAPS, SWIFT_STROKES
+from impasto.export.contract import ImageSize, ModelArtifact, Tolerance
+from impasto.export.litert.contracts import LITERT, litert_contract
 from impasto.models.contract import Label
 from tests.helpers.bundles import ANDROID, IOS, SWIFT_ONLY, built, file_names
 
@@ -26,6 +28,20 @@ def test_render_without_coreml_packages_has_no_steps_for_ios(io: str) -> None:
         assert words not in text
         assert words in whole or (words == "Core ML packages take" and io == "uint8_rgba")
     assert "\n\n## What was checked\n" in text and "\n\n\n" not in text
+
+
+@pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])
+def test_render_with_a_litert_file_names_its_sizes_and_first_signature(io: str) -> None:
+    sizes = {"size_96x64": ImageSize(96, 64), "size_512x512": ImageSize(512, 512)}
+    tolerance = Tolerance(max_difference=1)
+    model = ModelArtifact("android/model.tflite", LITERT, "fp16", litert_contract(), tolerance, sizes, None)
+    without = built(io)
+    files = dict.fromkeys(file_names(io), 1500)
+    text = readme.render(LABEL, replace(without, models=[*without.models, model]), files, [])
+    section = text.partition("### With LiteRT")[2].partition("## iOS")[0]
+    assert "fixed sizes: 96x64, 512x512." in section and 'val size = "size_96x64"' in section
+    assert "LiteRT was run on the CPU of a computer" in text and "\n\n\n" not in text
+    assert "LiteRT" not in render(io)
 
 
 @pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])

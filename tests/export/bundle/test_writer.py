@@ -51,17 +51,12 @@ def test_every_model_is_validated_and_within_its_tolerance(exported: tuple[Path,
     bundle = Manifest.load(exported[0])
     files = [model.file for model in bundle.models]
     android, ios = [f"android/{name}" for name in ANDROID], [f"ios/{name}.mlpackage" for name in PACKAGES]
-    assert files == [*android, "android/model_96x64.onnx", "android/tile.onnx", *ios]
+    assert files == [*android, "android/model_96x64.onnx", "android/tile.onnx", *ios, "android/model.tflite"]
     assert [model.tolerance for model in bundle.models] == [
+        *(Tolerance(max_difference=1), Tolerance(max_difference=2), Tolerance(min_psnr=40)),
+        *(Tolerance(max_difference=1), Tolerance(max_difference=1), Tolerance(max_difference=2)),
+        *(Tolerance(min_psnr=50), Tolerance(min_psnr=40), Tolerance(min_psnr=50)),
         Tolerance(max_difference=1),
-        Tolerance(max_difference=2),
-        Tolerance(min_psnr=40),
-        Tolerance(max_difference=1),
-        Tolerance(max_difference=1),
-        Tolerance(max_difference=2),
-        Tolerance(min_psnr=50),
-        Tolerance(min_psnr=40),
-        Tolerance(min_psnr=50),
     ]
     assert_within_tolerance(bundle.parity)
     sizes = {f"{width}x{height}" for height, width in test_images.SIZES}
@@ -70,6 +65,8 @@ def test_every_model_is_validated_and_within_its_tolerance(exported: tuple[Path,
         assert {row.picture for row in rows} == sizes
     fixed = [row.picture for row in bundle.parity if row.file == "android/model_96x64.onnx"]
     assert fixed == ["96x64"]
+    (row,) = [row for row in bundle.parity if row.file == "android/model.tflite"]
+    assert row.picture == "96x64" and re.fullmatch(r"LiteRT 2\.\d+\.\d+, CPU, \w+", row.runtime)
     (row,) = [row for row in bundle.parity if row.file == "android/tile.onnx"]
     assert row.tolerance == Tolerance(max_difference=2) and row.reference == "PyTorch"
     for name in ios:
@@ -89,8 +86,9 @@ def test_readme_describes_each_file_of_a_bundle(exported: tuple[Path, Run]) -> N
 
 
 @pytest.mark.slow
-def test_write_without_coreml_sizes_exports_to_onnx_alone(saved: Path, tmp_path: Path) -> None:
-    overrides = ["coreml.sizes=[]", "benchmark.sizes=[]", "onnx.tile=160", "parity.runtimes=[onnxruntime]"]
+def test_write_without_coreml_and_litert_sizes_exports_to_onnx_alone(saved: Path, tmp_path: Path) -> None:
+    overrides = ["coreml.sizes=[]", "litert.sizes=[]", "benchmark.sizes=[]", "onnx.tile=160"]
+    overrides.append("parity.runtimes=[onnxruntime]")
     config = compose("export", [f"checkpoint={saved}", f"output={tmp_path / 'bundle'}", *overrides])
     manifest, built = writer.write(config, lambda line: None)
     names = [f"android/{name}" for name in (*ANDROID, "tile.onnx")]

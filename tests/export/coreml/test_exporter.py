@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from impasto.configs.errors import CheckFailed
-from impasto.export.coreml import exporter, fp16_rescale
+from impasto.export import fp16_rescale
+from impasto.export.coreml import exporter
 from impasto.export.suppress_output import suppress_output
 from impasto.models import network_blocks, transform_net
 from tests.helpers.networks import LABEL, SHAPES, Build

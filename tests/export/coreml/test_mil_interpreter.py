@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from impasto.configs.errors import CheckFailed, UsageError
+from impasto.export import fp16_rescale
 from impasto.export.contract import ImageSize, ModelArtifact, Tolerance
-from impasto.export.coreml import exporter, fp16_rescale, mil_interpreter, runtime
+from impasto.export.coreml import exporter, mil_interpreter, runtime
 from impasto.export.coreml.contracts import COREML, coreml_contract
 from impasto.export.test_images import Pixels, picture
 from impasto.models import transform_net

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from impasto.export.coreml import fp16_rescale
+from impasto.export import fp16_rescale
 from impasto.export.test_images import Pixels, picture
 from impasto.models import network_blocks, transform_net
 

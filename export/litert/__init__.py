@@ -1,0 +1,1 @@
+"""LiteRT files. May import runtime, fp16_rescale and what is below; onnx_graph and coreml must not import it."""

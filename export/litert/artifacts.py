@@ -1,0 +1,49 @@
+"""The LiteRT file of a bundle."""
+
+from pathlib import Path
+
+from impasto.configs.errors import UsageError
+from impasto.configs.schema.export import ExportConfig
+from impasto.export import fp16_rescale
+from impasto.export.contract import ExportedFiles, ImageSize, ModelArtifact, Tolerance
+from impasto.export.litert import writer
+from impasto.export.litert.contracts import FILE, LITERT, litert_contract, signature
+from impasto.models import transform_net
+from impasto.models.contract import Label
+
+_DESCRIPTION = (
+    "for LiteRT (TensorFlow Lite), of fixed sizes, one per signature, with weights stored in 16 bits; written for the "
+    "GPU of a phone"
+)
+
+
+class LiteRtExporter:
+    """Writes android/model.tflite, unless litert.sizes is empty."""
+
+    def __init__(self, config: ExportConfig, label: Label) -> None:
+        self._config, self._label = config, label
+
+    def export(self, network: transform_net.TransformNet, folder: Path) -> ExportedFiles:
+        """Write the file of a network, in evaluation mode and on the CPU, into a bundle."""
+        sizes = self._config.litert.shapes(self._label.stroke_resolution, network.stride)
+        if not sizes:
+            return ExportedFiles([], {})
+        if wrong := [size for size in sizes if any(side % network.stride for side in size)]:
+            raise UsageError(
+                f"litert.sizes: {ImageSize(*wrong[0][::-1])} would need padding; choose multiples of {network.stride} "
+                "for this network"
+            )
+        path = folder / FILE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        safe = fp16_rescale.fp16_safe(network, fp16_rescale.calibration_images())
+        writer.write(safe, path, sizes, self._label)
+        model = ModelArtifact(
+            file=FILE,
+            format=LITERT,
+            weights="fp16",
+            contract=litert_contract(),
+            tolerance=Tolerance(max_difference=self._config.parity.litert),
+            functions={signature(height, width): ImageSize(width, height) for height, width in sizes},
+            tiling=None,
+        )
+        return ExportedFiles([model], {FILE: _DESCRIPTION})

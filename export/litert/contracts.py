@@ -1,0 +1,24 @@
+"""The contract of the LiteRT file, and the names it consists of. No torch here."""
+
+from impasto.export.litert import schema
+from impasto.models.contract import INPUT, OUTPUT, Contract, TensorSpec
+
+LITERT = "litert"  # ModelArtifact.format
+FILE = "android/model.tflite"  # in a bundle
+METADATA = "impasto"  # the name of its metadata, an object in JSON
+
+
+def litert_contract() -> Contract:
+    """Return the contract of a file with a signature for each size."""
+    shape = 1, "height", "width", 4
+    return Contract(
+        inputs=(TensorSpec(INPUT, "uint8", shape, "RGBA bytes, straight alpha"),),
+        output=TensorSpec(OUTPUT, "uint8", shape, "RGBA bytes, the alpha of the input"),
+        sides="only the size of the signature that is called",
+        requires={"schema_version": schema.VERSION},
+    )
+
+
+def signature(height: int, width: int) -> str:
+    """Return the key of the signature for a size."""
+    return f"size_{width}x{height}"

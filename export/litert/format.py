@@ -1,0 +1,49 @@
+"""The LiteRT file as a format of bundles. No torch here, except in its exporter."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from impasto.configs.errors import CheckFailed
+from impasto.configs.schema.export import ExportConfig
+from impasto.export.contract import ModelArtifact
+from impasto.export.litert import reader
+from impasto.export.litert.contracts import LITERT
+from impasto.export.litert.runtime import LiteRtCpu
+from impasto.export.runtime import Runtime
+from impasto.models.contract import Label
+
+if TYPE_CHECKING:
+    from impasto.export.litert.artifacts import LiteRtExporter
+
+
+class LiteRtFormat:
+    """A LiteRT file."""
+
+    libraries = ("flatbuffers",)
+
+    def exporter(self, config: ExportConfig, label: Label) -> "LiteRtExporter":
+        """Return what writes android/model.tflite; it needs no LiteRT."""
+        from impasto.export.litert.artifacts import LiteRtExporter  # loads torch
+
+        return LiteRtExporter(config, label)
+
+    def check(self, folder: Path, artifact: ModelArtifact) -> bool:
+        """Raise CheckFailed unless the file has the signatures that the manifest promises; False for other files."""
+        if artifact.format != LITERT:
+            return False
+        specs = {"inputs": artifact.contract.inputs, "outputs": (artifact.contract.output,)}
+        promised = {
+            key: {
+                end: {spec.name: (spec.type, (1, size.height, size.width, 4)) for spec in specs[end]} for end in specs
+            }
+            for key, size in artifact.functions.items()
+        }
+        actual = reader.signatures((folder / artifact.file).read_bytes(), artifact.file)
+        if actual != promised:
+            raise CheckFailed(f"{artifact.file} has {actual} where the manifest promises {promised}")
+        return True
+
+    def runtimes(self, tools: Path | None) -> Mapping[str, Sequence[Runtime]]:
+        """Return LiteRT on the CPU."""
+        return {"litert": [LiteRtCpu()]}

@@ -1,0 +1,182 @@
+"""The operators of a network: each module becomes those of its `forward`, on NHWC tensors."""
+
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from impasto.export.litert.graph import Graph, Value
+from impasto.export.litert.schema import (
+    ADD,
+    CAST,
+    CONV_2D,
+    DEPTH_TO_SPACE,
+    DEPTHWISE_CONV_2D,
+    LOGISTIC,
+    MEAN,
+    MUL,
+    RELU_LAYER,
+    RESIZE_BILINEAR,
+    RESIZE_NEAREST_NEIGHBOR,
+    ROUND,
+    RSQRT,
+    SQUARED_DIFFERENCE,
+    SUB,
+    VALID,
+    Cast,
+    Conv2D,
+    DepthToSpace,
+    DepthwiseConv2D,
+    Reducer,
+    ResizeBilinear,
+    Type,
+)
+from impasto.models import transform_net
+from impasto.models.network_blocks import Eighth, Recurrent, Residual, Subpixel
+
+_BLOCK = 2  # the factor of a Subpixel
+
+
+def stylize(network: transform_net.TransformNet, graph: Graph, image: Value) -> Value:
+    """Add a network from RGBA bytes [1, H, W, 4] to the same; alpha is passed through.
+
+    Raises:
+        TypeError: A module of the network has no `_emit`.
+    """
+    rgb, alpha = graph.slice(image, 3, 0, 3), graph.slice(image, 3, 3)
+    # Exact in fp16 in this order. Folded into the first weights, as in ONNX, the scale would make them subnormal there,
+    # which hardware may flush to 0.
+    pixels = graph.add(SUB, [_cast(graph, rgb, Type.FLOAT32), graph.number(transform_net.PIXEL_MEAN)])
+    normalized = graph.add(MUL, [pixels, graph.number(1 / transform_net.PIXEL_SCALE)])
+    bounded = graph.add(LOGISTIC, [_emit(network.body, graph, normalized)])
+    stylized = graph.add(ROUND, [graph.add(MUL, [bounded, graph.number(255)])])
+    return graph.concatenate([_cast(graph, stylized, Type.UINT8), alpha], 3)
+
+
+def _cast(graph: Graph, x: Value, type: Type) -> Value:
+    return graph.add(CAST, [x], options={Cast.FROM: x.type, Cast.TO: type}, type=type)
+
+
+@singledispatch
+def _emit(module: nn.Module, graph: Graph, x: Value) -> Value:
+    """Add the operators of a module that is applied to x; its output."""
+    raise TypeError(f"no LiteRT operators are known for {type(module).__name__}; register an _emit for it")
+
+
+@_emit.register
+def _(module: nn.Sequential, graph: Graph, x: Value) -> Value:
+    for child in module:
+        x = _emit(child, graph, x)
+    return x
+
+
+@_emit.register
+def _(module: nn.ReflectionPad2d, graph: Graph, x: Value) -> Value:
+    left, right, top, bottom = module.padding
+    return graph.reflect(x, ((top, bottom), (left, right)))
+
+
+@_emit.register
+def _(module: nn.Conv2d, graph: Graph, x: Value) -> Value:
+    bias = np.zeros(module.out_channels, np.float32) if module.bias is None else _array(module.bias)
+    return _convolve(module, graph, x, _array(module.weight), bias)
+
+
+@_emit.register
+def _(module: nn.InstanceNorm2d, graph: Graph, x: Value) -> Value:
+    mean = _mean(graph, x)
+    variance = _mean(graph, graph.add(SQUARED_DIFFERENCE, [x, mean]))
+    inverse = graph.add(RSQRT, [graph.add(ADD, [variance, graph.number(module.eps)])])
+    scale = graph.add(MUL, [inverse, graph.constant(_array(module.weight))])
+    scaled = graph.add(MUL, [graph.add(SUB, [x, mean]), scale])
+    return graph.add(ADD, [scaled, graph.constant(_array(module.bias))])
+
+
+@_emit.register
+def _(module: nn.ReLU, graph: Graph, x: Value) -> Value:
+    return x if graph.relu(x) else graph.add(RELU_LAYER, [x])
+
+
+@_emit.register
+def _(module: nn.Upsample, graph: Graph, x: Value) -> Value:
+    batch, height, width, channels = x.shape
+    factor = module.scale_factor
+    assert isinstance(factor, float) and factor.is_integer()
+    height, width = (int(factor) * side for side in (height, width))
+    size, shape = graph.integers(height, width), (batch, height, width, channels)
+    if module.mode == "bilinear":
+        return graph.add(RESIZE_BILINEAR, [x, size], shape, {ResizeBilinear.HALF_PIXEL_CENTERS: True})
+    return graph.add(RESIZE_NEAREST_NEIGHBOR, [x, size], shape)
+
+
+@_emit.register
+def _(module: Residual | Eighth, graph: Graph, x: Value) -> Value:
+    return graph.add(ADD, [x, _emit(module.body, graph, x)])
+
+
+@_emit.register
+def _(module: Recurrent, graph: Graph, x: Value) -> Value:
+    for _ in range(module.times):
+        x = _emit(module.body, graph, x)
+    return x
+
+
+@_emit.register
+def _(module: Subpixel, graph: Graph, x: Value) -> Value:
+    *pads, convolution = module.conv
+    for pad in pads:
+        x = _emit(pad, graph, x)
+    assert isinstance(convolution, nn.Conv2d) and convolution.bias is not None
+    # torch stores the subpixels of a channel side by side, LiteRT the channels of a subpixel.
+    order = np.arange(convolution.out_channels).reshape(-1, _BLOCK**2).T.ravel()
+    y = _convolve(convolution, graph, x, _array(convolution.weight)[order], _array(convolution.bias)[order])
+    batch, height, width, channels = y.shape
+    shape = batch, _BLOCK * height, _BLOCK * width, channels // _BLOCK**2
+    return graph.add(DEPTH_TO_SPACE, [y], shape, {DepthToSpace.BLOCK_SIZE: _BLOCK})
+
+
+@_emit.register
+def _(module: transform_net.Hourglass, graph: Graph, x: Value) -> Value:
+    skip = _emit(module.entrance, graph, x)
+    both = graph.concatenate([_emit(module.inner, graph, skip), skip], 3)
+    return _emit(module.exit, graph, _emit(module.wide, graph, both))
+
+
+def _array(weight: Tensor) -> NDArray[np.float32]:
+    return weight.detach().float().cpu().numpy()
+
+
+def _mean(graph: Graph, x: Value) -> Value:
+    """The mean of each channel."""
+    shape = x.shape[0], 1, 1, x.shape[3]
+    return graph.add(MEAN, [x, graph.integers(1, 2)], shape, {Reducer.KEEP_DIMS: True})
+
+
+def _convolve(
+    module: nn.Conv2d, graph: Graph, x: Value, weight: NDArray[np.float32], bias: NDArray[np.float32]
+) -> Value:
+    """A convolution without padding: dense, or of each channel by itself."""
+    assert module.padding == (0, 0) and module.dilation == (1, 1)
+    batch, *sides, channels = x.shape
+    strides: tuple[int, ...] = module.stride
+    height, width = (
+        (side - kernel) // stride + 1 for side, kernel, stride in zip(sides, module.kernel_size, strides, strict=True)
+    )
+    shape = batch, height, width, module.out_channels
+    options: dict[Any, int]
+    if module.groups == 1:
+        kernel, operator = weight.transpose(0, 2, 3, 1), CONV_2D
+        options = {Conv2D.PADDING: VALID, Conv2D.STRIDE_W: strides[1], Conv2D.STRIDE_H: strides[0]}
+    else:
+        assert module.groups == channels == module.out_channels
+        kernel, operator = weight.transpose(1, 2, 3, 0), DEPTHWISE_CONV_2D
+        options = {
+            DepthwiseConv2D.PADDING: VALID,
+            DepthwiseConv2D.STRIDE_W: strides[1],
+            DepthwiseConv2D.STRIDE_H: strides[0],
+            DepthwiseConv2D.DEPTH_MULTIPLIER: 1,
+        }
+    inputs = [x, graph.weight(np.ascontiguousarray(kernel)), graph.constant(bias)]
+    return graph.add(operator, inputs, shape, options)

@@ -1,0 +1,146 @@
+"""Write a network as a .tflite file: RGBA bytes in and out, a signature for each size, weights once."""
+
+import importlib.metadata
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from impasto.export.litert import network as operators
+from impasto.export.litert import schema
+from impasto.export.litert.contracts import METADATA, litert_contract, signature
+from impasto.export.litert.flatbuffer import FlatBuffer, Offset
+from impasto.export.litert.graph import Buffers, Graph, Node, Tensor, Value
+from impasto.models.contract import INPUT, OUTPUT, VARIANT, Label, sentence
+from impasto.models.onnx_model import CARD, STROKE_RESOLUTION
+from impasto.models.transform_net import TransformNet
+
+_LAST_BYTE = 127  # the largest code in the byte that old readers know
+
+
+def write(network: TransformNet, path: Path, sizes: Sequence[tuple[int, int]], label: Label) -> None:
+    """Write a network as a .tflite file; the same network gives the same bytes.
+
+    Args:
+        network: A network, rescaled for fp16 (`fp16_safe`) if a GPU is to run it.
+        path: The file to write.
+        sizes: (height, width) of each signature, multiples of the network's stride; the first one runs where no
+            signature is named.
+        label: The style and version for the metadata.
+
+    Raises:
+        TypeError: A module of the network has no LiteRT operators.
+    """
+    assert not any(side % network.stride for size in sizes for side in size)
+    file, buffers = FlatBuffer(), Buffers()
+    kinds: list[schema.Operator] = []
+    subgraphs: list[Offset] = []
+    signatures: list[Offset] = []
+    for height, width in sizes:
+        graph, key = Graph(buffers), signature(height, width)
+        image = graph.tensor((1, height, width, 4), schema.Type.UINT8)
+        stylized = operators.stylize(network, graph, image)
+        graph.name(image, INPUT)
+        graph.name(stylized, OUTPUT)
+        signatures.append(_signature(file, key, len(subgraphs), image, stylized))
+        subgraphs.append(_subgraph(file, graph, key, image, stylized, kinds))
+    metadata = {
+        schema.Metadata.NAME: file.text(METADATA),
+        schema.Metadata.BUFFER: buffers.add(json.dumps(_metadata(label), sort_keys=True).encode()),
+    }
+    root = {
+        schema.Model.VERSION: schema.VERSION,
+        schema.Model.OPERATOR_CODES: file.offsets([_code(file, kind) for kind in kinds]),
+        schema.Model.SUBGRAPHS: file.offsets(subgraphs),
+        schema.Model.DESCRIPTION: file.text("impasto"),
+        schema.Model.BUFFERS: file.offsets([_buffer(file, content) for content in buffers.contents]),
+        schema.Model.METADATA: file.offsets([file.table(metadata)]),
+        schema.Model.SIGNATURES: file.offsets(signatures),
+    }
+    path.write_bytes(file.finish(file.table(root), schema.IDENTIFIER))
+
+
+def _metadata(label: Label) -> dict[str, str]:
+    """What an ONNX file has in its metadata."""
+    resolution = {STROKE_RESOLUTION: str(label.stroke_resolution)} if label.stroke_resolution else {}
+    return resolution | {
+        "style": label.style,
+        "artist": label.artist,
+        "style_license": label.style_license,
+        "license": label.license,
+        "impasto": label.version,
+        "torch": importlib.metadata.version("torch"),
+        "contract": sentence(litert_contract()),
+        VARIANT: "fp16",
+        CARD: label.card,
+    }
+
+
+def _subgraph(
+    file: FlatBuffer, graph: Graph, name: str, image: Value, stylized: Value, kinds: list[schema.Operator]
+) -> Offset:
+    return file.table(
+        {
+            schema.Subgraph.TENSORS: file.offsets([_tensor(file, tensor) for tensor in graph.tensors]),
+            schema.Subgraph.INPUTS: file.integers([image.index]),
+            schema.Subgraph.OUTPUTS: file.integers([stylized.index]),
+            schema.Subgraph.OPERATORS: file.offsets([_node(file, node, kinds) for node in graph.nodes]),
+            schema.Subgraph.NAME: file.text(name),
+        }
+    )
+
+
+def _tensor(file: FlatBuffer, tensor: Tensor) -> Offset:
+    return file.table(
+        {
+            schema.Tensor.SHAPE: file.integers(tensor.shape),
+            schema.Tensor.TYPE: tensor.type,
+            schema.Tensor.BUFFER: tensor.buffer,
+            schema.Tensor.NAME: file.text(tensor.name),
+        }
+    )
+
+
+def _node(file: FlatBuffer, node: Node, kinds: list[schema.Operator]) -> Offset:
+    if node.operator not in kinds:
+        kinds.append(node.operator)
+    fields = {
+        schema.Node.KIND: kinds.index(node.operator),
+        schema.Node.INPUTS: file.integers(node.inputs),
+        schema.Node.OUTPUTS: file.integers([node.output]),
+    }
+    if node.operator.options:
+        fields |= {
+            schema.Node.OPTIONS_TYPE: node.operator.options,
+            schema.Node.OPTIONS: file.table(node.options),
+        }
+    return file.table(fields)
+
+
+def _signature(file: FlatBuffer, key: str, subgraph: int, image: Value, stylized: Value) -> Offset:
+    (inputs, outputs) = (
+        file.table({schema.TensorMap.NAME: file.text(name), schema.TensorMap.TENSOR: value.index})
+        for name, value in ((INPUT, image), (OUTPUT, stylized))
+    )
+    return file.table(
+        {
+            schema.Signature.INPUTS: file.offsets([inputs]),
+            schema.Signature.OUTPUTS: file.offsets([outputs]),
+            schema.Signature.KEY: file.text(key),
+            schema.Signature.SUBGRAPH: subgraph,
+        }
+    )
+
+
+def _code(file: FlatBuffer, kind: schema.Operator) -> Offset:
+    return file.table(
+        {
+            schema.OperatorCode.DEPRECATED_CODE: min(kind.code, _LAST_BYTE),
+            schema.OperatorCode.VERSION: kind.version,
+            schema.OperatorCode.CODE: kind.code,
+        }
+    )
+
+
+def _buffer(file: FlatBuffer, content: bytes) -> Offset:
+    data = {schema.Buffer.DATA: file.data(content, schema.BUFFER_ALIGNMENT)} if content else {}
+    return file.table(data)
