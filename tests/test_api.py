@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,9 @@ assert after[0].pop("ORT_DISABLE_TELEMETRY") == "1"  # ONNX Runtime sends usage 
 assert before == after
 assert not {{"torch", "hydra", "onnx", "rich", "matplotlib"}} & {{*sys.modules}}
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    line = [sys.executable, "-c", program]
+    done = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stderr
     assert done.stdout == done.stderr == ""
 

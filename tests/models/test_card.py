@@ -11,7 +11,7 @@ from impasto.configs.errors import CheckFailed
 from impasto.models import card, zoo
 from impasto.models.card import Card, ExportedCard, ModelCard, OriginCard
 
-ZOO = [(name, model) for name in zoo.names() for model in zoo.MODELS]
+ZOO = [(name, model) for name in zoo.names() for model in zoo.models(name)]
 
 
 def test_schema_file_equals_generated_schema() -> None:
