@@ -41,12 +41,11 @@ Networks trained by impasto on paintings in the public domain. Wherever a comman
 `zoo/PAINTING` is the `mobile` network and `zoo/PAINTING/tiny` the `tiny` one. `painting.jpg` in each folder is a
 thumbnail of the painting.
 
-- **Training.** `mobile`: `impasto-train style=PAINTING.jpg data.root=DIR optimizer.lr=0.004 data.size=256
-  init=CHECKPOINT trainer.steps=N` on photos of at least 600 px on the short side; The Great Wave with the learning rate
-  and the crops that are chosen by default, The Scream with `loss.style_weight=3 loss.content_weight=15
-  loss.drawing_weight=10`. `init` was the painting's own network of version 0.1, where there was one;
-  The Starry Night and Udnie had 800 and 1,000 crops with an earlier loss before these.
-  `tiny`: `python -m benchmarks.zoo train --styles DIR --photos DIR` on 128 px crops, with `--steps 800`, or
+- **Training.** Networks with a stroke resolution of 768 px: `impasto-train style=PAINTING.jpg data.root=DIR
+  optimizer.lr=0.004 data.size=256 init=CHECKPOINT trainer.steps=N` on photos of at least 600 px on the short side; The
+  Great Wave with the learning rate and the crops that are chosen by default. `init` was the painting's own network of
+  version 0.1, where there was one; The Starry Night and Udnie had 800 and 1,000 crops with an earlier loss before
+  these. The others: `python -m benchmarks.zoo train --styles DIR --photos DIR` on 128 px crops, with `--steps 800`, or
   `--steps 300 init=zoo/starry_night` for The Scream, from version 0.1's network of that name.
 - **Measurement.** `python -m benchmarks.zoo table --styles DIR --val DIR`. Distance to the painting at each octave of a
   display of 1080 px (1 is the photo's own), edges and pattern are the medians of {count} photos that were not trained
@@ -67,7 +66,6 @@ PROVENANCE = {  # title, artist and source of each painting
         "Museum of Modern Art, New York; scan of the Google Art Project",
     ),
     "the_scream": ("The Scream (National Gallery Oslo version)", "Edvard Munch", SCAN),
-    "wheat_field_cypresses": ("Wheat Field with Cypresses", "Vincent van Gogh", SCAN),
     "woman_with_hat": ("Woman with a Hat", "Henri Matisse", SCAN),
     "udnie": ("Udnie (Young American Girl, The Dance)", "Francis Picabia", SCAN),
 }

@@ -23,7 +23,7 @@ PHOTOS = {"data.root": "photos"}
         ("optimizer.lr", np.float32(0.5), 0.5),
         ("data.flip", False, False),
         ("data.cache", None, None),
-        ("loss.style_layers", ("relu1_2", "relu2_2"), ["relu1_2", "relu2_2"]),
+        ("loss.style_scales", (1, 4), [1, 4]),
         ("data.scale_range", [1, 2.5], [1.0, 2.5]),
         ("style.name", "it's, 'a' name = ${seed}", "it's, 'a' name = ${seed}"),
         ("license", "null and void", "null and void"),
