@@ -31,6 +31,8 @@ def compose(command: str, keywords: Overrides, overrides: Overrides | None) -> t
     """
     from impasto.configs.cli import app  # Hydra takes half a second to load
 
+    if overrides and not (isinstance(overrides, Mapping) and all(isinstance(key, str) for key in overrides)):
+        raise UsageError("overrides is not a dict of keys; give one, as in overrides={'seed': 1}")
     named = {key: value for key, value in keywords.items() if value is not None}
     for key in overrides or {}:
         if key in named:

@@ -106,7 +106,11 @@ def load(
         >>> frames[0].shape, frames[0].dtype
         ((120, 160, 3), dtype('uint8'))
     """
-    settings = {"model": os.fspath(model), "threads": threads, "tiles": _tiles(tiles or {})}
+    if not isinstance(model, str | os.PathLike):
+        raise UsageError(f"model is of type {type(model).__name__}; give zoo/PAINTING or the path of a model")
+    if not isinstance(frames, bool):
+        raise UsageError(f"frames is of type {type(frames).__name__}; give True or False")
+    settings = {"model": os.fspath(model), "threads": threads, "tiles": _tiles({} if tiles is None else tiles)}
     return Style(Stylizer(_validated(settings), threads, frames=frames))
 
 
@@ -221,6 +225,8 @@ def _validated(settings: dict[str, object]) -> StylizeConfig:
 
 
 def _tiles(tiles: Mapping[str, object]) -> dict[str, object]:
+    if not isinstance(tiles, Mapping):
+        raise UsageError(f"tiles is of type {type(tiles).__name__}; give a dict of keys, as in {{'side': 256}}")
     if not tiles.keys() <= TilesConfig.__pydantic_fields__.keys():  # type: ignore[attr-defined]
         from impasto.configs.cli.vocabulary import Vocabulary
 

@@ -63,9 +63,11 @@ def test_compose_default_run_directory_is_not_named() -> None:
         ({"hydra.run.dir": "run"}, "hydra.run.dir is a key of the command line"),
         ({"seed": {1, 2}}, "seed is of type set; give a text"),
         ({"seed": "1,2"}, "several values"),
+        (["seed=1"], "overrides is not a dict of keys"),
+        ({1: 2}, "overrides is not a dict of keys"),
     ],
 )
-def test_compose_wrong_override_is_a_usage_error(overrides: dict[str, object], words: str) -> None:
+def test_compose_wrong_override_is_a_usage_error(overrides: Any, words: str) -> None:
     with pytest.raises(UsageError) as caught:
         compose("train", PHOTOS, overrides)
     assert words in str(caught.value) and "\n" not in str(caught.value)

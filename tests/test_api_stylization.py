@@ -141,7 +141,10 @@ def test_save_options_of_the_caller_win(style: impasto.Style, tmp_path: Path) ->
         (lambda style: impasto.load("zoo/udni"), "zoo/udni is not in the zoo; choose one of"),
         (lambda style: impasto.load(MODEL, tiles={"sid": 64}), "tiles.sid is not known (did you mean tiles.side?)"),
         (lambda style: impasto.load(MODEL, tiles={"side": 3}), "tiles.side=3 is invalid"),
+        (lambda style: impasto.load(MODEL, tiles=["side"]), "tiles is of type list; give a dict"),  # type: ignore[arg-type]
         (lambda style: impasto.load(MODEL, threads=-1), "threads=-1 is invalid"),
+        (lambda style: impasto.load(MODEL, frames=3), "frames is of type int; give True or False"),  # type: ignore[arg-type]
+        (lambda style: impasto.load(None), "model is of type NoneType; give zoo/PAINTING"),  # type: ignore[arg-type]
     ],
 )
 def test_wrong_request_is_a_usage_error(style: impasto.Style, call: Callable[[Any], object], words: str) -> None:

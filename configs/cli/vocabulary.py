@@ -55,8 +55,9 @@ class Vocabulary:
         own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         if missing := sorted(OmegaConf.missing_keys(own) & self.keys.keys()):
             examples = " ".join(f"{name}={self.keys[name].path.partition('|')[0] or 'VALUE'}" for name in missing)
-            verb = "is" if len(missing) == 1 else "are"
-            raise UsageError(f"{' and '.join(missing)} {verb} missing; add {examples}")
+            *others, last = missing
+            subject = f"{', '.join(others)} and {last} are" if others else f"{last} is"
+            raise UsageError(f"{subject} missing; add {examples}")
         return validate(self.schema, cast(dict[str, Any], OmegaConf.to_container(own, resolve=True)))
 
     def rows(self, config: DictConfig) -> Iterator[tuple[str, str, str, str]]:

@@ -121,7 +121,7 @@ def server(
     in_bundle = {f"{ort_web.FOLDER}/{name}" for name in ort_web.RUNTIME} <= {*listed}
     if not runtime and not in_bundle:
         raise UsageError(
-            f"neither {bundle / ort_web.FOLDER} nor tools_dir={tools or 'null'} contains ONNX Runtime Web; run "
+            f"ONNX Runtime Web is neither in the bundle nor in tools_dir={tools or 'null'}; run "
             "`npm install --prefix DIR onnxruntime-web` and name that folder with tools_dir=DIR"
         )
     own = {f"{ort_web.FOLDER}/{path.name}": path for path in (*ort_web.PAGE, *runtime)}

@@ -139,6 +139,8 @@ def test_run_missing_values_are_named_with_a_placeholder(start: Start, tmp_path:
     assert start().sentence(2) == "data.root is missing; add data.root=DIR"
     outcome = start("model=x.onnx", verb="stylize")
     assert outcome.sentence(2, "stylize") == "input and output are missing; add input=PATH output=PATH"
+    sentence = start(verb="stylize").sentence(2, "stylize")
+    assert sentence == "input, model and output are missing; add input=PATH model=PATH output=PATH"
     assert files(tmp_path) == []
 
 

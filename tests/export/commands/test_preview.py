@@ -89,7 +89,7 @@ def test_server_with_wrong_arguments_raises_one_sentence(bundle: Path, tools: Pa
     with pytest.raises(UsageError, match=r"bundle=.*absent is not a folder; name one that"):
         preview.server(tmp_path / "absent", tools)
     for absent in (None, tmp_path / "absent"):
-        with pytest.raises(UsageError, match=r"tools_dir=.* contains ONNX Runtime Web; run `npm install"):
+        with pytest.raises(UsageError, match=r"neither in the bundle nor in tools_dir=.*; run `npm install"):
             preview.server(bundle, absent)
     with serving(bundle, tools) as port, pytest.raises(UsageError, match=f"port={port} cannot be used: .*; name"):
         preview.server(bundle, tools, port)
