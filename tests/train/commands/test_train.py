@@ -237,7 +237,7 @@ def test_train_budget_in_minutes_ends(photo_folder: Path, tmp_path: Path, impast
         (["data.root={photos}", "style=text.jpg"], ["text.jpg", "is not a picture"]),
         (["data.root={photos}", "style=monet"], ["style=monet", "swirls"]),
         (["data.root={photos}", "data.size=0"], ["data.size=0", "32"]),
-        (["data.root={photos}", "data.size=64"], ["data.size=64 is too small", "loss=johnson"]),
+        (["data.root={photos}", "data.size=32"], ["data.size=32 is too small", "loss=johnson"]),
         (["data.root={photos}", "loss.content_layer=relu9_9"], ["relu9_9", "relu2_2"]),
         (["data.root={photos}", "loss.style_layers=[relu9_9]"], ["relu9_9", "relu2_2"]),
         (["data.root={photos}", "loss.style_layer_weights=[1,2]"], ["loss.style_layer_weights", "4"]),

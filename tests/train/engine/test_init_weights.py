@@ -71,7 +71,7 @@ def test_load_auto_returns_network_with_lowest_loss(
     crops, *_ = dataset.validation_crops(val_photos, SIZE)
     pixels = dataset.to_pixels(crops[:1], torch.device("cpu"))
     loss_weights = vgg_weights.load("random", "vgg16")
-    for name in zoo.names():
+    for name in (name for name in zoo.names() if "tiny" in zoo.models(name)):
         network, _ = checkpoint.load(FOLDER_OF_ZOO / name / "tiny.safetensors")
         with torch.no_grad():
             painting = network(pixels)
