@@ -41,7 +41,7 @@ class Ours:
         self.network = transform_net.build(config.model).train().to(device).to(memory_format=torch.channels_last)
         self.loss = PerceptualLoss(config.loss, vgg_weights.load("auto"), style)
         self.loss = self.loss.to(device).to(memory_format=torch.channels_last).to_precision(self.hardware.dtype)
-        self.training_loss = TrainingLoss(config, self.hardware, self.network, self.loss, Group())
+        self.training_loss = TrainingLoss(config, self.hardware, self.network, self.loss, style, Group())
         self.average = ModelEma(self.network, config.trainer.ema_decay)
         self.optimizer = build_optimizer(config, self.network.parameters())
         self.batch = pixels.permute(0, 2, 3, 1).contiguous().byte()

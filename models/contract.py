@@ -97,6 +97,31 @@ def onnx_contract(io: str, size: tuple[int, int] | None = None) -> Contract:
     )
 
 
+def metadata(label: Label, contract: Contract, variant: str) -> dict[str, str]:
+    """Return the metadata of an exported file; a network without a stroke resolution has no key for it.
+
+    Args:
+        label: The style and the version.
+        contract: The file's contract.
+        variant: How weights are stored: fp32, fp16 or int8.
+    """
+    from impasto.models.onnx_model import CARD, STROKE_RESOLUTION  # loads Pillow
+
+    resolution = {STROKE_RESOLUTION: str(label.stroke_resolution)} if label.stroke_resolution else {}
+    return {
+        "style": label.style,
+        "artist": label.artist,
+        "style_license": label.style_license,
+        "license": label.license,
+        "impasto": label.version,
+        "torch": importlib.metadata.version("torch"),
+        "contract": sentence(contract),
+        VARIANT: variant,
+        CARD: label.card,
+        **resolution,
+    }
+
+
 def sentence(contract: Contract) -> str:
     """Return a contract on one line. ONNX files carry it in their metadata: its words are part of their bytes."""
     ends = []

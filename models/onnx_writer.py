@@ -5,7 +5,6 @@ torch.onnx.export takes seconds, so training writes a file with every checkpoint
 """
 
 import copy
-import importlib.metadata
 from collections import Counter
 from functools import singledispatch
 from pathlib import Path
@@ -19,9 +18,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from impasto.models import transform_net
-from impasto.models.contract import INPUT, IR, OPSET, OUTPUT, VARIANT, Label, TensorSpec, onnx_contract, sentence
+from impasto.models.contract import INPUT, IR, OPSET, OUTPUT, Label, TensorSpec, metadata, onnx_contract
 from impasto.models.network_blocks import Eighth, Recurrent, Residual, Subpixel
-from impasto.models.onnx_model import CARD, STROKE_RESOLUTION
 
 # operator -> the name of its layers in the file, and of its weights
 _WEIGHTS = {"Conv": ("conv", "weight", "bias"), "InstanceNormalization": ("norm", "scale", "bias")}
@@ -100,23 +98,7 @@ def write(
         ir_version=IR,
     )
     _rename(model.graph)
-    # A network without a stroke resolution has no such key, so that its file stays as it was.
-    optional = {STROKE_RESOLUTION: str(label.stroke_resolution)} if label.stroke_resolution else {}
-    helper.set_model_props(
-        model,
-        {
-            "style": label.style,
-            "artist": label.artist,
-            "style_license": label.style_license,
-            "license": label.license,
-            "impasto": label.version,
-            "torch": importlib.metadata.version("torch"),
-            "contract": sentence(contract),
-            VARIANT: "fp32",
-            CARD: label.card,
-            **optional,
-        },
-    )
+    helper.set_model_props(model, metadata(label, contract, "fp32"))
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString(deterministic=True))
 

@@ -1,6 +1,5 @@
 """Write a network as a .tflite file: RGBA bytes in and out, a signature for each size, weights once."""
 
-import importlib.metadata
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +9,7 @@ from impasto.export.litert import schema
 from impasto.export.litert.contracts import METADATA, litert_contract, signature
 from impasto.export.litert.flatbuffer import FlatBuffer, Offset
 from impasto.export.litert.graph import Buffers, Graph, Node, Tensor, Value
-from impasto.models.contract import INPUT, OUTPUT, VARIANT, Label, sentence
-from impasto.models.onnx_model import CARD, STROKE_RESOLUTION
+from impasto.models.contract import INPUT, OUTPUT, Label, metadata
 from impasto.models.transform_net import TransformNet
 
 _LAST_BYTE = 127  # the largest code in the byte that old readers know
@@ -43,9 +41,11 @@ def write(network: TransformNet, path: Path, sizes: Sequence[tuple[int, int]], l
         graph.name(stylized, OUTPUT)
         signatures.append(_signature(file, key, len(subgraphs), image, stylized))
         subgraphs.append(_subgraph(file, graph, key, image, stylized, kinds))
-    metadata = {
+    entry = {
         schema.Metadata.NAME: file.text(METADATA),
-        schema.Metadata.BUFFER: buffers.add(json.dumps(_metadata(label), sort_keys=True).encode()),
+        schema.Metadata.BUFFER: buffers.add(
+            json.dumps(metadata(label, litert_contract(), "fp16"), sort_keys=True).encode()
+        ),
     }
     root = {
         schema.Model.VERSION: schema.VERSION,
@@ -53,26 +53,10 @@ def write(network: TransformNet, path: Path, sizes: Sequence[tuple[int, int]], l
         schema.Model.SUBGRAPHS: file.offsets(subgraphs),
         schema.Model.DESCRIPTION: file.text("impasto"),
         schema.Model.BUFFERS: file.offsets([_buffer(file, content) for content in buffers.contents]),
-        schema.Model.METADATA: file.offsets([file.table(metadata)]),
+        schema.Model.METADATA: file.offsets([file.table(entry)]),
         schema.Model.SIGNATURES: file.offsets(signatures),
     }
     path.write_bytes(file.finish(file.table(root), schema.IDENTIFIER))
-
-
-def _metadata(label: Label) -> dict[str, str]:
-    """What an ONNX file has in its metadata."""
-    resolution = {STROKE_RESOLUTION: str(label.stroke_resolution)} if label.stroke_resolution else {}
-    return resolution | {
-        "style": label.style,
-        "artist": label.artist,
-        "style_license": label.style_license,
-        "license": label.license,
-        "impasto": label.version,
-        "torch": importlib.metadata.version("torch"),
-        "contract": sentence(litert_contract()),
-        VARIANT: "fp16",
-        CARD: label.card,
-    }
 
 
 def _subgraph(

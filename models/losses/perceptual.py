@@ -8,8 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from impasto.configs.schema.loss import LossConfig
-from impasto.models.losses.palette import PaletteLoss
-from impasto.models.losses.pattern import PatternLoss
 from impasto.models.losses.terms import ContentLoss, StyleLoss, TVLoss
 from impasto.models.vgg.constants import Weights
 from impasto.models.vgg.features import VGGFeatures
@@ -89,8 +87,6 @@ class PerceptualLoss(nn.Module):
         )
         self._drop_negligible_layers()
         self.tv = TVLoss(config.tv_power)
-        self.palette = PaletteLoss(style_images) if config.palette_weight else None
-        self.pattern = PatternLoss(style_images) if config.pattern_weight else None
         self.guided = masks is not None
         self.register_buffer("masks", masks)
 

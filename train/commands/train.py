@@ -90,7 +90,7 @@ def _fit(config: TrainConfig, run: runs.Run, hardware: "Hardware", group: "Group
         directory = run.claim()
         dataset.warn_of_few_val_photos(config.data, photos, val_photos)
     sets = (photos, val_photos)
-    trainer = Trainer(config, directory, hardware, initial.network, loss, sets, stages, card, group)
+    trainer = Trainer(config, directory, hardware, initial.network, loss, style.pixels, sets, stages, card, group)
     if config.resume is not None:
         trainer.resume()
     elif group.is_main_process:

@@ -56,6 +56,7 @@ class Trainer:
         hardware: The device and the precision.
         network: The network with its initial weights.
         loss: The perceptual loss, on the device.
+        painting: The style image, RGB [1, 3, H, W], 0..255.
         photos: The photos to train on, and those to validate on.
         stages: The stages of the crops; a resumed run has its own.
         card: The model card; the checkpoints add the results of the training to it.
@@ -69,6 +70,7 @@ class Trainer:
         hardware: Hardware,
         network: TransformNet,
         loss: PerceptualLoss,
+        painting: Tensor,
         photos: tuple[PhotoSet, PhotoSet],
         stages: list[CropStage],
         card: Card,
@@ -81,7 +83,7 @@ class Trainer:
         self.group = group
         self.network = network.train().to(hardware.device).to(memory_format=torch.channels_last)
         self.average = ModelEma(self.network, config.trainer.ema_decay)
-        self.training_loss = TrainingLoss(config, hardware, self.network, loss, group)
+        self.training_loss = TrainingLoss(config, hardware, self.network, loss, painting, group)
         self.optimizer = build_optimizer(config, self.network.parameters())
         self.state = TrainState(identity=run_identity.identity(config, card), origin=card.init, stages=stages)
         self.photos = photos[0]

@@ -12,6 +12,8 @@ from impasto.models.losses.checkerboard import CheckerboardLoss
 from impasto.models.losses.drawing import DrawingLoss
 from impasto.models.losses.frame import FrameLoss
 from impasto.models.losses.moving_average import MovingAverages
+from impasto.models.losses.palette import PaletteLoss
+from impasto.models.losses.pattern import PatternLoss
 from impasto.models.losses.perceptual import Losses, PerceptualLoss
 from impasto.models.losses.temporal import TemporalLoss
 from impasto.models.transform_net import STRIDE, TransformNet
@@ -41,6 +43,7 @@ class TrainingLoss:
         hardware: The device and the precision.
         network: The network.
         loss: The perceptual loss, on the device.
+        painting: The style image, RGB [1, 3, H, W], 0..255.
         group: The processes of the run.
 
     Attributes:
@@ -48,7 +51,13 @@ class TrainingLoss:
     """
 
     def __init__(
-        self, config: TrainConfig, hardware: Hardware, network: TransformNet, loss: PerceptualLoss, group: Group
+        self,
+        config: TrainConfig,
+        hardware: Hardware,
+        network: TransformNet,
+        loss: PerceptualLoss,
+        painting: Tensor,
+        group: Group,
     ) -> None:
         self.config = config
         self.hardware = hardware
@@ -59,7 +68,9 @@ class TrainingLoss:
         self.temporal = TemporalLoss()
         self.frame = FrameLoss()
         loss.window = config.loss.window
-        terms = [term for term in (loss.palette, loss.pattern) if term is not None]
+        self.palette = PaletteLoss([painting]).to(hardware.device) if config.loss.palette_weight else None
+        self.pattern = PatternLoss([painting]).to(hardware.device) if config.loss.pattern_weight else None
+        terms = [term for term in (self.palette, self.pattern) if term is not None]
         initial = {name: values for term in terms for name, values in term.initial().items()}
         self.averages = MovingAverages(initial, config.loss.ema_decay, group.mean) if initial else None
         weights = [getattr(config.loss, f"{name}_weight") for name in AUXILIARY]
@@ -107,8 +118,8 @@ class TrainingLoss:
         weights, zero = self.config.loss, torch.zeros((), device=pixels.device)
         drawing = self.drawing(pixels, photos) if weights.drawing_weight else zero
         frame = self.frame(pixels) if weights.frame_weight else zero
-        palette = self.loss.palette(pixels, averages) if self.loss.palette is not None else zero
-        pattern = self.loss.pattern(pixels, photos, averages) if self.loss.pattern is not None else zero
+        palette = self.palette(pixels, averages) if self.palette is not None else zero
+        pattern = self.pattern(pixels, photos, averages) if self.pattern is not None else zero
         return torch.stack([self.checkerboard(pixels), drawing, frame, palette, pattern])
 
     def _temporal(self, network: nn.Module, photos: Tensor, stylized: Tensor, step: int) -> Tensor:

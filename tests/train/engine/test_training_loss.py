@@ -41,8 +41,9 @@ class Reads(TorchDispatchMode):
 def test_training_loss_step_reads_nothing_from_device(photo_folder: Path) -> None:
     config = app.compose("train", [*TINY, f"data.root={photo_folder}"])
     network = transform_net.build(config.model).train()
-    loss = PerceptualLoss(config.loss, weights.load("random"), 255 * torch.rand(1, 3, 32, 32))
-    training_loss = TrainingLoss(config, choose("cpu", "fp32"), network, loss, Group())
+    painting = 255 * torch.rand(1, 3, 32, 32)
+    loss = PerceptualLoss(config.loss, weights.load("random"), painting)
+    training_loss = TrainingLoss(config, choose("cpu", "fp32"), network, loss, painting, Group())
     average = ModelEma(network, 0.9)
     optimizer = build_optimizer(config, network.parameters())
     batch = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8)
