@@ -43,13 +43,13 @@ def export(
     overrides: Overrides | None = None,
     progress: bool = True,
 ) -> Bundle:
-    """Export a checkpoint as a bundle of ONNX and Core ML files for app developers.
+    """Export a checkpoint as a bundle of ONNX, LiteRT and Core ML files for app developers.
 
     Args:
         checkpoint: A checkpoint of `train`, a run directory, or `zoo/PAINTING`.
         output: The bundle's folder. An existing bundle is replaced.
         model: Which network of the zoo: `mobile` by default, or `tiny`.
-        overrides: Keys of impasto-export, as in `{"coreml.sizes": []}`, which exports to ONNX alone.
+        overrides: Keys of impasto-export, as in `{"coreml.sizes": []}`, which exports no Core ML packages.
         progress: Whether to show the current step in a terminal.
 
     Returns:
