@@ -7,9 +7,13 @@ Run: python -m benchmarks.stroke_resolution MODEL SHEET.jpg [--photo FILE] [--si
      [--stroke-resolution 512]
      python -m benchmarks.stroke_resolution MODEL --measure 12
      prints what impasto-stylize takes for a synthetic photo of 12 megapixels, instead of writing a sheet.
+     python -m benchmarks.stroke_resolution MODEL --octaves PAINTING PHOTOS [--count 3]
+     prints the distance to the painting of photos stylized at 1080 px and, enlarged, at 12 megapixels, both as seen
+     at 1080 px. It needs the train extra.
 """
 
 import argparse
+import math
 import sys
 import tempfile
 from pathlib import Path
@@ -25,10 +29,13 @@ from impasto.configs.cli.app import compose
 from impasto.export.inference.stylizer import Stylizer
 from impasto.export.test_images import picture
 from impasto.models.image.decode import read
+from impasto.models.image.discover import find_pictures
 from impasto.models.image.picture import Picture, resize
 
 Pixels = NDArray[np.uint8]
 
+DISPLAY = 1080  # px: the short side of a phone's screen
+LARGE = 12_000_000  # pixels
 _GAP = 6
 _LABEL = 22
 
@@ -46,7 +53,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--measure", type=float, metavar="MEGAPIXELS", help="measure time and memory instead")
     parser.add_argument("--rounds", type=int, default=5, help="of the measurement")
+    parser.add_argument(
+        "--octaves", type=Path, nargs=2, metavar=("PAINTING", "PHOTOS"), help="measure distances instead"
+    )
+    parser.add_argument("--count", type=int, default=3, help="photos of --octaves")
     options = parser.parse_args()
+    if options.octaves:
+        distances(options)
+        return
     if options.measure:
         measure(options)
         return
@@ -90,6 +104,29 @@ def measure(options: argparse.Namespace) -> None:
         seconds, cpu = (median(getattr(usage, name) for usage in measured) for name in ("seconds", "cpu"))
         peak = max(usage.peak for usage in measured)
         print(f"stroke_resolution={value}: {seconds:.2f} s, {cpu:.2f} s of CPU time, {peak:.0f} MiB at the peak")
+
+
+def distances(options: argparse.Namespace) -> None:
+    """Print octave distances and edges of photos stylized at DISPLAY and at LARGE pixels, both seen at DISPLAY."""
+    from impasto.models.metrics import display
+    from impasto.models.vgg import weights
+
+    painting, folder = options.octaves
+    distance = display.PaintingDistance(weights.load("auto"), resize(read(painting).rgb, DISPLAY))
+    settings = [f"model={options.model}", "input=-", "output=-"]
+    stylizer = Stylizer(compose("stylize", settings), options.threads)
+    rows: dict[str, list[list[float]]] = {"1080 px": [], "12 megapixels": []}
+    for path in find_pictures(folder)[: options.count]:
+        photo = resize(read(path).rgb, DISPLAY)
+        own = distance(photo)
+        side = round(DISPLAY * math.sqrt(LARGE / photo[..., 0].size))
+        for name, size in zip(rows, (DISPLAY, side), strict=True):
+            seen = resize(stylizer(Picture(resize(photo, size))).rgb, photo.shape[:2])
+            octaves = [value / base for value, base in zip(distance(seen), own, strict=True)]
+            rows[name].append([*octaves, display.edges(seen, photo)])
+            print(path.name, name, *(f"{value:.3f}" for value in rows[name][-1]))
+    for name, values in rows.items():
+        print("median", name, *(f"{median(column):.3f}" for column in zip(*values, strict=True)))
 
 
 def crop(rgb: Pixels, size: tuple[int, int], at: list[float]) -> Pixels:
