@@ -71,6 +71,11 @@ class StylizeConfig:
         Key("Gray image: white is stylized, black is not; or a folder with one per photo, by name.", path="PATH"),
     ] = None
     invert_mask: Annotated[bool, Key("Stylize where the mask is black.")] = False
+    refine: Annotated[
+        float | None,
+        Key("Seconds for which the network is trained further on the one photo, which needs a checkpoint.", 1, 3600),
+    ] = None
+    painting: Annotated[str | None, Key("The picture that the network was trained on, for refine.", path="FILE")] = None
     overwrite: Annotated[bool, Key("Write results that exist again.")] = False
     format: Annotated[
         str | None,
@@ -93,6 +98,10 @@ class StylizeConfig:
     def __post_init__(self) -> None:
         if self.invert_mask and self.mask is None:
             raise UsageError("invert_mask=true has no mask to invert; give mask=FILE")
+        if (self.refine is None) != (self.painting is None):
+            raise UsageError(
+                "refine needs the picture that the network was trained on; give both refine and painting=FILE"
+            )
 
     def resolve_stroke_resolution(self, of_model: int | None) -> int | None:
         """The short side to stylize at, in pixels, given that of the model; None is the image's own."""

@@ -1,6 +1,7 @@
 """impasto-stylize: run an exported file on a photo, a folder of photos or a video."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from impasto.configs import extras
@@ -8,7 +9,7 @@ from impasto.configs.cli.app import run
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.stylize import StylizeConfig
 from impasto.configs.terminal import show
-from impasto.export.inference import batch
+from impasto.export.inference import batch, refine
 from impasto.export.inference.batch import count_photos
 from impasto.export.inference.jobs import Job, Plan, is_several, plan
 from impasto.export.inference.masks import Masks
@@ -37,15 +38,25 @@ def task(config: StylizeConfig) -> None:
             _ = path and path.exists()
         except OSError as error:  # a name that is too long, a folder without permission
             raise UsageError(f"{key}={path} cannot be accessed: {(error.strerror or str(error)).lower()}") from error
-    if not is_several(source) and formats.is_video(source, output):
+    is_video = not is_several(source) and formats.is_video(source, output)
+    checkpoint = refine.check(config, is_video or is_several(source)) if config.refine is not None else None
+    if is_video:
         _stylize_video(config, source, formats.target(source, output, config.overwrite), mask)
         return
     work = plan(source, output, mask, config.format, config.overwrite)
     masks = Masks(mask, config.invert_mask) if mask else None
     if is_several(source):
         _stylize_folder(config, work, masks)
+    elif checkpoint is not None:
+        _refine(config, checkpoint, work.jobs[0], masks)
     else:
         _stylize_photo(config, work.jobs[0], masks)
+
+
+def _refine(config: StylizeConfig, checkpoint: Path, job: Job, masks: Masks | None) -> None:
+    stroke_resolution = config.resolve_stroke_resolution(Stylizer(config, config.threads).model.stroke_resolution)
+    with refine.refined(config, checkpoint, read(job.photo), stroke_resolution) as model:
+        _stylize_photo(replace(config, model=model), job, masks)
 
 
 def _stylize_photo(config: StylizeConfig, job: Job, masks: Masks | None) -> None:
