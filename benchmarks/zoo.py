@@ -66,6 +66,7 @@ PROVENANCE = {  # title, artist and source of each painting
         "Museum of Modern Art, New York; scan of the Google Art Project",
     ),
     "the_scream": ("The Scream (National Gallery Oslo version)", "Edvard Munch", SCAN),
+    "night_cafe": ("The Night Café", "Vincent van Gogh", SCAN),
     "woman_with_hat": ("Woman with a Hat", "Henri Matisse", SCAN),
     "udnie": ("Udnie (Young American Girl, The Dance)", "Francis Picabia", SCAN),
 }
