@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from impasto.export.litert.schema import (
     ADD,
     CONCATENATION,
-    CONCATENATION_OF_BYTES,
     DEQUANTIZE_FP16,
     RELU,
     SLICE,
@@ -139,15 +138,13 @@ class Graph:
         """Add a slice of an axis."""
         begin = tuple(start if each == axis else 0 for each in range(len(x.shape)))
         shape = tuple(count if each == axis else side for each, side in enumerate(x.shape))
-        return self.add(SLICE, [x, self.integers(*begin), self.integers(*shape)], shape, type=x.type)
+        return self.add(SLICE, [x, self.integers(*begin), self.integers(*shape)], shape)
 
     def concatenate(self, parts: Sequence[Value], axis: int) -> Value:
         """Add a concatenation along an axis."""
         shape = list(parts[0].shape)
         shape[axis] = sum(part.shape[axis] for part in parts)
-        type = parts[0].type
-        operator = CONCATENATION_OF_BYTES if type == Type.UINT8 else CONCATENATION
-        return self.add(operator, parts, shape, {Concatenation.AXIS: axis}, type)
+        return self.add(CONCATENATION, parts, shape, {Concatenation.AXIS: axis})
 
     def reflect(self, x: Value, pads: tuple[tuple[int, int], tuple[int, int]]) -> Value:
         """Add a reflection padding by (before, after) of height and width.

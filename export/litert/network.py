@@ -45,14 +45,15 @@ def stylize(network: transform_net.TransformNet, graph: Graph, image: Value) -> 
     Raises:
         TypeError: A module of the network has no `_emit`.
     """
-    rgb, alpha = graph.slice(image, 3, 0, 3), graph.slice(image, 3, 3)
+    values = _cast(graph, image, Type.FLOAT32)  # of alpha, too: LiteRT cuts and joins floats faster than bytes
+    rgb, alpha = graph.slice(values, 3, 0, 3), graph.slice(values, 3, 3)
     # Exact in fp16 in this order. Folded into the first weights, as in ONNX, the scale would make them subnormal there,
     # which hardware may flush to 0.
-    pixels = graph.add(SUB, [_cast(graph, rgb, Type.FLOAT32), graph.number(transform_net.PIXEL_MEAN)])
+    pixels = graph.add(SUB, [rgb, graph.number(transform_net.PIXEL_MEAN)])
     normalized = graph.add(MUL, [pixels, graph.number(1 / transform_net.PIXEL_SCALE)])
     bounded = graph.add(LOGISTIC, [_emit(network.body, graph, normalized)])
     stylized = graph.add(ROUND, [graph.add(MUL, [bounded, graph.number(255)])])
-    return graph.concatenate([_cast(graph, stylized, Type.UINT8), alpha], 3)
+    return _cast(graph, graph.concatenate([stylized, alpha], 3), Type.UINT8)
 
 
 def _cast(graph: Graph, x: Value, type: Type) -> Value:

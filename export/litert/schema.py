@@ -51,7 +51,6 @@ class Operator(NamedTuple):
 ADD = Operator(0, 11)
 CAST = Operator(53, 37)
 CONCATENATION = Operator(2, 10)
-CONCATENATION_OF_BYTES = Operator(2, 10, 2)
 CONV_2D = Operator(3, 1)
 DEPTH_TO_SPACE = Operator(5, 94)
 DEPTHWISE_CONV_2D = Operator(4, 2)
