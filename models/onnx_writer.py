@@ -6,7 +6,8 @@ torch.onnx.export takes seconds, so training writes a file with every checkpoint
 
 import copy
 from collections import Counter
-from functools import singledispatch
+from collections.abc import Callable
+from functools import partial, singledispatch
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ _WEIGHTS = {"Conv": ("conv", "weight", "bias"), "InstanceNormalization": ("norm"
 _TYPES = {"uint8": TensorProto.UINT8, "float32": TensorProto.FLOAT}
 _END = int(np.iinfo(np.int64).max)  # of a slice
 _Content = tuple[str, tuple[int, ...], bytes]  # of a tensor: type, shape, values
+_Network = Callable[[str], str]  # from the name of RGB 0..255 to that of the result
 
 
 class _Graph:
@@ -65,7 +67,12 @@ def _store(tensors: dict[_Content, onnx.TensorProto], array: NDArray[Any], prefi
 
 
 def write(
-    network: transform_net.TransformNet, path: Path, io: str, label: Label, size: tuple[int, int] | None = None
+    network: transform_net.TransformNet,
+    path: Path,
+    io: str,
+    label: Label,
+    size: tuple[int, int] | None = None,
+    fold_scale: bool = True,
 ) -> None:
     """Write a network as an ONNX file; the same network gives the same bytes.
 
@@ -76,6 +83,8 @@ def write(
         label: The style and version for the metadata.
         size: (height, width), multiples of the network's stride, of a file for images of this size only, whose graph
             has no shape arithmetic; None for one that takes any size.
+        fold_scale: Whether to fold the scale of the pixels into the first convolution, which saves a pass over the
+            image. In fp16, the weights of that convolution would be subnormal then.
 
     Raises:
         TypeError: A module of the network has no `_emit`.
@@ -83,7 +92,8 @@ def write(
     assert size is None or not any(side % network.stride for side in size)
     contract = onnx_contract(io, size)
     graph = _Graph()
-    (_uint8_rgba if io == "uint8_rgba" else _float32_rgb)(graph, network, size is not None)
+    form = _fused if fold_scale else _normalized
+    (_uint8_rgba if io == "uint8_rgba" else _float32_rgb)(graph, partial(form, graph, network), network.stride, size)
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
@@ -103,24 +113,23 @@ def write(
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def _uint8_rgba(graph: _Graph, network: transform_net.TransformNet, fixed: bool) -> None:
+def _uint8_rgba(graph: _Graph, network: _Network, stride: int, size: tuple[int, int] | None) -> None:
     """RGBA bytes [1, H, W, 4], H and W from 16 on; alpha is passed through."""
-    sides = [] if fixed else [_side(graph, axis) for axis in (1, 2)]
+    sides = [] if size else [_side(graph, axis) for axis in (1, 2)]
     # At both ends of the graph, where runtimes separate channels fastest.
     planes = graph.add("Transpose", INPUT, perm=[0, 3, 1, 2])
     rgb = graph.add("Cast", graph.slice(planes, 0, graph.constant([3]), 1), to=TensorProto.FLOAT)
-    stylized = graph.add("Round", _fused(graph, network, _pad(graph, rgb, sides, network.stride)))
+    stylized = graph.add("Round", network(_pad(graph, rgb, sides, stride)))
     # Values in 0..255 need no clamp, and cropping bytes takes a quarter of the time of cropping floats.
     stylized = _crop(graph, graph.add("Cast", stylized, to=TensorProto.UINT8), sides)
     alpha = graph.slice(planes, 3, graph.constant([_END]), 1)
     graph.add("Transpose", graph.add("Concat", stylized, alpha, axis=1), perm=[0, 2, 3, 1])
 
 
-def _float32_rgb(graph: _Graph, network: transform_net.TransformNet, fixed: bool) -> None:
+def _float32_rgb(graph: _Graph, network: _Network, stride: int, size: tuple[int, int] | None) -> None:
     """Float RGB [1, 3, H, W], 0..255, H and W from 16 on."""
-    sides = [] if fixed else [_side(graph, axis) for axis in (2, 3)]
-    rgb = _pad(graph, INPUT, sides, network.stride)
-    _crop(graph, _fused(graph, network, rgb), sides)
+    sides = [] if size else [_side(graph, axis) for axis in (2, 3)]
+    _crop(graph, network(_pad(graph, INPUT, sides, stride)), sides)
 
 
 def _side(graph: _Graph, axis: int) -> tuple[str, str]:
@@ -163,7 +172,18 @@ def _fused(graph: _Graph, network: transform_net.TransformNet, rgb: str) -> str:
     assert first.bias is None and norm.num_features == first.out_channels
     with torch.no_grad():
         first.weight.div_(transform_net.PIXEL_SCALE)
-    return graph.add("Mul", graph.add("Sigmoid", _emit(body, graph, rgb)), graph.constant(255.0))
+    return _bounded(graph, _emit(body, graph, rgb))
+
+
+def _normalized(graph: _Graph, network: transform_net.TransformNet, rgb: str) -> str:
+    """The network from RGB 0..255 to RGB 0..255, in operators that are exact in fp16 before the first convolution."""
+    pixels = graph.add("Sub", rgb, graph.constant(transform_net.PIXEL_MEAN))
+    scaled = graph.add("Mul", pixels, graph.constant(1 / transform_net.PIXEL_SCALE))
+    return _bounded(graph, _emit(network.body, graph, scaled))
+
+
+def _bounded(graph: _Graph, x: str) -> str:
+    return graph.add("Mul", graph.add("Sigmoid", x), graph.constant(255.0))
 
 
 @singledispatch

@@ -11,7 +11,7 @@ from impasto.configs.schema.fields import CONFIG, Key, shown
 from impasto.configs.schema.sizes import parse_size, shapes
 
 ZOO_MODELS = ("mobile", "tiny")  # of each painting in the zoo; the first is the default
-RUNTIMES = ("onnxruntime", "node", "chromium", "arm64", "coreml", "litert")
+RUNTIMES = ("onnxruntime", "qnn", "node", "chromium", "arm64", "coreml", "litert", "litert_gpu", "litert_fp16")
 TOOLS = Key(
     "Directory of the runtimes for node, chromium and arm64: build/tools after `make tools`. Their code is run, so "
     "none is used unless it is named.",
@@ -22,15 +22,17 @@ RUNTIMES_KEY = Key(
     choices=RUNTIMES,
 )
 _SIDES = range(32, 4097, 4)  # px of files of a fixed size: networks halve an image twice
-_SIZE_RULE = f"sides of {_SIDES[0]} to {_SIDES[-1]} px, divisible by {_SIDES.step}, as in [256,768x1024]"
+_SIZE_RULE = f"sides of {_SIDES[0]} to {_SIDES[-1]} px, divisible by {_SIDES.step}, as in 256 or 768x1024"
+
+
+def _check_size(setting: str, size: int | str) -> None:
+    if (shape := parse_size(size)) is None or not {*shape} <= {*_SIDES}:
+        raise UsageError(f"{setting}: {size} is not a valid size; give N or WIDTHxHEIGHT with {_SIZE_RULE}")
 
 
 def _check_sizes(key: str, sizes: list[int | str]) -> None:
     for size in sizes:
-        if (shape := parse_size(size)) is None or not {*shape} <= {*_SIDES}:
-            raise UsageError(
-                f"{key}={shown(sizes)}: {size} is not a valid size; give N or WIDTHxHEIGHT with {_SIZE_RULE}"
-            )
+        _check_size(f"{key}={shown(sizes)}", size)
     if len({*shapes(sizes)}) < len(sizes):
         raise UsageError(f"{key}={shown(sizes)} repeats a size; name each size once")
 
@@ -69,12 +71,29 @@ class OnnxConfig:
         ),
     ] = field(default_factory=list)
 
+    npu_size: Annotated[
+        int | str,
+        Key(
+            "Size of android/model.npu.onnx, for Qualcomm's NPU, N for a square or WIDTHxHEIGHT; auto is a square of "
+            "the stroke resolution, or of 512 px for a network without one; none writes no such file."
+        ),
+    ] = "auto"
+
     def __post_init__(self) -> None:
         _check_sizes("onnx.fixed_sizes", self.fixed_sizes)
+        if self.npu_size not in ("auto", "none"):
+            _check_size(f"onnx.npu_size={self.npu_size}", self.npu_size)
 
     def shapes(self) -> list[tuple[int, int]]:
         """The fixed sizes as (height, width)."""
         return shapes(self.fixed_sizes)
+
+    def npu_shape(self, stroke_resolution: int | None, stride: int) -> tuple[int, int] | None:
+        """The size for the NPU as (height, width), for such a network; None where no file is wanted."""
+        if self.npu_size != "auto":
+            return next(iter(shapes([self.npu_size])), None)
+        side = min(max(stroke_resolution or 512, _SIDES[0]), _SIDES[-1])
+        return (stride * round(side / stride),) * 2
 
 
 @dataclass(config=CONFIG)
@@ -132,7 +151,14 @@ class ParityConfig:
     int8_psnr: Annotated[float, Key("Least PSNR of an int8 file, in dB.", 0)] = 40.0
     coreml_psnr: Annotated[float, Key("Least PSNR of a Core ML package, in dB.", 0)] = 50.0
     coreml_int8_psnr: Annotated[float, Key("Least PSNR of an int8 Core ML package, in dB.", 0)] = 40.0
-    litert: Annotated[int, Key("Largest difference of the LiteRT file, in levels of 255.", 0, 255)] = 1
+    qnn: Annotated[int, Key("Largest difference of the file for the NPU in QNN, in levels of 255.", 0, 255)] = 2
+    litert: Annotated[int, Key("Largest difference of the LiteRT file on the CPU, in levels of 255.", 0, 255)] = 1
+    litert_gpu: Annotated[
+        int, Key("Largest difference of the LiteRT file in LiteRT's GPU accelerator, in levels of 255.", 0, 255)
+    ] = 2
+    litert_fp16: Annotated[
+        int, Key("Largest difference of the LiteRT file in simulated 16-bit arithmetic, in levels of 255.", 0, 255)
+    ] = 3
 
     def __post_init__(self) -> None:
         require_a_runtime("parity.runtimes", self.runtimes)

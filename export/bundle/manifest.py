@@ -227,7 +227,8 @@ def _contradiction(models: Sequence[ModelArtifact], files: Container[str]) -> st
             return f"{model.file} has impossible tiles"
         if tiling is not None and not 0 <= 2 * tiling.margin < tiling.side:
             return f"{model.file} has an impossible margin"
-        if (model.tolerance.max_difference is None) == (model.tolerance.min_psnr is None):
+        tolerances = [model.tolerance, *model.runtime_tolerances.values()]
+        if any((tolerance.max_difference is None) == (tolerance.min_psnr is None) for tolerance in tolerances):
             return f"{model.file} has no tolerance, or two"
     return None
 

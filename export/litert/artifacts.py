@@ -7,7 +7,7 @@ from impasto.configs.schema.export import ExportConfig
 from impasto.export import fp16_rescale
 from impasto.export.contract import ExportedFiles, ImageSize, ModelArtifact, Tolerance
 from impasto.export.litert import writer
-from impasto.export.litert.contracts import FILE, LITERT, litert_contract, signature
+from impasto.export.litert.contracts import FILE, FP16, GPU, LITERT, litert_contract, signature
 from impasto.models import transform_net
 from impasto.models.contract import Label
 
@@ -37,13 +37,18 @@ class LiteRtExporter:
         path.parent.mkdir(parents=True, exist_ok=True)
         safe = fp16_rescale.fp16_safe(network, fp16_rescale.calibration_images())
         writer.write(safe, path, sizes, self._label)
+        limits = self._config.parity
         model = ModelArtifact(
             file=FILE,
             format=LITERT,
             weights="fp16",
             contract=litert_contract(),
-            tolerance=Tolerance(max_difference=self._config.parity.litert),
+            tolerance=Tolerance(max_difference=limits.litert),
             functions={signature(height, width): ImageSize(width, height) for height, width in sizes},
             tiling=None,
+            runtime_tolerances={
+                GPU: Tolerance(max_difference=limits.litert_gpu),
+                FP16: Tolerance(max_difference=limits.litert_fp16),
+            },
         )
         return ExportedFiles([model], {FILE: _DESCRIPTION})

@@ -8,8 +8,8 @@ from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.export import ExportConfig
 from impasto.export.contract import ModelArtifact
 from impasto.export.litert import reader
-from impasto.export.litert.contracts import LITERT
-from impasto.export.litert.runtime import LiteRtCpu
+from impasto.export.litert.contracts import FP16, LITERT
+from impasto.export.litert.runtime import HalfPrecision, LiteRtCpu
 from impasto.export.runtime import Runtime
 from impasto.models.contract import Label
 
@@ -45,5 +45,5 @@ class LiteRtFormat:
         return True
 
     def runtimes(self, tools: Path | None) -> Mapping[str, Sequence[Runtime]]:
-        """Return LiteRT on the CPU."""
-        return {"litert": [LiteRtCpu()]}
+        """Return LiteRT on the CPU, and the simulation of a GPU that computes in fp16."""
+        return {"litert": [LiteRtCpu()], FP16: [HalfPrecision()]}

@@ -1,4 +1,4 @@
-"""LiteRT on the CPU. No torch here."""
+"""LiteRT on the CPU, and a simulation of a GPU that computes in fp16. No torch here."""
 
 import importlib.metadata
 import os
@@ -10,9 +10,10 @@ from pathlib import Path
 from impasto.configs import extras
 from impasto.configs.errors import CheckFailed
 from impasto.export.contract import ModelArtifact
+from impasto.export.litert import half_precision, reader
 from impasto.export.litert.contracts import LITERT
-from impasto.export.runtime import Runtime
-from impasto.export.test_images import Pixels
+from impasto.export.runtime import OnStep, Runtime
+from impasto.export.test_images import Pixels, extremes, opaque
 from impasto.models.contract import INPUT, OUTPUT
 
 
@@ -48,6 +49,35 @@ class LiteRtCpu(Runtime):
         except (RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise CheckFailed(f"{artifact.file} does not run in {self.name}: {reason}") from error
+
+
+class HalfPrecision(Runtime):
+    """The operators of a LiteRT file in NumPy, each result rounded to fp16."""
+
+    name = "LiteRT graph in simulated fp16"
+
+    def supports(self, artifact: ModelArtifact) -> bool:
+        """Return whether this is a LiteRT file."""
+        return artifact.format == LITERT
+
+    def preflight(self, folder: Path, artifacts: Sequence[ModelArtifact], on_progress: OnStep) -> bool:
+        """Raise CheckFailed where fp16 arithmetic overflows on flat and saturated images, at the smallest size."""
+        for artifact in artifacts:
+            on_progress(f"{self.name} runs {artifact.file} on flat and saturated images")
+            size = min(artifact.functions.values(), key=lambda size: size.width * size.height)
+            self.run(folder, artifact, [opaque(rgb) for rgb in extremes(size.height, size.width)])
+        return True
+
+    def run(self, folder: Path, artifact: ModelArtifact, images: Sequence[Pixels]) -> list[Pixels]:
+        """Run on each RGBA image [H, W, 4] the signature of its size. Raises CheckFailed."""
+        keys = {(size.height, size.width): key for key, size in artifact.functions.items()}
+        subgraphs = reader.subgraphs((folder / artifact.file).read_bytes(), artifact.file)
+        try:
+            return [half_precision.stylize(subgraphs[keys[image.shape[0], image.shape[1]]], image) for image in images]
+        except (LookupError, ValueError) as error:
+            raise CheckFailed(f"{artifact.file} does not run in {self.name}; export again") from error
+        except CheckFailed as error:
+            raise CheckFailed(f"{artifact.file}: {error}") from error
 
 
 @contextmanager

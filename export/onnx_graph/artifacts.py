@@ -1,16 +1,17 @@
 """The Android files of a bundle: the network as ONNX in three storages, as .ort, and as a pair for large photos."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import onnx
 
 from impasto.configs.errors import UsageError
-from impasto.configs.schema.export import ExportConfig
-from impasto.export import client_files
+from impasto.configs.schema.export import ExportConfig, ParityConfig
+from impasto.export import client_files, fp16_rescale
 from impasto.export.contract import ExportedFiles, ImageSize, ModelArtifact, Tolerance
 from impasto.export.onnx_graph import tiled_pair, weight_compression
-from impasto.export.onnx_graph.contracts import ONNX, ORT
+from impasto.export.onnx_graph.contracts import NPU_FILE, ONNX, ORT, QNN
 from impasto.models import onnx_writer, transform_net
 from impasto.models.contract import Label, onnx_contract
 from impasto.models.onnx_model import IN_BUNDLE
@@ -23,6 +24,7 @@ _DESCRIPTIONS = {
     "android/model.required_operators.config": (
         "the operators that such a build must include (`build.py --include_ops_by_config`)"
     ),
+    NPU_FILE: "for Qualcomm's NPU: RGB floats of one fixed size, weights stored in 16 bits",
     client_files.SHRINKER_RULES: "rules that R8 and ProGuard need in release builds",
 }
 _UINT8_DESCRIPTIONS = {
@@ -46,11 +48,9 @@ class OnnxExporter:
     def export(self, network: transform_net.TransformNet, folder: Path) -> ExportedFiles:
         """Write the files of a network, in evaluation mode and on the CPU, into a bundle."""
         io, limits = self._config.onnx.io, self._config.parity
-        if wrong := [size for size in self._config.onnx.shapes() if any(side % network.stride for side in size)]:
-            raise UsageError(
-                f"onnx.fixed_sizes: {ImageSize(*wrong[0][::-1])} would need padding, which OpenCV lacks; choose "
-                f"multiples of {network.stride} for this network"
-            )
+        npu = self._config.onnx.npu_shape(self._label.stroke_resolution, network.stride)
+        _require_multiples("onnx.fixed_sizes", self._config.onnx.shapes(), network.stride)
+        _require_multiples("onnx.npu_size", [npu] if npu else [], network.stride)
         path = folder / IN_BUNDLE
         path.parent.mkdir(parents=True)
         onnx_writer.write(network, path, io, self._label)
@@ -80,9 +80,41 @@ class OnnxExporter:
             fixed = replace(artifact(file, ONNX, "float32", exact), contract=onnx_contract(io, (height, width)))
             artifacts.append(replace(fixed, functions={"main": size}))
             descriptions[fixed.file] = f"`model.onnx` for images of {size} only, for libraries such as OpenCV's dnn"
+        if npu is not None:
+            artifacts.append(_write_npu(network, folder, npu, self._label, self._config.parity))
         client_files.copy([client_files.SHRINKER_RULES], folder)
         if io != "uint8_rgba":
             return ExportedFiles(artifacts, descriptions)
         artifacts.append(tiled_pair.write(model, folder, self._config.onnx.tile, fp16))
         client_files.copy((name for name in client_files.CLIENTS if name in _UINT8_DESCRIPTIONS), folder)
         return ExportedFiles(artifacts, descriptions | _UINT8_DESCRIPTIONS)
+
+
+def _require_multiples(key: str, sizes: Sequence[tuple[int, int]], stride: int) -> None:
+    """Raise UsageError for a size that is not a multiple of the network's stride: the file would pad it."""
+    for height, width in sizes:
+        if height % stride or width % stride:
+            raise UsageError(
+                f"{key}: {ImageSize(width, height)} would need padding, which a file of a fixed size has not; choose "
+                f"multiples of {stride} for this network"
+            )
+
+
+def _write_npu(
+    network: transform_net.TransformNet, folder: Path, size: tuple[int, int], label: Label, limits: ParityConfig
+) -> ModelArtifact:
+    """Write the file for an NPU: float RGB of a fixed size, in the range and the normal numbers of fp16."""
+    path = folder / NPU_FILE
+    safe = fp16_rescale.fp16_safe(network, fp16_rescale.calibration_images())
+    onnx_writer.write(safe, path, "float32_rgb", label, size, fold_scale=False)
+    path.write_bytes(weight_compression.fp16_stored(onnx.load(path)).SerializeToString(deterministic=True))
+    return ModelArtifact(
+        file=NPU_FILE,
+        format=ONNX,
+        weights="fp16",
+        contract=onnx_contract("float32_rgb", size),
+        tolerance=Tolerance(max_difference=limits.fp16),
+        functions={"main": ImageSize(*size[::-1])},
+        tiling=None,
+        runtime_tolerances={QNN: Tolerance(max_difference=limits.qnn)},
+    )

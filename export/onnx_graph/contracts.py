@@ -1,8 +1,11 @@
-"""The contracts of the ONNX files for large photos, and the names of the formats. No onnx here."""
+"""The contracts of the ONNX files for large photos, and names that rooms share. No onnx here."""
 
 from impasto.models.contract import Contract, TensorSpec, onnx_contract
 
 STATISTICS = "statistics"  # float32 [2, channels]: the means, then the variances, of each instance norm in turn
+
+NPU_FILE = "android/model.npu.onnx"  # in a bundle
+QNN = "qnn"  # a key of parity.runtimes, and of the tolerance there
 
 # ModelArtifact.format
 ONNX, ORT, TILED_ONNX = "onnx", "ort", "onnx-tiles"

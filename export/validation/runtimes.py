@@ -5,8 +5,10 @@ from pathlib import Path
 
 from impasto.export.contract import ModelArtifact
 from impasto.export.formats import FORMATS
+from impasto.export.litert.contracts import GPU
+from impasto.export.onnx_graph.contracts import QNN
 from impasto.export.runtime import Runtime
-from impasto.export.validation import ort_arm64, ort_web
+from impasto.export.validation import litert_gpu, ort_arm64, ort_qnn, ort_web
 
 
 def registry(tools: Path | None) -> Mapping[str, Sequence[Runtime]]:
@@ -15,6 +17,8 @@ def registry(tools: Path | None) -> Mapping[str, Sequence[Runtime]]:
         "node": [ort_web.Node(tools)],
         "chromium": [ort_web.Chromium(tools)],
         "arm64": [ort_arm64.Arm64(tools)],
+        GPU: [litert_gpu.LiteRtGpu()],
+        QNN: [ort_qnn.Qnn()],
     }
     for form in FORMATS.values():
         runtimes |= form.runtimes(tools)

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,13 +19,17 @@ from impasto.models.ort_messages import reason
 TIMEOUT = 300  # seconds for all images of one call
 
 
-def call(command: Sequence[str], folder: Path, what: str) -> None:
-    """Run a program in a folder to its end; raise CheckFailed where it fails or exceeds TIMEOUT, which kills it.
+def call(
+    command: Sequence[str], folder: Path, what: str, variables: Mapping[str, str] | None = None, calls: int = 1
+) -> None:
+    """Run a program in a folder to its end; raise CheckFailed where it fails or takes too long, which kills it.
 
     Args:
         command: The program and its arguments.
         folder: The working folder, since compilers and other programs may read files of the current one.
         what: What it does, for the error.
+        variables: What its environment has beside that of every child process.
+        calls: The work of how many calls it does; each may take TIMEOUT.
     """
     with subprocess.Popen(
         command,
@@ -34,12 +38,12 @@ def call(command: Sequence[str], folder: Path, what: str) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,  # Ctrl-C reaches this process only, which then ends the other
-        env=child_process.environment(),
+        env=child_process.environment() | dict(variables or {}),
     ) as process:
         try:
-            output, _ = process.communicate(timeout=TIMEOUT)
+            output, _ = process.communicate(timeout=calls * TIMEOUT)
         except subprocess.TimeoutExpired as error:
-            raise CheckFailed(f"{what} took over {TIMEOUT} seconds and was stopped") from error
+            raise CheckFailed(f"{what} took over {calls * TIMEOUT} seconds and was stopped") from error
         finally:
             _end(process)
     if process.returncode:

@@ -66,26 +66,27 @@ def validate(
     images = _Images(golden, reference)
     results: list[ParityResult] = []
 
-    def compare_all(runtime: Runtime, artifact: ModelArtifact) -> None:
+    def compare_all(key: str, runtime: Runtime, artifact: ModelArtifact) -> None:
         on_progress(f"{runtime.name} runs {artifact.file}")
         expected = images.for_model(artifact)
         if not expected:
             raise CheckFailed(f"{artifact.file} was compared with nothing: no golden image can be read")
         outputs = runtime.run(folder, artifact, [image.photo for image, _ in expected])
         compared = [
-            compare(image, output, artifact.file, runtime.name, artifact.tolerance, source)
+            compare(image, output, artifact.file, runtime.name, artifact.tolerance_in(key), source)
             for (image, source), output in zip(expected, outputs, strict=True)
         ]
         results.extend(compared)
         assert_within_tolerance(compared)
 
-    for group in by_key.values():
+    for key, group in by_key.items():
         for runtime in group:
             supported = [artifact for artifact in artifacts if runtime.supports(artifact)]
             checks.run("preflight", runtime.name, partial(runtime.preflight, folder, supported, on_progress))
         for artifact in artifacts:
             for runtime in (runtime for runtime in group if runtime.supports(artifact)):
-                checks.run("parity", f"{artifact.file} in {runtime.name}", partial(compare_all, runtime, artifact))
+                name = f"{artifact.file} in {runtime.name}"
+                checks.run("parity", name, partial(compare_all, key, runtime, artifact))
     return Validation(results, [*by_key], skipped)
 
 

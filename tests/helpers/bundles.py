@@ -26,6 +26,7 @@ SWIFT_ONLY = (SWIFT, SWIFT_BITMAPS, SWIFT_CONTROLS, SWIFT_STROKES)
 SETTINGS = (
     "onnx.tile=160",
     "onnx.fixed_sizes=[96x64]",
+    "onnx.npu_size=96x64",
     "coreml.sizes=[96x64]",
     "litert.sizes=[96x64]",
     "licenses.network=MIT",

@@ -71,3 +71,15 @@ def test_onnx_fixed_sizes_are_heights_and_widths_and_none_by_default() -> None:
 def test_onnx_wrong_fixed_sizes_are_one_sentence(value: str, named: str) -> None:
     with pytest.raises(UsageError, match=rf"^onnx\.fixed_sizes=.*{named}"):
         app.compose("export", [*LINE, f"onnx.fixed_sizes={value}"])
+
+
+def test_onnx_npu_size_is_a_square_of_the_stroke_resolution_by_default() -> None:
+    config = app.compose("export", LINE).onnx
+    assert [config.npu_shape(strokes, 8) for strokes in (None, 768, 601, 16, 8192)] == [
+        *((512, 512), (768, 768), (600, 600), (32, 32), (4096, 4096))
+    ]
+    assert app.compose("export", [*LINE, "onnx.npu_size=768x1024"]).onnx.npu_shape(600, 4) == (1024, 768)
+    assert app.compose("export", [*LINE, "onnx.npu_size=256"]).onnx.npu_shape(None, 4) == (256, 256)
+    assert app.compose("export", [*LINE, "onnx.npu_size=none"]).onnx.npu_shape(600, 4) is None
+    with pytest.raises(UsageError, match=r"^onnx\.npu_size=258: 258 is not a valid size"):
+        app.compose("export", [*LINE, "onnx.npu_size=258"])
