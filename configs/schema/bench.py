@@ -9,15 +9,20 @@ from impasto.configs.errors import UsageError
 from impasto.configs.schema.fields import CONFIG, Key, shown
 from impasto.configs.schema.sizes import parse_size, shapes
 
+_SIZES: tuple[int | str, ...] = 256, 512, 1024, "1920x1080"
+
 
 @dataclass(config=CONFIG)
 class BenchmarkConfig:
-    """At which sizes, and with how many threads, to measure the ONNX files."""
+    """At which sizes, and with how many threads, to measure the files."""
 
     sizes: Annotated[
-        list[int | str],
-        Key("Sizes to measure, each N for a square or WIDTHxHEIGHT, in pixels; [] measures nothing."),
-    ] = field(default_factory=lambda: [256, 512, 1024, "1920x1080"])
+        list[int | str] | None,
+        Key(
+            "Sizes to measure, each N for a square or WIDTHxHEIGHT, in pixels; null is [256,512,1024,1920x1080], or "
+            "those of the .tflite file that impasto-bench measures; [] measures nothing."
+        ),
+    ] = None
     threads: Annotated[list[int], Key("Numbers of threads to measure with.", 1, 1024)] = field(
         default_factory=lambda: [1, 2]
     )
@@ -25,15 +30,15 @@ class BenchmarkConfig:
 
     def __post_init__(self) -> None:
         rule = "give N or WIDTHxHEIGHT with sides of 16 to 8192 px, as in [512,1920x1080], or [] to measure nothing"
-        for size in self.sizes:
+        for size in self.sizes or ():
             if (shape := parse_size(size)) is None or not 16 <= min(shape) <= max(shape) <= 8192:
                 raise UsageError(f"benchmark.sizes={shown(self.sizes)}: {size} is not a valid size; {rule}")
-        if self.sizes and not self.threads:
+        if self.sizes != [] and not self.threads:
             raise UsageError("benchmark.threads=[] is empty; name one number of threads, or give benchmark.sizes=[]")
 
     def shapes(self) -> list[tuple[int, int]]:
         """The sizes as (height, width)."""
-        return shapes(self.sizes)
+        return shapes(_SIZES if self.sizes is None else self.sizes)
 
 
 @dataclass(config=CONFIG)
@@ -50,12 +55,13 @@ class BenchConfig:
     examples: ClassVar = (
         "impasto-bench model=zoo/starry_night",
         "impasto-bench model=zoo/starry_night/tiny baseline=zoo/starry_night benchmark.sizes=[512] output=bench.json",
+        "impasto-bench model=BUNDLE/android/model.tflite baseline=BUNDLE",
     )
 
     model: Annotated[
         str,
         Key(
-            "Exported .onnx or .ort file, run or bundle directory, zoo/PAINTING or zoo/PAINTING/tiny.",
+            "Exported .onnx, .ort or .tflite file, run or bundle directory, zoo/PAINTING or zoo/PAINTING/tiny.",
             path="PATH|zoo/*",
         ),
     ]
@@ -66,5 +72,5 @@ class BenchConfig:
     benchmark: ComparisonConfig = field(default_factory=ComparisonConfig)
 
     def __post_init__(self) -> None:
-        if not self.benchmark.sizes:
+        if self.benchmark.sizes == []:
             raise UsageError("benchmark.sizes=[] is empty; name a size, as in [512,1920x1080]")

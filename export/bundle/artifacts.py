@@ -95,7 +95,7 @@ def fill(
     if config.onnx.io == "uint8_rgba":
         ort_web.copy_page(folder, tools)
     measured = None
-    if config.benchmark.sizes:
+    if config.benchmark.sizes != []:
         names = [model.file for model in models if model.format == ONNX and not model.functions]
         measured = latency.measure(folder, names, config.benchmark, on_progress)
         checksummed_json.write(folder / MEASURED, measured.to_json())

@@ -3,15 +3,19 @@
 import json
 import statistics
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
+from impasto.configs import extras
 from impasto.configs.cli.app import run
+from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.bench import BenchConfig
 from impasto.export.commands import output_file
+from impasto.export.litert.contracts import SUFFIX
 from impasto.export.validation import latency, report
 from impasto.models.console import Table
+from impasto.models.contract import INPUT
 from impasto.models.progress import spinner
 from impasto.models.typed_json import TypedJson
 
@@ -53,7 +57,9 @@ def main() -> None:
 
 def task(config: BenchConfig) -> None:
     """Measure, print a table, and write the figures to `config.output`."""
-    models = [_resolve(model) for model in (config.model, config.baseline) if model is not None]
+    names = [("model", config.model), ("baseline", config.baseline)]
+    models = [_resolve(key, name) for key, name in names if name is not None]
+    config = _with_sizes(config, models)
     output = output_file.check("output", config.output) if config.output else None
     with spinner("loading") as on_progress:
         rows, machine = compare(models, config, on_progress)
@@ -111,7 +117,9 @@ def _rows(results: list[latency.Latency], baseline: str | None) -> Iterator[Benc
 
 
 def _table(rows: list[BenchRow], machine: str) -> Table:
-    table = Table("size", "threads", "file", "bytes", "ms", "MiB", "speedup", title=f"ONNX Runtime on {machine}")
+    runtimes = sorted({"LiteRT" if _is_litert(Path(row.file)) else "ONNX Runtime" for row in rows})
+    title = f"{' and '.join(runtimes)} on {machine}"
+    table = Table("size", "threads", "file", "bytes", "ms", "MiB", "speedup", title=title)
     for row in rows:
         table.add_row(
             *(f"{row.width}x{row.height}", f"{row.threads}", row.file, f"{row.bytes:,}", f"{row.ms:,.1f}"),
@@ -120,10 +128,47 @@ def _table(rows: list[BenchRow], machine: str) -> Table:
     return table
 
 
-def _resolve(model: str) -> Path:
-    """The exported file that a name stands for; UsageError where ONNX Runtime cannot load it."""
+def _resolve(key: str, model: str) -> Path:
+    """The exported file that a name stands for; UsageError where its runtime cannot load it."""
     from impasto.models import onnx_model, zoo  # onnx_model loads Pillow
 
     path = zoo.resolve(model, ".onnx")
+    if _is_litert(path):
+        extras.require("litert", f"{key}={model} is a {SUFFIX} file, which")
+        _litert_sizes(path)
+        return path
     onnx_model.load(path, threads=1)
     return path / onnx_model.IN_BUNDLE if path.is_dir() else path
+
+
+def _is_litert(path: Path) -> bool:
+    return path.suffix == SUFFIX
+
+
+def _litert_sizes(path: Path) -> list[tuple[int, int]]:
+    """(height, width) of the signatures of a .tflite file, in its order; UsageError where it has none of impasto's."""
+    from impasto.export.litert import reader  # loads NumPy
+
+    try:
+        shapes = [ends["inputs"][INPUT][1] for ends in reader.signatures(path.read_bytes(), str(path)).values()]
+        sizes = [(height, width) for _, height, width, _ in shapes]
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+    except (CheckFailed, KeyError, ValueError) as error:
+        raise UsageError(f"{path} is not a {SUFFIX} file of impasto-export; export again") from error
+    return sizes
+
+
+def _with_sizes(config: BenchConfig, models: list[Path]) -> BenchConfig:
+    """The configuration with the sizes that all files take; UsageError where a .tflite file lacks one that is named."""
+    named, wanted = config.benchmark.sizes is not None, config.benchmark.shapes()
+    for path in filter(_is_litert, models):
+        sizes = _litert_sizes(path)
+        lacking = [size for size in wanted if size not in sizes]
+        if named and lacking:
+            raise UsageError(
+                f"benchmark.sizes: {path} has no signature for {lacking[0][1]}x{lacking[0][0]}; it has "
+                f"{', '.join(f'{width}x{height}' for height, width in sizes)}"
+            )
+        wanted, named = wanted if named else sizes, True
+    return replace(config, benchmark=replace(config.benchmark, sizes=[f"{width}x{height}" for height, width in wanted]))

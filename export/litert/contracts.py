@@ -4,7 +4,8 @@ from impasto.export.litert import schema
 from impasto.models.contract import INPUT, OUTPUT, Contract, TensorSpec
 
 LITERT = "litert"  # ModelArtifact.format
-FILE = "android/model.tflite"  # in a bundle
+SUFFIX = ".tflite"
+FILE = f"android/model{SUFFIX}"  # in a bundle
 GPU, FP16 = "litert_gpu", "litert_fp16"  # keys of parity.runtimes, and of the tolerances there
 METADATA = "impasto"  # the name of its metadata, an object in JSON
 

@@ -17,7 +17,7 @@ from impasto.export.litert.reader import StoredNode, StoredSubgraph
 from impasto.export.test_images import Pixels
 
 _MIN_NORMAL = np.float32(2.0**-14)
-_DTYPES = {
+_DTYPES: dict[schema.Type, np.dtype[Any]] = {
     schema.Type.FLOAT32: np.dtype("<f4"),
     schema.Type.FLOAT16: np.dtype("<f2"),
     schema.Type.INT32: np.dtype("<i4"),

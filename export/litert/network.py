@@ -91,6 +91,7 @@ def _(module: nn.InstanceNorm2d, graph: Graph, x: Value) -> Value:
     variance = _mean(graph, graph.add(SQUARED_DIFFERENCE, [x, mean]))
     inverse = graph.add(RSQRT, [graph.add(ADD, [variance, graph.number(module.eps)])])
     scale = graph.add(MUL, [inverse, graph.constant(_array(module.weight))])
+    # The scale of a flat channel is large: x * scale, which would save a pass over x, overflows fp16 there.
     scaled = graph.add(MUL, [graph.add(SUB, [x, mean]), scale])
     return graph.add(ADD, [scaled, graph.constant(_array(module.bias))])
 

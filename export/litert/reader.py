@@ -13,7 +13,10 @@ from impasto.export.litert import schema
 
 Ends = dict[str, dict[str, tuple[str, tuple[int, ...]]]]
 """`inputs` and `outputs`: by name, the type and the shape of each."""
-_BYTES = {kind: 4 if kind.value.endswith("32") else 1 for kind in schema.Kind if kind != schema.Kind.OFFSET}
+_BYTES: dict[schema.Kind, int] = {
+    **dict.fromkeys((schema.Kind.BOOL, schema.Kind.INT8, schema.Kind.UINT8), 1),
+    **dict.fromkeys((schema.Kind.INT32, schema.Kind.UINT32), 4),
+}
 T = TypeVar("T")
 
 

@@ -1,4 +1,4 @@
-"""Latency and peak memory of ONNX files by image size and threads; each figure comes from its own process."""
+"""Latency and peak memory of files by image size and threads; each figure comes from its own process."""
 
 import json
 import platform
@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Final, Literal
 
@@ -16,7 +17,9 @@ import numpy as np
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.bench import BenchmarkConfig
 from impasto.export import child_process
-from impasto.export.test_images import opaque, picture
+from impasto.export.litert.contracts import SUFFIX as LITERT_SUFFIX
+from impasto.export.litert.contracts import signature
+from impasto.export.test_images import Pixels, opaque, picture
 from impasto.models.contract import INPUT, OUTPUT
 from impasto.models.ort_environment import import_onnxruntime
 from impasto.models.ort_messages import reason
@@ -54,7 +57,7 @@ class Latency(TypedJson):
 def measure(
     folder: Path, names: Sequence[str], config: BenchmarkConfig, on_progress: Callable[[str], object]
 ) -> Latency:
-    """Measure ONNX files.
+    """Measure ONNX and LiteRT files.
 
     Files take turns, so that a slow moment of the machine affects all of them.
 
@@ -107,22 +110,37 @@ def peak_memory() -> float | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS: bytes
 
 
-def _main(path: str, *numbers: str) -> None:
-    """Measure in this process, and print [ms, peak_mib]."""
+def _open_onnx(path: Path, image: Pixels, threads: int) -> Callable[[], object]:
     from impasto.models import onnx_model
 
-    import_onnxruntime()  # its own memory does not count
+    session = onnx_model.open_session(path, threads)
+    planes = np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32)
+    feeds = {INPUT: opaque(image)[None] if session.get_inputs()[0].type == "tensor(uint8)" else planes}
+    return lambda: session.run([OUTPUT], feeds)
+
+
+def _open_litert(path: Path, image: Pixels, threads: int) -> Callable[[], object]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    height, width, _ = image.shape
+    runner = Interpreter(str(path), num_threads=threads).get_signature_runner(signature(height, width))
+    feeds = {INPUT: opaque(image)[None]}
+    return lambda: runner(**feeds)
+
+
+def _main(path: str, *numbers: str) -> None:
+    """Measure in this process, and print [ms, peak_mib]."""
+    is_litert = Path(path).suffix == LITERT_SUFFIX
+    import_module("ai_edge_litert.interpreter") if is_litert else import_onnxruntime()  # its own memory does not count
 
     width, height, threads, repeats = map(int, numbers)
     image = picture(height, width)
-    rgba, planes = opaque(image)[None], np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32)
     before = peak_memory()
-    session = onnx_model.open_session(Path(path), threads)
-    feeds = {INPUT: rgba if session.get_inputs()[0].type == "tensor(uint8)" else planes}
+    run = (_open_litert if is_litert else _open_onnx)(Path(path), image, threads)
     seconds = []
     for _ in range(repeats + 1):
         started = time.perf_counter()
-        session.run([OUTPUT], feeds)
+        run()
         seconds.append(time.perf_counter() - started)
     after = peak_memory()
     peak_mib = None if before is None or after is None else round(after - before)

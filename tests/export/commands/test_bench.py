@@ -2,17 +2,22 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from impasto.configs.cli import app
+from impasto.configs.errors import UsageError
 from impasto.export.commands import bench
+from impasto.export.litert import writer
 from impasto.export.validation import latency
+from impasto.models import transform_net
 from tests.helpers.bundles import Written
 from tests.helpers.commands import Run
 from tests.helpers.in_process import assert_one_sentence, call_main
+from tests.helpers.networks import LABEL
 
 SMALL = "benchmark.sizes=[64x48]", "benchmark.threads=[1]", "benchmark.repeats=1", "benchmark.rounds=2"
 
@@ -58,3 +63,41 @@ def test_bench_of_an_unusable_file_or_output_is_one_sentence(
     ):
         assert call_main(monkeypatch, "impasto-bench", bench.main, *line) == 2
         assert_one_sentence(capsys, "impasto-bench", [words])
+
+
+@pytest.mark.slow
+def test_compare_measures_a_litert_file_beside_an_onnx_file_at_its_sizes(
+    written: Written, trained: transform_net.TransformNet, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.tflite"
+    writer.write(trained, path, [(48, 64), (64, 64)], LABEL)
+    baseline = written("tiny", "uint8_rgba")
+    config = app.compose("bench", [f"model={path}", f"baseline={baseline}", *SMALL[1:]])
+    for models in ([path, baseline], [baseline, path]):
+        rows, _ = bench.compare(models, bench._with_sizes(config, models))
+        assert [(row.width, row.height, row.file) for row in rows] == [
+            (side, height, str(file)) for side, height in ((64, 48), (64, 64)) for file in models
+        ]
+        assert all(row.ms > 0 and row.peak_mib is not None for row in rows)
+        assert rows[0].speedup is not None and rows[1].speedup is None
+    named = app.compose("bench", [f"model={path}", *SMALL])
+    assert bench._with_sizes(named, [path]).benchmark.shapes() == [(48, 64)]
+    named = app.compose("bench", [f"model={path}", "benchmark.sizes=[64,96]"])
+    with pytest.raises(UsageError, match=r"has no signature for 96x96; it has 64x48, 64x64$"):
+        bench._with_sizes(named, [path])
+
+
+def test_bench_of_an_unusable_litert_file_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("torn.tflite").write_bytes(b"not a model")
+    for name, words in (
+        ("torn", "is not a .tflite file of impasto-export"),
+        ("absent", "cannot be read: no such file"),
+    ):
+        assert call_main(monkeypatch, "impasto-bench", bench.main, f"model={name}.tflite") == 2
+        assert_one_sentence(capsys, "impasto-bench", [words])
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    assert call_main(monkeypatch, "impasto-bench", bench.main, "model=torn.tflite") == 2
+    assert_one_sentence(capsys, "impasto-bench", ["torn.tflite is a .tflite file, which needs LiteRT"])
