@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from impasto.export.bundle.licenses import License
 from impasto.export.contract import Tolerance
 from impasto.export.coreml.contracts import COREML
 from impasto.export.litert.contracts import LITERT
+from impasto.export.onnx_graph.contracts import NPU_FILE
 from impasto.export.validation.parity import ParityResult
 from impasto.models.contract import Label, sentence
 
@@ -20,9 +22,10 @@ _LIBRARY = "com.microsoft.onnxruntime:onnxruntime-android:1.29.0"  # the version
 
 @dataclass(frozen=True)
 class _ParityRow:
-    """The largest differences of a model over all images and runtimes."""
+    """The largest differences of a model over all images and the runtimes of one tolerance."""
 
-    file: str
+    model: str
+    """Its file, and the runtime where the tolerance depends on that."""
     pictures: int
     max_difference: int
     psnr: str
@@ -54,6 +57,7 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int], licenses:
         library=_LIBRARY,
         memory=built.graph.memory,
         litert=next((model for model in built.models if model.format == LITERT), None),
+        npu=next((model.functions["main"] for model in built.models if model.file == NPU_FILE), None),
         package=f"Model_{package}",
         sizes=ordered,
         parity=_parity_rows(built.parity),
@@ -81,18 +85,19 @@ def _file_rows(descriptions: Mapping[str, str], files: Mapping[str, int]) -> lis
 
 
 def _parity_rows(parity: Sequence[ParityResult]) -> list[_ParityRow]:
-    by_file: dict[str, list[ParityResult]] = {}
+    groups: dict[tuple[str, Tolerance], list[ParityResult]] = {}
     for result in parity:
-        by_file.setdefault(result.file, []).append(result)
+        groups.setdefault((result.file, result.tolerance), []).append(result)
+    counts = Counter(file for file, _ in groups)
     return [
         _ParityRow(
-            file,
+            f"`{file}`" + (f" in {', '.join({row.runtime: None for row in results})}" if counts[file] > 1 else ""),
             pictures=len({result.picture for result in results}),
             max_difference=max(result.max_difference for result in results),
             psnr=_lowest_psnr(results),
-            allowed=_allowed(results[0].tolerance),
+            allowed=_allowed(tolerance),
         )
-        for file, results in by_file.items()
+        for (file, tolerance), results in groups.items()
     ]
 
 

@@ -8,7 +8,9 @@ from impasto.export.bundle.licenses import License
 from impasto.export.client_files import CLIENTS, KOTLIN, KOTLIN_BITMAPS, KOTLIN_STROKES, SWIFT_BITMAPS, SWIFT_STROKES
 from impasto.export.contract import ImageSize, ModelArtifact, Tolerance
 from impasto.export.litert.contracts import LITERT, litert_contract
-from impasto.models.contract import Label
+from impasto.export.onnx_graph.contracts import NPU_FILE, ONNX
+from impasto.export.validation.parity import ParityResult
+from impasto.models.contract import Label, onnx_contract
 from tests.helpers.bundles import ANDROID, IOS, SWIFT_ONLY, built, file_names
 
 LABEL = Label("swirls", "Ünal", "CC0-1.0", "0.1.0", "")
@@ -40,8 +42,32 @@ def test_render_with_a_litert_file_names_its_sizes_and_first_signature(io: str) 
     text = readme.render(LABEL, replace(without, models=[*without.models, model]), files, [])
     section = text.partition("### With LiteRT")[2].partition("## iOS")[0]
     assert "fixed sizes: 96x64, 512x512." in section and 'val size = "size_96x64"' in section
-    assert "LiteRT was run on the CPU of a computer" in text and "\n\n\n" not in text
+    assert "LiteRT was run on a computer, if it is among" in text and "\n\n\n" not in text
     assert "LiteRT" not in render(io)
+
+
+@pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])
+def test_render_with_a_file_for_the_npu_has_its_size_and_warns_of_the_byte_files(io: str) -> None:
+    contract, tolerance = onnx_contract("float32_rgb", (640, 480)), Tolerance(max_difference=2)
+    model = ModelArtifact(NPU_FILE, ONNX, "fp16", contract, tolerance, {"main": ImageSize(480, 640)}, None)
+    without = built(io)
+    text = readme.render(LABEL, replace(without, models=[*without.models, model]), dict.fromkeys(file_names(io), 1), [])
+    section = text.partition("### On Qualcomm's NPU")[2].partition("## iOS")[0]
+    assert "RGB floats 0..255 of 480x640" in section and "longArrayOf(1, 3, 640, 480)" in section
+    assert 'addConfigEntry("session.disable_cpu_ep_fallback", "1")' in section and "options.addQnn(mapOf(" in section
+    assert "**Never give the byte files to QNN**" in section and "Qualcomm's emulator" in text
+    assert "\n\n\n" not in text and "NPU" not in render(io)
+
+
+def test_render_names_the_runtimes_of_a_model_with_several_tolerances() -> None:
+    def result(runtime: str, difference: int, allowed: int) -> ParityResult:
+        tolerance = Tolerance(max_difference=allowed)
+        return ParityResult("model.tflite", runtime, "8x8", "PyTorch", difference, 0.1, 0.1, 60.0, tolerance)
+
+    results = [result("LiteRT, CPU", 1, 1), result("LiteRT, CPU", 0, 1), result("fp16", 2, 3)]
+    text = readme.render(LABEL, replace(built(), parity=results), dict.fromkeys(file_names(), 1), [])
+    assert "| `model.tflite` in LiteRT, CPU | 1 | 1 | 60.0 dB | 1 at most |\n" in text
+    assert "| `model.tflite` in fp16 | 1 | 2 | 60.0 dB | 3 at most |\n" in text
 
 
 @pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])
