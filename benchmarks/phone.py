@@ -101,16 +101,16 @@ def cases(manifest: Manifest, programs: Sequence[str], threads: int, runs: int) 
         yield Case("LiteRT, GPU", LITERT_FILE, size, LITERT, (*common, *gpu))
     if ORT not in programs:
         return
-    common = "-I", "-m", "times", "-r", str(runs)
+    generated = "-I", "-m", "times", "-r", str(runs)
     for size in litert.functions.values() if litert else [ImageSize(512, 512)]:
         for name in ("cpu", "xnnpack"):
             sides = "-f", f"height:{size.height}", "-f", f"width:{size.width}"
-            arguments = (*common, "-e", name, "-x", str(threads), *sides)
+            arguments = (*generated, "-e", name, "-x", str(threads), *sides)
             label = f"ONNX Runtime, {name.upper()}, {threads} threads"
             yield Case(label, IN_BUNDLE.as_posix(), size, ORT, arguments)
     if npu:
         strict = "-C", "session.disable_cpu_ep_fallback|1", "-e", "qnn", "-i", "backend_path|libQnnHtp.so"
-        yield Case("ONNX Runtime, QNN (HTP)", NPU_FILE, npu.functions["main"], ORT, (*common, *strict))
+        yield Case("ONNX Runtime, QNN (HTP)", NPU_FILE, npu.functions["main"], ORT, (*generated, *strict))
 
 
 def measure(phone: Phone, case: Case) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import phone
+from impasto.export.bundle.manifest import Manifest
 from impasto.export.contract import ImageSize, ModelArtifact, Tolerance
 from impasto.export.litert.contracts import FILE, LITERT, litert_contract
 from impasto.export.onnx_graph.contracts import NPU_FILE, ONNX
@@ -74,7 +75,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             return "5e"
 
     Bundle.models = models  # type: ignore[attr-defined]
-    monkeypatch.setattr(phone.Manifest, "load", lambda folder: Bundle())
+    monkeypatch.setattr(Manifest, "load", lambda folder: Bundle())
     return tmp_path / "bundle"
 
 

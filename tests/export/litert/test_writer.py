@@ -87,6 +87,21 @@ def test_write_uses_operators_that_a_gpu_takes(parsed: Any) -> None:
         assert code.deprecatedBuiltinCode == min(code.builtinCode, 127)
 
 
+def test_write_leaves_only_the_casts_to_the_reference_kernels(
+    trained: transform_net.TransformNet, tmp_path: Path
+) -> None:
+    """XNNPACK takes one partition, from the result of the first CAST to the input of the last."""
+    writer.write(trained, tmp_path / "model.tflite", SIZES[:1], LABEL)
+    interpreter = Interpreter(str(tmp_path / "model.tflite"))
+    interpreter.allocate_tensors()
+    nodes = interpreter._get_ops_details()
+    (first, last), (delegate,) = ([node for node in nodes if node["op_name"] == name] for name in ("CAST", "DELEGATE"))
+    computed = {index for node in nodes if node is not delegate for index in node["outputs"]}
+    expanded = {index for node in nodes if node["op_name"] == "DEQUANTIZE" for index in node["outputs"]}
+    assert {*delegate["inputs"]} & computed - expanded == {*first["outputs"]}
+    assert [*delegate["outputs"]] == [*last["inputs"]]
+
+
 def test_write_describes_each_size_by_a_signature(parsed: Any) -> None:
     assert [key.signatureKey for key in parsed.signatureDefs] == [b"size_96x64", b"size_64x128"]
     for signature, (height, width) in zip(parsed.signatureDefs, SIZES, strict=True):
