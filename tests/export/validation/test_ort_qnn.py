@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from impasto.configs.cli.app import compose
@@ -70,6 +71,18 @@ def test_exporter_describes_the_file(exported: tuple[Path, ModelArtifact]) -> No
     assert (image.type, image.shape, model.weights) == ("float32", (1, 3, *SIZE), "fp16")
     assert model.tolerance.max_difference == 2 and model.tolerance_in("qnn").max_difference == 7
     assert not Qnn().supports(artifact(folder / "model.onnx"))
+
+
+def test_exporter_writes_the_same_bytes_with_weights_that_are_normal_in_fp16(
+    exported: tuple[Path, ModelArtifact], trained: transform_net.TransformNet
+) -> None:
+    folder, _ = exported
+    before = (folder / NPU_FILE).read_bytes()
+    artifacts._write_npu(trained, folder, SIZE, LABEL, compose("export", ["checkpoint=x", "output=y"]).parity)
+    assert (folder / NPU_FILE).read_bytes() == before
+    tensors = map(onnx.numpy_helper.to_array, onnx.load_from_string(before).graph.initializer)
+    halves = np.concatenate([values.ravel() for values in tensors if values.dtype == np.float16])
+    assert halves.size > 1000 and (np.abs(halves[halves != 0]) < 2.0**-14).mean() < 0.01
 
 
 def test_exporter_of_a_size_that_needs_padding_names_the_multiple(tmp_path: Path) -> None:
