@@ -10,9 +10,16 @@ KOTLIN_CONTROLS, SWIFT_CONTROLS = "android/StyleTransferControls.kt", "ios/Style
 KOTLIN_STATISTICS, SWIFT_STATISTICS = "android/StyleTransferStatistics.kt", "ios/StyleTransferStatistics.swift"
 KOTLIN_BITMAPS, SWIFT_BITMAPS = "android/StyleTransferBitmaps.kt", "ios/StyleTransferBitmaps.swift"
 KOTLIN_STROKES, SWIFT_STROKES = "android/StyleTransferStrokes.kt", "ios/StyleTransferStrokes.swift"
+KOTLIN_PARTS = tuple(
+    f"android/StyleTransfer{part}.kt" for part in ("Pipeline", "Accelerators", "Networks", "Concurrency")
+)
+KOTLIN_LITERT = "android/StyleTransferLiteRt.kt"
+KOTLIN_REQUIRED = (*KOTLIN_PARTS, KOTLIN_BITMAPS, KOTLIN_CONTROLS, KOTLIN_STROKES)
+"""What StyleTransfer.kt requires."""
 SHRINKER_RULES = "android/consumer-rules.pro"
 CLIENTS = (
-    *(KOTLIN, KOTLIN_BITMAPS, KOTLIN_CONTROLS, KOTLIN_STROKES, KOTLIN_LARGE, KOTLIN_STATISTICS),
+    *(KOTLIN, *KOTLIN_REQUIRED),
+    *(KOTLIN_LITERT, KOTLIN_LARGE, KOTLIN_STATISTICS),
     *(SWIFT, SWIFT_BITMAPS, SWIFT_CONTROLS, SWIFT_STROKES, SWIFT_LARGE, SWIFT_STATISTICS),
 )
 

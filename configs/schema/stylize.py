@@ -8,6 +8,9 @@ from pydantic.dataclasses import dataclass
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.fields import CONFIG, Key
 
+DEFAULT_STROKE_RESOLUTION = 1024
+"""The short side in pixels at which a model without a stroke resolution runs; the page, Kotlin and Swift repeat it."""
+
 
 @dataclass(config=CONFIG)
 class TilesConfig:
@@ -59,7 +62,7 @@ class StylizeConfig:
         int | str,
         Key(
             "Stylize at this short side, in pixels, so that strokes cover the same part of an image of any size; auto "
-            "takes the model's, native the image's own.",
+            f"takes the model's, or {DEFAULT_STROKE_RESOLUTION} if it has none; native takes the image's own.",
             32,
             8192,
             choices=("auto", "native"),
@@ -107,4 +110,4 @@ class StylizeConfig:
         """The short side to stylize at, in pixels, given that of the model; None is the image's own."""
         if isinstance(self.stroke_resolution, int):
             return self.stroke_resolution
-        return of_model if self.stroke_resolution == "auto" else None
+        return of_model or DEFAULT_STROKE_RESOLUTION if self.stroke_resolution == "auto" else None

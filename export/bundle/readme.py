@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from impasto.configs.schema.stylize import DEFAULT_STROKE_RESOLUTION
+from impasto.export import client_files
 from impasto.export.bundle.artifacts import BuiltBundle
 from impasto.export.bundle.licenses import License
 from impasto.export.contract import Tolerance
@@ -45,7 +47,7 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int], licenses:
     onnx = next(model.contract for model in built.models if model.file == _ANDROID)
     sizes = {size for model in built.models if model.format == COREML for size in model.functions.values()}
     ordered = sorted(sizes, key=lambda size: (size.width * size.height, size.width))
-    short = label.stroke_resolution or 512
+    short = label.stroke_resolution or 512  # the package of that size is the one that phones run fast
     package = min(ordered, key=lambda size: (abs(min(size.width, size.height) - short), size.width), default=None)
     return environment.get_template("README.md.j2").render(
         label=replace(label, style=_plain(label.style), artist=_plain(label.artist)),
@@ -53,6 +55,8 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int], licenses:
         files=_file_rows(built.descriptions, files),
         contract=sentence(onnx),
         uint8=onnx.inputs[0].type == "uint8",
+        strokes=label.stroke_resolution or DEFAULT_STROKE_RESOLUTION,
+        parts=[name.removeprefix("android/") for name in client_files.KOTLIN_REQUIRED],
         model=(_SMALLEST if _SMALLEST in files else _ANDROID).removeprefix("android/"),
         library=_LIBRARY,
         memory=built.graph.memory,

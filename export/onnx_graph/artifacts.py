@@ -28,7 +28,9 @@ _DESCRIPTIONS = {
     client_files.SHRINKER_RULES: "rules that R8 and ProGuard need in release builds",
 }
 _UINT8_DESCRIPTIONS = {
-    client_files.KOTLIN: "runs the file on a `Bitmap`: copy it into the app",
+    client_files.KOTLIN: "stylizes a `Bitmap`: copy it into the app, or add the folder as a Gradle module",
+    **{name: "required by both clients" for name in client_files.KOTLIN_PARTS},
+    client_files.KOTLIN_LITERT: "runs `model.tflite` on the GPU, if LiteRT is in the app",
     client_files.KOTLIN_BITMAPS: "required by both clients: reads every kind of `Bitmap`",
     client_files.KOTLIN_CONTROLS: "strength, colors and masks, for both clients",
     client_files.KOTLIN_STROKES: "strokes of the painting's size on photos of any size, for both clients",

@@ -10,7 +10,7 @@ const before = at('before'), after = at('after')
 const MIN_SIDE = 16  // px, the smallest side that an exported model accepts
 
 let style = 'stylized'
-let strokeResolution = null  // px of the short side at which the network runs by default; null is that of the photo
+let strokeResolution = 1024  // px of the short side at which the network runs by default, as in impasto-stylize
 let photo  // { bitmap, stem }
 let images  // { width, height, photo, stylized, mask }: RGBA bytes of one size
 let mask  // a grayscale bitmap with the photo's aspect ratio, or null
@@ -39,8 +39,6 @@ async function readManifest() {
     if (stroke_resolution) {
       strokeResolution = stroke_resolution
       at('strokes').options[0].textContent = `as large as the painting’s (${stroke_resolution} px)`
-      at('strokes-field').hidden = false
-      at('size').value = 'full'
     }
     at('name').textContent = document.title = style
     const { author, license } = licenses.find(({ part }) => part === 'painting')

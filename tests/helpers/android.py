@@ -20,16 +20,19 @@ _BINDINGS = "libonnxruntime4j_jni.so"
 _NEWER = re.compile(r"/\* API (\d+) \*/\n(.*?)/\* end \*/\n", re.DOTALL)
 
 
-def run(*command: str | Path, **environment: str) -> str:
+_COMPILE_MINUTES = 20  # Kotlin's compiler takes 15 seconds of a core that it has for itself
+
+
+def run(*command: str | Path, timeout: float = 300, **environment: str) -> str:
     """Return the standard output of a command; fail the test with all its output if it fails."""
-    done = _started(*command, **environment)
+    done = _started(*command, timeout=timeout, **environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def _started(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def _started(*command: str | Path, timeout: float = 300, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=300, check=False, env={**os.environ, **environment}
+        command, capture_output=True, text=True, timeout=timeout, check=False, env={**os.environ, **environment}
     )
 
 
@@ -38,6 +41,7 @@ def compile_all(folder: Path) -> None:
     if platform.machine() not in {"x86_64", "AMD64"}:
         missing("the Java bindings run on x86-64 only")
     compiler = tool("kotlin-compiler") / "bin" / "kotlinc"
+    (folder / "coroutines.jar").symlink_to(compiler.parents[1] / "lib" / "kotlinx-coroutines-core-jvm.jar")
     library = tool("com.github.asus4.onnxruntime") / "Plugins"
     javac, gcc = tool("javac"), tool("gcc")
     with zipfile.ZipFile(library / "Android" / "onnxruntime.aar") as aar:
@@ -46,13 +50,16 @@ def compile_all(folder: Path) -> None:
         (folder / _BINDINGS).write_bytes(aar.read(f"jni/x86_64/{_BINDINGS}"))
     for level in (OLDEST, NEWEST):
         _compile_stub(javac, level, folder)
-    classes = f"{folder / f'android-{NEWEST}'}:{folder / 'classes.jar'}"
+    classes = f"{folder / f'android-{NEWEST}'}:{folder / 'classes.jar'}:{folder / 'coroutines.jar'}"
     sources = [
         *ANDROID.glob("*.kt"),
+        *ANDROID.glob("libraries/*.kt"),
         *(CLIENTS / "kotlin" / Path(name).name for name in client_files.CLIENTS if name.endswith(".kt")),
     ]
     flags = "-Werror", "-Xjdk-release=8", "-include-runtime"  # Android 7 has the classes of Java 8
-    run(compiler, *flags, "-cp", classes, "-d", folder / "callers.jar", *map(str, sources))
+    output = "-cp", classes, "-d", str(folder / "callers.jar")
+    options = "-XX:TieredStopAtLevel=1"  # the compiler runs once: optimizing it costs more than it gains
+    run(compiler, *flags, *output, *map(str, sources), timeout=60 * _COMPILE_MINUTES, JAVA_OPTS=options)
     _compile_native(gcc, library / "Linux" / "x64" / "libonnxruntime.so", folder)
 
 
@@ -88,7 +95,7 @@ def run_cases(
     strokes = [f"{STROKE_CASES[name][0]} {line_of(name)}" for name in names if name in STROKE_CASES]
     (output / "strokes.txt").write_text("\n".join(strokes))
     assert len(names) == len(set(names) & set(CASES_BY_NAME))
-    jars = [shrunk] if shrunk else [folder / "callers.jar", folder / "classes.jar"]
+    jars = [shrunk] if shrunk else [folder / "callers.jar", folder / "classes.jar", folder / "coroutines.jar"]
     classes = *jars, folder / f"android-{level}"
     command: list[str | Path] = [
         tool("java"),

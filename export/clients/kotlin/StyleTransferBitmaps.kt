@@ -6,24 +6,36 @@ package impasto
 import android.graphics.Bitmap
 import android.os.Build
 import java.nio.ByteBuffer
+import java.nio.ByteOrder
 
 /**
  * Returns a mutable copy of a bitmap of any configuration and color space, with the same density and transparency:
- * ARGB_8888 in sRGB, on which the networks are trained.
+ * ARGB_8888 in sRGB, on which the networks are trained. The copy is [into] if that is given.
  */
-internal fun copyAsSrgb(photo: Bitmap): Bitmap {
-    if (isSrgb(photo)) return copy(photo, true)
+internal fun copyAsSrgb(photo: Bitmap, into: Bitmap? = null): Bitmap {
+    if (into != null) checkReusable(into, photo)
+    if (into == null && isSrgb(photo)) return copy(photo, true)
     val source = readable(photo)
-    val result = Bitmap.createBitmap(source.width, source.height, Bitmap.Config.ARGB_8888)
+    val result = into ?: Bitmap.createBitmap(source.width, source.height, Bitmap.Config.ARGB_8888)
     result.density = source.density
     result.setHasAlpha(source.hasAlpha())
-    if (source.hasAlpha() && !source.isPremultiplied) result.isPremultiplied = false
+    result.isPremultiplied = !source.hasAlpha() || source.isPremultiplied
     val colors = IntArray(source.width)
     for (y in 0 until source.height) {
         source.getPixels(colors, 0, colors.size, 0, y, colors.size, 1) // in sRGB, whatever the color space
         result.setPixels(colors, 0, colors.size, 0, y, colors.size, 1)
     }
     return result
+}
+
+private fun checkReusable(into: Bitmap, photo: Bitmap) {
+    require(into !== photo) { "into is the photo; it must be another bitmap" }
+    require(into.width == photo.width && into.height == photo.height) {
+        "into is ${into.width}x${into.height} pixels; it must be ${photo.width}x${photo.height}, as the photo"
+    }
+    require(into.isMutable && into.config == Bitmap.Config.ARGB_8888 && isSrgb(into)) {
+        "into must be a mutable ARGB_8888 bitmap in sRGB"
+    }
 }
 
 /** Returns a bitmap, or a copy of one whose pixels cannot be read. Before API 26 all can. */
@@ -38,6 +50,23 @@ private fun isSrgb(bitmap: Bitmap): Boolean =
 
 private fun copy(bitmap: Bitmap, mutable: Boolean): Bitmap =
     checkNotNull(bitmap.copy(Bitmap.Config.ARGB_8888, mutable)) { "Not enough memory to copy the bitmap" }
+
+/** Writes ARGB colors as RGBA bytes. */
+internal fun writeColors(colors: IntArray, rgba: ByteBuffer) {
+    rgba.rewind()
+    val words = rgba.order(ByteOrder.BIG_ENDIAN).asIntBuffer()
+    for (color in colors) words.put((color shl 8) or (color ushr 24))
+    rgba.order(ByteOrder.nativeOrder())
+}
+
+/** Returns RGBA bytes as ARGB colors. */
+internal fun readColors(rgba: ByteBuffer): IntArray {
+    rgba.rewind()
+    val words = rgba.order(ByteOrder.BIG_ENDIAN).asIntBuffer()
+    val colors = IntArray(words.remaining()) { words.get(it).let { word -> (word ushr 8) or (word shl 24) } }
+    rgba.order(ByteOrder.nativeOrder())
+    return colors
+}
 
 private const val BLOCK = 1 shl 14 // bytes processed at a time in an array, which is much faster than in a buffer
 

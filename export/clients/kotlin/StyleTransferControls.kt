@@ -25,6 +25,9 @@ internal class StyleTransferControls(
         this.mask = mask?.let { Mask(it, invertMask, width, height) }
     }
 
+    /** Whether the result is the photo, whatever the network computes. */
+    val isPhoto = this.strength == 0
+
     /** Whether [blend] leaves the stylized photo unchanged. */
     val isIdentity = this.strength == ONE && !keepColors && mask == null
 

@@ -12,7 +12,6 @@ import android.content.Context
 import android.graphics.Bitmap
 import java.io.File
 import java.nio.ByteBuffer
-import java.nio.ByteOrder
 import java.nio.FloatBuffer
 
 /**
@@ -25,8 +24,9 @@ import java.nio.FloatBuffer
  * A photo smaller than a tile is padded by reflection, which changes its edges slightly. Use [StyleTransfer.stylize]
  * for small photos.
  *
- * Create one instance and reuse it. All functions are thread-safe. [stylizeLarge] blocks, and processes one photo at a
- * time, so call it off the main thread.
+ * Create one instance and reuse it. [stylizeLarge] suspends, and can be called on the main thread; constructors and
+ * [stylizeLargeBlocking] must not. All functions are thread-safe, and one photo is processed at a time. The network runs
+ * on the CPU, since the statistics of a photo are an input that only ONNX Runtime's files have.
  *
  * @param threads the number of threads; the default, at most 4, leaves a typical phone's efficiency cores idle.
  */
@@ -45,7 +45,7 @@ class StyleTransferLarge private constructor(
     private val lock = ModelLock("StyleTransferLarge", trim = {}, close = { tile.close() })
 
     /** As [StyleTransfer.strokeResolution]. */
-    val strokeResolution: Int? = strokeResolutionOf(tile)
+    val strokeResolution: Int = strokeResolutionOf(tile)
 
     /** Loads the models `src/main/assets/`[stats] and `src/main/assets/`[tile]. */
     @JvmOverloads
@@ -70,67 +70,91 @@ class StyleTransferLarge private constructor(
     })
 
     /**
-     * Returns a stylized copy of [photo] with the same size and transparency: ARGB_8888, sRGB, mutable.
+     * As [StyleTransfer.stylize], and as easily cancelled.
      *
-     * @param photo a bitmap of any configuration and color space, at least 16 pixels wide and high. It is not modified.
-     * @param strength how strongly to stylize, from 0 (the photo) to 1 (the full style).
-     * @param keepColors whether to keep the photo's colors and transfer only the brush strokes.
-     * @param mask a grayscale image of any size with the photo's aspect ratio. White areas are stylized, black and
-     *   transparent areas keep the photo, and gray areas blend the two. An ALPHA_8 mask is read as its alpha.
-     * @param invertMask whether to stylize the black areas instead of the white ones.
-     * @param strokeResolution the short side, in pixels, at which the network runs, as for [StyleTransfer.stylize]. The
-     *   default is the model's. null runs the network at the size of the photo.
+     * @param strokeResolution as for [StyleTransfer.stylize]; null runs the network at the size of the photo, of any
+     *   number of megapixels.
      * @param thumbnailPixels the approximate maximum number of pixels of the thumbnail, and of all patches together. A
      *   larger value brings the result closer to that of [StyleTransfer.stylize], and uses more memory.
-     * @param onProgress is called after each tile with the completed fraction, from 0 to 1.
-     * @throws IllegalArgumentException if the photo is too small, the strength or the stroke resolution is out of range,
-     *   or the mask has another aspect ratio.
-     * @throws IllegalStateException if this object is closed.
+     * @param onProgress is called after each tile with the completed fraction, from 0 to 1, on another thread.
      */
-    @JvmOverloads
-    fun stylizeLarge(
+    suspend fun stylizeLarge(
         photo: Bitmap,
         strength: Float = 1f,
         keepColors: Boolean = false,
         mask: Bitmap? = null,
         invertMask: Boolean = false,
         strokeResolution: Int? = this.strokeResolution,
+        into: Bitmap? = null,
         thumbnailPixels: Int = 1 shl 20,
         onProgress: (Float) -> Unit = {},
-    ): Bitmap = lock.use {
-        stylizeLocked(photo, strength, keepColors, mask, invertMask, strokeResolution, thumbnailPixels, onProgress)
+    ): Bitmap = cancellable { cancellation ->
+        val settings = Settings(strokeResolution, thumbnailPixels, onProgress, cancellation)
+        stylize(photo, strength, keepColors, mask, invertMask, into, settings)
+    }
+
+    /** As [stylizeLarge], on the calling thread, which must not be the main thread. */
+    @JvmOverloads
+    fun stylizeLargeBlocking(
+        photo: Bitmap,
+        strength: Float = 1f,
+        keepColors: Boolean = false,
+        mask: Bitmap? = null,
+        invertMask: Boolean = false,
+        strokeResolution: Int? = this.strokeResolution,
+        into: Bitmap? = null,
+        thumbnailPixels: Int = 1 shl 20,
+        onProgress: (Float) -> Unit = {},
+    ): Bitmap {
+        val settings = Settings(strokeResolution, thumbnailPixels, onProgress, Cancellation())
+        return stylize(photo, strength, keepColors, mask, invertMask, into, settings)
     }
 
     /** As [StyleTransfer.close]. */
     override fun close() = lock.requestClose()
 
-    private fun stylizeLocked(
+    private class Settings(
+        val strokeResolution: Int?,
+        val thumbnailPixels: Int,
+        val onProgress: (Float) -> Unit,
+        val cancellation: Cancellation,
+    )
+
+    private fun stylize(
         photo: Bitmap,
         strength: Float,
         keepColors: Boolean,
         mask: Bitmap?,
         invertMask: Boolean,
-        strokeResolution: Int?,
-        thumbnailPixels: Int,
-        onProgress: (Float) -> Unit,
-    ): Bitmap {
-        require(photo.width >= MIN_SIDE && photo.height >= MIN_SIDE) {
-            "The photo is ${photo.width}x${photo.height} pixels; it must be at least ${MIN_SIDE}x$MIN_SIDE"
+        into: Bitmap?,
+        settings: Settings,
+    ): Bitmap = lock.use(settings.cancellation) {
+        checkSize(photo)
+        checkStrokeResolution(settings.strokeResolution)
+        require(settings.thumbnailPixels >= 1) { "thumbnailPixels is ${settings.thumbnailPixels}; it must be at least 1" }
+        val size = ImageSize(photo.width, photo.height)
+        val controls = StyleTransferControls(strength, keepColors, mask, invertMask, size.width, size.height)
+        val result = copyAsSrgb(photo, into)
+        val reduced = size.reduced(settings.strokeResolution)
+        when {
+            controls.isPhoto -> {}
+            reduced == size -> runTiles(readable(photo), result, controls, settings) // tiles overlap: read the photo
+            else -> {
+                val strokes = StyleTransferStrokes(result, reduced, settings.cancellation)
+                val small = Bitmap.createBitmap(strokes.small, reduced.width, reduced.height, Bitmap.Config.ARGB_8888)
+                val stylized = copyAsSrgb(small)
+                val whole = StyleTransferControls(1f, false, null, false, reduced.width, reduced.height)
+                runTiles(small, stylized, whole, settings)
+                val colors = strokes.small.copyOf()
+                stylized.getPixels(colors, 0, reduced.width, 0, 0, reduced.width, reduced.height)
+                strokes.enlarge(colors, result, controls)
+            }
         }
-        checkStrokeResolution(strokeResolution)
-        val controls = StyleTransferControls(strength, keepColors, mask, invertMask, photo.width, photo.height)
-        require(thumbnailPixels >= 1) { "thumbnailPixels is $thumbnailPixels; it must be at least 1" }
-        val result = copyAsSrgb(photo)
-        if (strength == 0f) return result
-        if (strokeResolution != null && strokeResolution < minOf(photo.width, photo.height)) {
-            val strokes = StyleTransferStrokes(result, strokeResolution)
-            val stylized = stylizeLocked(strokes.small, 1f, false, null, false, null, thumbnailPixels, onProgress)
-            strokes.enlarge(stylized, result, controls)
-            return result
-        }
-        val source = readable(photo) // tiles overlap, so read them from the photo, not from the result
+        result
+    }
 
-        val statistics = estimateStatistics(source, thumbnailPixels)
+    private fun runTiles(source: Bitmap, result: Bitmap, controls: StyleTransferControls, settings: Settings) {
+        val statistics = estimateStatistics(source, settings)
         val pixels = allocate(side * side * 4)
         val stylized = allocate(side * side * 4)
         val shape = longArrayOf(1, side.toLong(), side.toLong(), 4)
@@ -140,40 +164,41 @@ class StyleTransferLarge private constructor(
         OnnxTensor.createTensor(environment, FloatBuffer.wrap(statistics), statisticsShape).use { meansAndVariances ->
             OnnxTensor.createTensor(environment, pixels, shape, OnnxJavaType.UINT8).use { input ->
                 OnnxTensor.createTensor(environment, stylized, shape, OnnxJavaType.UINT8).use { output ->
+                    val inputs = mapOf("image" to input, "statistics" to meansAndVariances)
                     var done = 0
                     for (row in rows) {
                         for (column in columns) {
                             readTile(source, row.start, column.start, pixels)
-                            val inputs = mapOf("image" to input, "statistics" to meansAndVariances)
-                            tile.run(inputs, mapOf("stylized" to output)).close()
+                            tile.run(inputs, mapOf("stylized" to output), settings.cancellation)
                             writeTile(stylized, source, result, row, column, controls)
-                            onProgress(++done / (rows.size * columns.size).toFloat())
+                            settings.onProgress(++done / (rows.size * columns.size).toFloat())
                         }
                     }
                 }
             }
         }
-        return result
     }
 
-    private fun openSession(name: String): OrtSession = OrtSession.SessionOptions().use { options ->
-        require(threads >= 1) { "threads is $threads; it must be at least 1" }
-        options.setIntraOpNumThreads(threads)
-        createSession(environment, options, name)
-    }
+    private fun openSession(name: String): OrtSession =
+        sessionOptions(threads).use { options -> createSession(environment, options, name) }
 
     /** Estimates the statistics of all instance norms. `stats.onnx` is closed afterwards to free its memory. */
-    private fun estimateStatistics(photo: Bitmap, pixels: Int): FloatArray = openSession("stats.onnx").use { stats ->
-        StyleTransferStatistics(photo, pixels) { bytes, width, height ->
-            val shape = longArrayOf(1, height.toLong(), width.toLong(), 4)
-            OnnxTensor.createTensor(environment, bytes, shape, OnnxJavaType.UINT8).use { image ->
-                stats.run(mapOf("image" to image)).use { result ->
-                    val statistics = (result.get(0) as OnnxTensor).floatBuffer
-                    FloatArray(statistics.remaining()).also { statistics.get(it) }
+    private fun estimateStatistics(photo: Bitmap, settings: Settings): FloatArray =
+        openSession("stats.onnx").use { stats ->
+            StyleTransferStatistics(photo, settings.thumbnailPixels) { bytes, width, height ->
+                val shape = longArrayOf(1, height.toLong(), width.toLong(), 4)
+                OnnxTensor.createTensor(environment, bytes, shape, OnnxJavaType.UINT8).use { image ->
+                    OrtSession.RunOptions().use { options ->
+                        settings.cancellation.interruptible({ options.setTerminate(true) }) {
+                            stats.run(mapOf("image" to image), options).use { result ->
+                                val statistics = (result.get(0) as OnnxTensor).floatBuffer
+                                FloatArray(statistics.remaining()).also { statistics.get(it) }
+                            }
+                        }
+                    }
                 }
-            }
-        }.estimate()
-    }
+            }.estimate()
+        }
 
     /** Fills [pixels] with the tile at row [top] and column [left] of the padded photo. */
     private fun readTile(photo: Bitmap, top: Int, left: Int, pixels: ByteBuffer) {
@@ -253,7 +278,5 @@ class StyleTransferLarge private constructor(
             val blue = rgba[i + 2].toInt() and 255
             return (alphaOf and (255 shl 24)) or (red shl 16) or (green shl 8) or blue
         }
-
-        fun allocate(size: Int): ByteBuffer = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder())
     }
 }

@@ -6,7 +6,6 @@ package impasto
 import android.graphics.Bitmap
 import kotlin.math.PI
 import kotlin.math.abs
-import kotlin.math.round
 import kotlin.math.sin
 
 /**
@@ -17,30 +16,32 @@ import kotlin.math.sin
  * guided filter (He et al. 2013, eq. 5), which is how strongly the stylized copy follows the photo.
  *
  * @param photo a readable bitmap.
- * @param resolution the short side of the copy, smaller than that of the photo.
+ * @param size the size of the copy. Networks of fixed sizes may take a copy of another aspect ratio, or a larger one.
  */
-internal class StyleTransferStrokes(private val photo: Bitmap, resolution: Int) {
+internal class StyleTransferStrokes(
+    private val photo: Bitmap,
+    size: ImageSize,
+    private val cancellation: Cancellation,
+) {
     private val width = photo.width
     private val height = photo.height
-    private val smallWidth = scaled(width, resolution)
-    private val smallHeight = scaled(height, resolution)
-    private val smallColors = reducedColors()
+    private val smallWidth = size.width
+    private val smallHeight = size.height
 
-    /** The copy to stylize, without transparency. */
-    val small: Bitmap = Bitmap.createBitmap(smallColors, smallWidth, smallHeight, Bitmap.Config.ARGB_8888)
+    /** The ARGB colors of the copy to stylize, which is opaque. */
+    val small: IntArray = reducedColors()
 
-    /** Writes the enlarged copy to [result], which has the photo's size and may be the photo. */
-    fun enlarge(stylized: Bitmap, result: Bitmap, controls: StyleTransferControls) {
-        val colors = IntArray(smallWidth * smallHeight)
-        stylized.getPixels(colors, 0, smallWidth, 0, 0, smallWidth, smallHeight)
+    /** Writes the enlarged copy, of ARGB [colors], to [result], which has the photo's size and may be the photo. */
+    fun enlarge(colors: IntArray, result: Bitmap, controls: StyleTransferControls) {
         val light = luminance(colors)
-        val smallLight = luminance(smallColors)
+        val smallLight = luminance(small)
         val gains = Enlarger(listOf(gain(light, smallLight)), 1.0, ::triangle)
         val planes = Enlarger(softened(colors, light) + smallLight, 2.0, ::cubic)
         val line = IntArray(width)
         val photoRow = ByteArray(width * 4)
         val row = ByteArray(width * 4)
         for (y in 0 until height) {
+            cancellation.check()
             val gain = gains.row(y)[0]
             val (red, green, blue, blurred) = planes.row(y)
             photo.getPixels(line, 0, width, 0, y, width, 1)
@@ -63,10 +64,7 @@ internal class StyleTransferStrokes(private val photo: Bitmap, resolution: Int) 
         }
     }
 
-    private fun scaled(side: Int, resolution: Int): Int =
-        round(side.toDouble() * resolution / minOf(width, height)).toInt()
-
-    /** Reduces the photo with an antialiased Lanczos filter: first its rows, then its columns. */
+    /** Resizes the photo with an antialiased Lanczos filter: first its rows, then its columns. */
     private fun reducedColors(): IntArray {
         val columns = FilterTaps(width, smallWidth, 3.0, ::lanczos)
         val rows = FilterTaps(height, smallHeight, 3.0, ::lanczos)
@@ -74,6 +72,7 @@ internal class StyleTransferStrokes(private val photo: Bitmap, resolution: Int) 
         val colors = IntArray(width)
         var i = 0
         for (y in 0 until height) {
+            cancellation.check()
             photo.getPixels(colors, 0, width, 0, y, width, 1)
             for (x in 0 until smallWidth) {
                 val first = columns.first[x]
@@ -114,7 +113,7 @@ internal class StyleTransferStrokes(private val photo: Bitmap, resolution: Int) 
      * enlarging would make visible.
      */
     private fun softened(colors: IntArray, light: FloatArray): List<FloatArray> {
-        val amount = minOf(1f, height.toFloat() / smallHeight - 1)
+        val amount = (height.toFloat() / smallHeight - 1).coerceIn(0f, 1f)
         val softLight = blurred(light, amount / 8)
         return listOf(16, 8, 0).map { shift ->
             val chroma = FloatArray(light.size) { (colors[it] shr shift and 255) - light[it] }

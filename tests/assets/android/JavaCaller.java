@@ -9,20 +9,20 @@ import java.nio.ByteBuffer;
 final class JavaCaller {
     static Bitmap stylize(Context context, Bitmap photo) {
         try (StyleTransfer style = new StyleTransfer(context)) {
-            return style.stylize(style.stylize(photo), 0.5f, true);
+            return style.stylizeBlocking(style.stylizeBlocking(photo), 0.5f, true);
         }
     }
 
     static Bitmap stylizeLarge(Context context, Bitmap photo) {
         try (StyleTransferLarge large = new StyleTransferLarge(context)) {
-            return large.stylizeLarge(large.stylizeLarge(photo), 0.5f, true);
+            return large.stylizeLargeBlocking(large.stylizeLargeBlocking(photo), 0.5f, true);
         }
     }
 
-    static StyleTransfer[] open(Context context, byte[] bytes, ByteBuffer buffer, File file) {
+    static StyleTransfer[] open(Context context, ByteBuffer buffer, File file) {
         return new StyleTransfer[] {
             new StyleTransfer(context, "name/model.onnx"),
-            new StyleTransfer(bytes),
+            new StyleTransfer(context, "name/model.onnx", StyleTransfer.Accelerator.Cpu),
             new StyleTransfer(buffer),
             new StyleTransfer(file),
         };

@@ -13,32 +13,34 @@ internal fun runLifecycle(folder: File) {
     closeWhileRunning("trim", { StyleTransfer(model) }, StyleTransfer::trim, ::stylizeWithHook)
     val large = { StyleTransferLarge(File(folder, "stats.onnx"), File(folder, "tile.onnx")) }
     closeWhileRunning("large close", large, StyleTransferLarge::close) { style, pause ->
-        style.stylizeLarge(blank(250, 150)) { pause() }
+        style.stylizeLargeBlocking(blank(250, 150)) { pause() }
     }
-    println("large closed: " + errorOf { large().also { it.close(); it.close() }.stylizeLarge(blank(20, 20)) })
+    println("large closed: " + errorOf { large().also { it.close(); it.close() }.stylizeLargeBlocking(blank(20, 20)) })
 
     val style = StyleTransfer(model)
-    style.stylize(blank(100, 50))
+    style.stylizeBlocking(blank(100, 50))
     val kept = buffersOf(style) != null
     style.trim()
     val trimmed = buffersOf(style) == null
-    style.stylize(blank(100, 50))
-    style.stylize(blank(2100, 1000))
+    style.stylizeBlocking(blank(100, 50))
+    style.stylizeBlocking(blank(2100, 1000), strokeResolution = null)
     println("buffers: kept $kept, trimmed $trimmed, large released ${buffersOf(style) == null}")
     style.close()
     style.close()
-    println("closed: " + errorOf { style.stylize(blank(20, 20)) })
+    println("closed: " + errorOf { style.stylizeBlocking(blank(20, 20)) })
     // As an app does that shows progress, and closes the model on an error.
-    println("large closed inside: " + errorOf { large().let { it.stylizeLarge(blank(250, 150)) { _ -> it.close() } }.width })
+    println("large closed inside: " + errorOf { large().let { it.stylizeLargeBlocking(blank(250, 150)) { _ -> it.close() } }.width })
 }
 
 private fun stylizeWithHook(style: StyleTransfer, pause: () -> Unit): Bitmap {
     Bitmap.onCopyPixels = Runnable { pause() }
-    return style.stylize(blank(100, 50)).also { Bitmap.onCopyPixels = Runnable {} }
+    return style.stylizeBlocking(blank(100, 50)).also { Bitmap.onCopyPixels = Runnable {} }
 }
 
-private fun buffersOf(style: StyleTransfer): Any? =
-    StyleTransfer::class.java.getDeclaredField("buffers").apply { isAccessible = true }.get(style)
+private fun buffersOf(style: StyleTransfer): Any? = fieldOf(fieldOf(style, "pipeline")!!, "buffers")
+
+private fun fieldOf(owner: Any, name: String): Any? =
+    owner.javaClass.getDeclaredField(name).apply { isAccessible = true }.get(owner)
 
 /** Prints whether [release] returns while a photo is stylized, and the photo is completed. */
 private fun <T> closeWhileRunning(

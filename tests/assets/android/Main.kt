@@ -38,13 +38,14 @@ private class Case(line: String, folder: File, private val output: File) {
     val isLarge = thumbnailPixels > 0
 
     fun run(style: StyleTransfer, strokeResolution: Int? = style.strokeResolution): Bitmap =
-        checked { style.stylize(it, strength, keepColors, mask, invert, strokeResolution) }
+        checked { style.stylizeBlocking(it, strength, keepColors, mask, invert, strokeResolution) }
 
-    fun run(style: StyleTransferLarge, strokeResolution: Int? = style.strokeResolution): Bitmap {
+    /** Native by default: the photos of these cases are larger than the default of models without a resolution. */
+    fun run(style: StyleTransferLarge, strokeResolution: Int? = null): Bitmap {
         val fractions = mutableListOf<Float>()
         val result = checked {
-            style.stylizeLarge(
-                it, strength, keepColors, mask, invert, strokeResolution, thumbnailPixels, fractions::add,
+            style.stylizeLargeBlocking(
+                it, strength, keepColors, mask, invert, strokeResolution, null, thumbnailPixels, fractions::add,
             )
         }
         check(fractions == fractions.sorted() && (strength == 0f || fractions.last() == 1f)) {
@@ -96,15 +97,15 @@ private fun runStrokes(folder: File, output: File) {
         val case = Case(fields, folder, output)
         case.write(
             when {
-                resolution == "default" && case.isLarge -> case.run(large)
+                resolution == "default" && case.isLarge -> case.run(large, large.strokeResolution)
                 resolution == "default" -> case.run(style)
                 case.isLarge -> case.run(large, resolution.toIntOrNull())
                 else -> case.run(style, resolution.toIntOrNull())
             },
         )
     }
-    println("strokes: " + errorOf { style.stylize(blank(20, 20), strokeResolution = 15) })
-    println("large strokes: " + errorOf { large.stylizeLarge(blank(20, 20), strokeResolution = 15) })
+    println("strokes: " + errorOf { style.stylizeBlocking(blank(20, 20), strokeResolution = 15) })
+    println("large strokes: " + errorOf { large.stylizeLargeBlocking(blank(20, 20), strokeResolution = 15) })
     style.close()
     large.close()
 }
@@ -118,8 +119,7 @@ private fun compareWays(folder: File, style: StyleTransfer, cases: List<Case>, r
     val bytes = File(folder, "model.onnx").readBytes()
     val buffer = ByteBuffer.allocateDirect(bytes.size + 8).apply { position(8); put(bytes); position(8) }
     val styles = listOf(
-        StyleTransfer(bytes, threads = 1),
-        StyleTransfer(ByteBuffer.wrap(bytes)),
+        StyleTransfer(ByteBuffer.wrap(bytes), threads = 1),
         StyleTransfer(buffer),
         StyleTransfer(File(folder, "model.onnx")),
     )
@@ -136,7 +136,7 @@ private fun compareWays(folder: File, style: StyleTransfer, cases: List<Case>, r
     }
     threads.forEach { it.join() }
     println("threads equal: $equal of ${cases.size}")
-    println("threads: " + errorOf { StyleTransfer(bytes, threads = 0) })
+    println("threads: " + errorOf { StyleTransfer(ByteBuffer.wrap(bytes), threads = 0) })
 }
 
 /**
@@ -150,19 +150,21 @@ fun main(arguments: Array<String>) {
         .partition { it.isLarge }
     val style = StyleTransfer(contextOf(folder))
     val large = StyleTransferLarge(contextOf(folder), threads = 1)
-    check(style.strokeResolution == null && large.strokeResolution == null) { "models without stroke resolution" }
+    check(style.strokeResolution == 1024 && large.strokeResolution == 1024) { "models without stroke resolution" }
     val results = cases.map { it.run(style) }
     cases.zip(results) { case, result -> case.write(result) }
     val largeResults = largeCases.map { it.run(large) }
     largeCases.zip(largeResults) { case, result -> case.write(result) }
     runStrokes(folder, output)
-    println("model: " + errorOf { StyleTransfer(ByteArray(9)) }.substringBefore(":"))
+    println("model: " + errorOf { StyleTransfer(ByteBuffer.allocate(9)) }.substringBefore(":"))
     if (arguments.size > 2) {
         compareWays(folder, style, cases, results)
         val files = StyleTransferLarge(File(folder, "stats.onnx"), File(folder, "tile.onnx"))
         check(largeCases[0].run(files).bytes().contentEquals(largeResults[0].bytes())) { "the constructors differ" }
         files.close()
         runLifecycle(folder)
+        runAcceleration(folder, output)
+        runCoroutines(folder)
         printErrors(folder, style, large)
     }
     style.close()
@@ -170,13 +172,13 @@ fun main(arguments: Array<String>) {
 }
 
 private fun printErrors(folder: File, style: StyleTransfer, large: StyleTransferLarge) {
-    println("large small: " + errorOf { large.stylizeLarge(blank(20, 15)) })
-    println("large strength: " + errorOf { large.stylizeLarge(blank(20, 20), 1.5f) })
-    println("large mask: " + errorOf { large.stylizeLarge(blank(20, 20), mask = blank(9, 12)) })
-    println("large pixels: " + errorOf { large.stylizeLarge(blank(20, 20), thumbnailPixels = 0) })
+    println("large small: " + errorOf { large.stylizeLargeBlocking(blank(20, 15)) })
+    println("large strength: " + errorOf { large.stylizeLargeBlocking(blank(20, 20), 1.5f) })
+    println("large mask: " + errorOf { large.stylizeLargeBlocking(blank(20, 20), mask = blank(9, 12)) })
+    println("large pixels: " + errorOf { large.stylizeLargeBlocking(blank(20, 20), thumbnailPixels = 0) })
     println("large threads: " + errorOf { StyleTransferLarge(contextOf(folder), threads = 0) })
-    println("small: " + errorOf { style.stylize(blank(15, 20)) })
-    println("strength: " + errorOf { style.stylize(blank(20, 20), Float.NaN) })
-    println("mask: " + errorOf { style.stylize(blank(20, 20), mask = blank(20, 18)) })
+    println("small: " + errorOf { style.stylizeBlocking(blank(15, 20)) })
+    println("strength: " + errorOf { style.stylizeBlocking(blank(20, 20), Float.NaN) })
+    println("mask: " + errorOf { style.stylizeBlocking(blank(20, 20), mask = blank(20, 18)) })
     println("set: " + Os.CALLS.first())
 }

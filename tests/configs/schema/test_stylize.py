@@ -14,8 +14,8 @@ def test_stroke_resolution_takes_a_word_or_pixels(value: str | None, expected: i
     assert config.resolve_stroke_resolution(768) == expected
 
 
-def test_stroke_resolution_auto_without_one_of_the_model_is_native() -> None:
-    assert app.compose("stylize", LINE).resolve_stroke_resolution(None) is None
+def test_stroke_resolution_auto_without_one_of_the_model_is_1024() -> None:
+    assert app.compose("stylize", LINE).resolve_stroke_resolution(None) == 1024
 
 
 @pytest.mark.parametrize("value", ["31", "8193", "large", "null", "true", "600.5", "'600'", "[600]"])

@@ -41,7 +41,9 @@ def test_render_with_a_litert_file_names_its_sizes_and_first_signature(io: str) 
     files = dict.fromkeys(file_names(io), 1500)
     text = readme.render(LABEL, replace(without, models=[*without.models, model]), files, [])
     section = text.partition("### With LiteRT")[2].partition("## iOS")[0]
-    assert "fixed sizes: 96x64, 512x512." in section and 'val size = "size_96x64"' in section
+    assert "fixed sizes: 96x64, 512x512." in section
+    assert ('val size = "size_96x64"' in section) == (io == "float32_rgb")
+    assert ("StyleTransferLiteRt.kt" in section) == (io == "uint8_rgba")
     assert "LiteRT was run on a computer, if it is among" in text and "\n\n\n" not in text
     assert "LiteRT" not in render(io)
 
@@ -89,7 +91,7 @@ def test_render_describes_files_parity_and_steps(io: str) -> None:
     for name in ({*CLIENTS} - {*SWIFT_ONLY}) | {"android/stats.onnx", "android/tile.onnx"}:
         assert text.count(f"| `{name}` | 1,500 |") == (1 if io == "uint8_rgba" else 0)
     assert text.count("| `keepColors` |") == (2 if io == "uint8_rgba" else 1)
-    assert ("stylizeLarge(photo)" in text) == (io == "uint8_rgba")
+    assert ("stylizeLarge(photo, strokeResolution = null)" in text) == (io == "uint8_rgba")
     assert ("uint8 [1, height, width, 4]" in text) == (KOTLIN in text) == (io == "uint8_rgba")
     assert ("float32 [1, 3, height, width]" in text) == ("floatBuffer" in text) == (io == "float32_rgb")
     assert 'xmlns:tools="http://schemas.android.com/tools"' in text and 'tools:node="remove"' in text
@@ -98,9 +100,8 @@ def test_render_describes_files_parity_and_steps(io: str) -> None:
 
 def test_render_names_the_stroke_resolution_and_the_package_nearest_to_it() -> None:
     without, text = (render("uint8_rgba", label=replace(LABEL, stroke_resolution=value)) for value in (None, 1080))
-    assert "have a fixed size in pixels" in without
+    assert "a short side of 1024 pixels." in without
     assert "a short side of 1080 pixels" in text and 'StyleTransfer(named: "Model_1024x1024")' in text
-    assert "stylizeLarge(photo, strokeResolution = null)" in text and "stylizeLarge(photo)" in without
     assert "near 1080 pixels" in text and "1080 for this style" in text and "nil for this style" in without
     for name in (KOTLIN_BITMAPS, KOTLIN_STROKES, SWIFT_BITMAPS, SWIFT_STROKES):
         assert name.rpartition("/")[2] in text[text.index("## Android") :]
@@ -137,7 +138,7 @@ def test_render_recommends_one_file_without_telemetry(io: str, smallest: bool, m
     text = render(io, smallest)
     steps = text[text.index("## Android") : text.index("## iOS")]
     assert set(re.findall(r"model[.\w]*\.onnx", steps)) == {model}
-    start = steps.index("StyleTransfer(context" if io == "uint8_rgba" else "getEnvironment")
+    start = steps.index("StyleTransfer.open(context" if io == "uint8_rgba" else "getEnvironment")
     assert steps.index("TelemetryInitializer") < steps.index("ORT_DISABLE_TELEMETRY") < start
 
 
@@ -152,6 +153,6 @@ def test_render_says_how_to_shrink_an_app(io: str) -> None:
 def test_render_gives_the_models_of_each_style_names_of_their_own(style: str, slug: str) -> None:
     text, floats = (render(io, label=replace(LABEL, style=style)) for io in ("uint8_rgba", "float32_rgb"))
     paragraph = text.partition("## Several styles in one app")[2].partition("\n## ")[0]
-    assert f'StyleTransfer(context, "{slug}/model.int8.onnx")' in paragraph
+    assert f'StyleTransfer.open(context, "{slug}/model.int8.onnx")' in paragraph
     assert f'StyleTransfer(named: "{slug}")' in paragraph and f"`{slug}.mlpackage`" in paragraph
-    assert f'open("{slug}/model.int8.onnx")' in floats and "StyleTransfer(context" not in floats
+    assert f'open("{slug}/model.int8.onnx")' in floats and "StyleTransfer.open(context" not in floats

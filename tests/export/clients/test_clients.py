@@ -10,6 +10,7 @@ import pytest
 import tree_sitter
 import tree_sitter_swift
 
+from impasto.configs.schema.stylize import DEFAULT_STROKE_RESOLUTION
 from impasto.export import client_files, test_images
 from impasto.export.inference import thumbnail_statistics
 from impasto.export.onnx_graph import instance_norm, tiling
@@ -133,6 +134,15 @@ def test_kotlin_client_at_a_stroke_resolution_matches_python(name: str, kotlin: 
 @pytest.mark.heavy
 def test_kotlin_client_reads_the_stroke_resolution_of_the_model(kotlin: tuple[Path, dict[str, str]]) -> None:
     assert kotlin[1]["stroke resolutions"] == f"{STROKES} {STROKES}"
+
+
+def test_clients_and_page_have_the_default_stroke_resolution_of_the_command() -> None:
+    for path, declaration in (
+        ("clients/kotlin/StyleTransferNetworks.kt", "const val DEFAULT_STROKE_RESOLUTION = "),
+        ("web/page.js", "let strokeResolution = "),
+    ):
+        text = (CLIENTS.parent / path).read_text()
+        assert re.search(rf"{re.escape(declaration)}{DEFAULT_STROKE_RESOLUTION}\b", text), path
 
 
 @pytest.mark.heavy

@@ -112,11 +112,15 @@ def _shrink(folder: Path, rules: list[Path], java: Path, output: Path) -> None:
         for name in source.namelist():
             if name.endswith(".class"):
                 target.writestr(name, _as_java_13(source.read(name)))
+    with zipfile.ZipFile(folder / "coroutines.jar") as jar:
+        coroutines_rules = output.with_name("coroutines.txt")
+        coroutines_rules.write_bytes(jar.read("META-INF/proguard/coroutines.pro"))
     if not _PROGUARD.exists():
         missing("ProGuard is not installed; install the Debian package proguard")
     android.run(
         *(tool("java"), "-Xss64m", "-jar", _PROGUARD),  # the stack of its script is too small for Kotlin's library
         *("-injars", f"{folder / 'callers.jar'}(!META-INF/**)", "-injars", bindings),
+        *("-injars", f"{folder / 'coroutines.jar'}(!META-INF/**,!**/module-info.class)", "-include", coroutines_rules),
         *("-outjars", output, "-libraryjars", java, "-libraryjars", folder / f"android-{android.NEWEST}"),
         *("-include", android.ANDROID / "proguard-android.txt", "-include", folder / "proguard.txt"),
         *(part for path in rules for part in ("-include", path)),
