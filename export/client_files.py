@@ -14,13 +14,17 @@ KOTLIN_PARTS = tuple(
     f"android/StyleTransfer{part}.kt" for part in ("Pipeline", "Accelerators", "Networks", "Concurrency")
 )
 KOTLIN_LITERT = "android/StyleTransferLiteRt.kt"
+SWIFT_PARTS = tuple(f"ios/StyleTransfer{part}.swift" for part in ("Models", "Renderer", "Queue"))
 KOTLIN_REQUIRED = (*KOTLIN_PARTS, KOTLIN_BITMAPS, KOTLIN_CONTROLS, KOTLIN_STROKES)
 """What StyleTransfer.kt requires."""
+SWIFT_REQUIRED = (*SWIFT_PARTS, SWIFT_BITMAPS, SWIFT_CONTROLS, SWIFT_STROKES)
+"""What StyleTransfer.swift requires."""
 SHRINKER_RULES = "android/consumer-rules.pro"
 CLIENTS = (
     *(KOTLIN, *KOTLIN_REQUIRED),
     *(KOTLIN_LITERT, KOTLIN_LARGE, KOTLIN_STATISTICS),
-    *(SWIFT, SWIFT_BITMAPS, SWIFT_CONTROLS, SWIFT_STROKES, SWIFT_LARGE, SWIFT_STATISTICS),
+    *(SWIFT, *SWIFT_REQUIRED),
+    *(SWIFT_LARGE, SWIFT_STATISTICS),
 )
 
 _SOURCES = Path(__file__).with_name("clients")

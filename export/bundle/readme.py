@@ -59,6 +59,7 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int], licenses:
         parts=[name.removeprefix("android/") for name in client_files.KOTLIN_REQUIRED],
         model=(_SMALLEST if _SMALLEST in files else _ANDROID).removeprefix("android/"),
         library=_LIBRARY,
+        swift_parts=[name.removeprefix("ios/") for name in client_files.SWIFT_REQUIRED],
         memory=built.graph.memory,
         litert=next((model for model in built.models if model.format == LITERT), None),
         npu=next((model.functions["main"] for model in built.models if model.file == NPU_FILE), None),

@@ -22,7 +22,8 @@ _FP16 = "for Core ML on iOS 16 and later, of one fixed size, in 16-bit floats"
 _INT8 = "the same with weights stored in 8 bits"
 _IOS18 = "for iOS 18: all sizes in one package, as functions that share their weights"
 _CLIENTS = {
-    client_files.SWIFT: "runs a package on a `CGImage` or `CVPixelBuffer`: copy it into the app",
+    client_files.SWIFT: "stylizes a `CGImage` or `CVPixelBuffer`: copy it into the app, or add the folder as a package",
+    **dict.fromkeys(client_files.SWIFT_PARTS, "required by the clients"),
     client_files.SWIFT_BITMAPS: "required by both clients: orientation and color space of photos",
     client_files.SWIFT_CONTROLS: "strength, colors and masks, for both clients",
     client_files.SWIFT_STROKES: "restores the photo's detail, for both clients",

@@ -29,7 +29,7 @@ _DESCRIPTIONS = {
 }
 _UINT8_DESCRIPTIONS = {
     client_files.KOTLIN: "stylizes a `Bitmap`: copy it into the app, or add the folder as a Gradle module",
-    **{name: "required by both clients" for name in client_files.KOTLIN_PARTS},
+    **dict.fromkeys(client_files.KOTLIN_PARTS, "required by both clients"),
     client_files.KOTLIN_LITERT: "runs `model.tflite` on the GPU, if LiteRT is in the app",
     client_files.KOTLIN_BITMAPS: "required by both clients: reads every kind of `Bitmap`",
     client_files.KOTLIN_CONTROLS: "strength, colors and masks, for both clients",

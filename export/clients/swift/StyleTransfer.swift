@@ -4,26 +4,50 @@
 import CoreImage
 import CoreML
 import CoreVideo
-import CryptoKit
 import Foundation
 import ImageIO
 
-/// Stylizes photos in the style of this bundle. Requires StyleTransferBitmaps.swift, StyleTransferControls.swift,
-/// StyleTransferStrokes.swift and iOS 16 or newer.
+/// Stylizes photos in the style of a bundle. Requires the other files of its package and iOS 16 or newer.
 ///
-/// Create one instance and reuse it, because loading the model and the first prediction are slow. The functions are
-/// thread-safe and blocking, and process one photo at a time, so call them off the main thread.
+/// Create one instance and reuse it: loading a model and the first prediction are slow. All functions are thread-safe,
+/// and one photo is processed at a time, on a thread of its own.
 ///
-/// The model has a fixed size. The photo is resized to it and stylized; the result is enlarged, and the photo's detail
-/// restored. This distorts the strokes if the aspect ratios differ. Choose the model whose aspect ratio is closest to
-/// that of your photos, and whose short side is closest to `strokeResolution`.
+/// A model has a fixed size. The photo is resized to that of the model which is nearest in shape and size, and stylized;
+/// the result is enlarged, and the photo's detail restored. This distorts the strokes where the aspect ratios differ.
+///
+/// Where there is too little memory for a photo, `Failure.outOfMemory` is thrown, and this object can still be used.
 @available(iOS 16.0, macOS 13.0, *)
 public final class StyleTransfer: @unchecked Sendable {
+    /// What runs the network. Core ML chooses among the processors that are allowed, for each part of it.
+    public enum Accelerator: String, Sendable, CaseIterable {
+        /// The Neural Engine, the GPU or the CPU.
+        case auto
+        /// The GPU or the CPU.
+        case gpu
+        /// The Neural Engine or the CPU.
+        case npu
+        /// The CPU alone.
+        case cpu
+
+        /// The setting of Core ML.
+        public var computeUnits: MLComputeUnits {
+            switch self {
+            case .auto: return .all
+            case .gpu: return .cpuAndGPU
+            case .npu: return .cpuAndNeuralEngine
+            case .cpu: return .cpuOnly
+            }
+        }
+    }
+
     /// The errors, each with a one-sentence description.
     public enum Failure: LocalizedError {
         case modelNotFound(String)
         case unsupportedModel(String)
+        case strokeResolution(Int)
+        case noBitmap
         case outOfMemory
+        case closed
 
         public var errorDescription: String? {
             switch self {
@@ -31,96 +55,83 @@ public final class StyleTransfer: @unchecked Sendable {
                 return "The app contains no \(name).mlmodelc; add \(name).mlpackage to the target in Xcode."
             case .unsupportedModel(let feature):
                 return "This model was not exported by impasto: it has no \(feature)."
+            case .strokeResolution(let value):
+                return "The stroke resolution is \(value); it must be at least 16."
+            case .noBitmap:
+                return "The photo has no CGImage; render it to a bitmap first."
             case .outOfMemory:
                 return "There is not enough memory for an image of this size."
+            case .closed:
+                return "This StyleTransfer is closed; create a new one."
             }
         }
     }
 
-    /// The width of the model's input and output, in pixels.
-    public let width: Int
-    /// The height of the model's input and output, in pixels.
-    public let height: Int
+    /// The default stroke resolution of a model without one, as in `impasto-stylize`.
+    public static let defaultStrokeResolution = 1024
 
-    /// The short side, in pixels, of a photo whose brush strokes are as large as the painting's; nil if the model has
-    /// none.
-    public let strokeResolution: Int?
+    private let queue = StyleTransferQueue("StyleTransfer")
+    private let renderer = StyleTransferRenderer()
+    private var models: StyleTransferModels?  // nil once this is closed
 
-    private let model: MLModel
-    private let pixelFormat: OSType
-    private let colors = CGColorSpace(name: CGColorSpace.sRGB)!
-    private let context: CIContext
-    private let lock = NSLock()
-
-    /// Loads a model that Xcode has compiled into the app: "Model_512x512" for ios/Model_512x512.mlpackage.
+    /// Finds the models that Xcode has compiled into the app: "Model_512x512" is that of one size, and "Model" all sizes
+    /// of that name, of which the nearest to a photo is loaded when it is needed.
     ///
     /// For Model_ios18.mlpackage, which contains all sizes, set `configuration.functionName = "size_512x512"` (iOS 18).
     public convenience init(
         named name: String,
         in bundle: Bundle = .main,
+        accelerator: Accelerator = .auto,
         configuration: MLModelConfiguration = MLModelConfiguration()
     ) throws {
-        guard let url = bundle.url(forResource: name, withExtension: "mlmodelc") else {
-            throw Failure.modelNotFound(name)
-        }
-        try self.init(compiledModelAt: url, configuration: configuration)
+        let urls = StyleTransferModels.urls(named: name, in: bundle)
+        guard !urls.isEmpty else { throw Failure.modelNotFound(name) }
+        self.init(compiledModelsAt: urls, accelerator: accelerator, configuration: configuration)
     }
 
-    /// Compiles and loads an .mlpackage, such as one that the app has downloaded. The compiled model is cached in the
-    /// app's caches folder, so that a package is compiled only once.
+    /// Compiles .mlpackage files of one style, such as ones that the app has downloaded. What is compiled is cached in
+    /// the app's caches folder, so that a package is compiled only once.
     public convenience init(
-        packageAt url: URL,
+        packagesAt urls: [URL],
+        accelerator: Accelerator = .auto,
         configuration: MLModelConfiguration = MLModelConfiguration()
     ) async throws {
-        let compiled = try await StyleTransfer.compiledModel(of: url)
-        try self.init(compiledModelAt: compiled, configuration: configuration)
+        guard !urls.isEmpty else { throw Failure.modelNotFound("package") }
+        var compiled: [URL] = []
+        for url in urls { compiled.append(try await StyleTransferModels.compiled(url)) }
+        self.init(compiledModelsAt: compiled, accelerator: accelerator, configuration: configuration)
     }
 
-    private static func compiledModel(of package: URL) async throws -> URL {
-        let files = FileManager.default
-        let folder = try files.url(for: .cachesDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
-            .appendingPathComponent("StyleTransfer", isDirectory: true)
-        let cached = folder.appendingPathComponent("\(try digest(of: package)).mlmodelc", isDirectory: true)
-        if files.fileExists(atPath: cached.path) { return cached }
-        let compiled = try await MLModel.compileModel(at: package)
-        do {
-            try files.createDirectory(at: folder, withIntermediateDirectories: true)
-            try files.moveItem(at: compiled, to: cached)
-        } catch {
-            guard files.fileExists(atPath: cached.path) else { return compiled }
-            try? files.removeItem(at: compiled)  // another call has compiled the same package meanwhile
+    /// Takes .mlmodelc folders of one style, at least one. Compute units of the configuration are those of `accelerator`.
+    public init(
+        compiledModelsAt urls: [URL],
+        accelerator: Accelerator = .auto,
+        configuration: MLModelConfiguration = MLModelConfiguration()
+    ) {
+        precondition(!urls.isEmpty, "name at least one model")
+        models = StyleTransferModels(urls, accelerator, configuration)
+    }
+
+    /// Loads the model for photos of this size, so that the first photo need not wait. It is compared with the CPU on a
+    /// test picture at the first use on this version of the system; the CPU runs instead where they differ.
+    public func prepare(width: Int = 3, height: Int = 4, strokeResolution: Int? = nil) async throws {
+        try await queue.run { [self] _ in
+            _ = try package(width * 1024, height * 1024, strokeResolution)
         }
-        return cached
     }
 
-    /// Returns the SHA-256 of the names and contents of the files in a folder.
-    private static func digest(of folder: URL) throws -> String {
-        var hash = SHA256()
-        for name in try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted() {
-            let file = folder.appendingPathComponent(name)
-            guard try file.resourceValues(forKeys: [.isRegularFileKey]).isRegularFile == true else { continue }
-            hash.update(data: Data(name.utf8))
-            hash.update(data: try Data(contentsOf: file, options: .mappedIfSafe))
+    /// What runs the network, and why not what was asked for: a sentence for the app's log, or none.
+    public func status() async throws -> (accelerator: Accelerator, fallbackReasons: [String]) {
+        try await queue.run { [self] _ in
+            let models = try openModels()
+            return (models.accelerator, models.fallbackReasons)
         }
-        return hash.finalize().map { String(format: "%02x", $0) }.joined()
     }
 
-    /// Loads an .mlmodelc.
-    public init(compiledModelAt url: URL, configuration: MLModelConfiguration = MLModelConfiguration()) throws {
-        model = try MLModel(contentsOf: url, configuration: configuration)
-        guard let constraint = model.modelDescription.inputDescriptionsByName["image"]?.imageConstraint else {
-            throw Failure.unsupportedModel("input image")
-        }
-        let metadata = model.modelDescription.metadata[.creatorDefinedKey] as? [String: String]
-        strokeResolution = metadata?["stroke_resolution"].flatMap { Int($0) }
-        width = constraint.pixelsWide
-        height = constraint.pixelsHigh
-        pixelFormat = constraint.pixelFormatType
-        // Resize gamma-encoded values rather than linear light, as the other clients do.
-        context = CIContext(options: [.workingColorSpace: colors])
-    }
-
-    /// Returns a stylized copy of `photo` with the same size and transparency.
+    /// Returns a stylized copy of `photo` with the same size and transparency, in sRGB.
+    ///
+    /// Cancelling the task ends the work between two strips of the photo, with `CancellationError`; a prediction of Core
+    /// ML is completed.
     ///
     /// - Parameters:
     ///   - orientation: the orientation of the photo; `styleTransferOrientation` is that of a UIImage. The result is
@@ -130,6 +141,8 @@ public final class StyleTransfer: @unchecked Sendable {
     ///   - mask: a grayscale image of any size with the upright photo's aspect ratio. White areas are stylized, black
     ///     and transparent areas keep the photo, and gray areas blend the two.
     ///   - invertMask: whether to stylize the black areas instead of the white ones.
+    ///   - strokeResolution: the short side, in pixels, at which the network should run: the nearest model does. nil is
+    ///     that of the style, or `defaultStrokeResolution`.
     ///   - restoreDetail: whether to restore the detail of a photo larger than the model, on the CPU; otherwise the
     ///     stylized image is only enlarged.
     public func stylize(
@@ -139,30 +152,24 @@ public final class StyleTransfer: @unchecked Sendable {
         keepColors: Bool = false,
         mask: CGImage? = nil,
         invertMask: Bool = false,
+        strokeResolution: Int? = nil,
         restoreDetail: Bool = true
-    ) throws -> CGImage {
-        let upright = CIImage(cgImage: photo).oriented(orientation)
-        let controls = try StyleTransferControls(
-            strength: strength, keepColors: keepColors, mask: mask, invertMask: invertMask,
-            width: Int(upright.extent.width), height: Int(upright.extent.height))
-        let result = try stylized(upright, controls, restoreDetail)
-        guard let image = context.createCGImage(result, from: result.extent, format: .RGBA8, colorSpace: colors) else {
-            throw Failure.outOfMemory
+    ) async throws -> CGImage {
+        try await queue.run { [self] cancellation in
+            let image = CIImage(cgImage: photo).oriented(orientation)
+            let controls = try controls(image, strength, keepColors, mask, invertMask)
+            return try renderer.cgImage(stylized(image, controls, strokeResolution, restoreDetail, cancellation))
         }
-        return image
     }
 
-    /// Returns a stylized copy of `photo`, such as a camera frame, with the same size and transparency, as 32BGRA.
+    /// Returns a stylized copy of `photo`, such as a camera frame, with the same size and transparency.
     ///
     /// - Parameters:
-    ///   - orientation: the orientation of the photo. The result is upright.
-    ///   - strength: how strongly to stylize, from 0 (the photo) to 1 (the full style).
-    ///   - keepColors: whether to keep the photo's colors and transfer only the brush strokes.
-    ///   - mask: a grayscale image of any size with the upright photo's aspect ratio. White areas are stylized, black
-    ///     and transparent areas keep the photo, and gray areas blend the two.
-    ///   - invertMask: whether to stylize the black areas instead of the white ones.
-    ///   - restoreDetail: whether to restore the detail of a photo larger than the model, on the CPU; otherwise the
-    ///     stylized image is only enlarged.
+    ///   - into: a buffer of the upright photo's size to reuse as the result; nil takes one of a pool, as 32BGRA, to
+    ///     which it returns once nobody retains it.
+    ///   - restoreDetail: false is faster, and hardly differs for frames near the size of the model.
+    ///
+    /// The other parameters are those of the function for a CGImage.
     public func stylize(
         _ photo: CVPixelBuffer,
         orientation: CGImagePropertyOrientation = .up,
@@ -170,113 +177,80 @@ public final class StyleTransfer: @unchecked Sendable {
         keepColors: Bool = false,
         mask: CGImage? = nil,
         invertMask: Bool = false,
-        restoreDetail: Bool = true
-    ) throws -> CVPixelBuffer {
-        let upright = CIImage(cvPixelBuffer: photo).oriented(orientation)
-        let (width, height) = (Int(upright.extent.width), Int(upright.extent.height))
-        let controls = try StyleTransferControls(
+        strokeResolution: Int? = nil,
+        restoreDetail: Bool = true,
+        into: CVPixelBuffer? = nil
+    ) async throws -> CVPixelBuffer {
+        try await queue.run { [self] cancellation in
+            let image = CIImage(cvPixelBuffer: photo).oriented(orientation)
+            let controls = try controls(image, strength, keepColors, mask, invertMask)
+            let result = try stylized(image, controls, strokeResolution, restoreDetail, cancellation)
+            return try renderer.rendered(
+                result, width: Int(result.extent.width), height: Int(result.extent.height),
+                format: kCVPixelFormatType_32BGRA, into: into)
+        }
+    }
+
+    /// Runs `work` with a function that stylizes an image at the origin, on the thread of this object.
+    func withRenderer<Value>(
+        _ work: @escaping (StyleTransferRenderer, _ stylize: (CIImage) throws -> CIImage) throws -> Value
+    ) async throws -> Value {
+        try await queue.run { [self] cancellation in
+            try work(renderer) { image in
+                try stylized(image, controls(image, 1, false, nil, false), nil, false, cancellation)
+            }
+        }
+    }
+
+    /// Releases the loaded models and the buffers that are reused for the next photo, after the running one: for
+    /// `didReceiveMemoryWarning`.
+    public func trim() {
+        queue.later { [self] in
+            renderer.trim()
+            models?.releaseAll()
+        }
+    }
+
+    /// Releases all memory after the running photo, without waiting for it.
+    public func close() {
+        queue.later { [self] in
+            renderer.trim()
+            models = nil
+        }
+    }
+
+    // MARK: On the queue
+
+    private func openModels() throws -> StyleTransferModels {
+        guard let models else { throw Failure.closed }
+        return models
+    }
+
+    private func package(_ width: Int, _ height: Int, _ resolution: Int?) throws -> StyleTransferModels.Loaded {
+        let models = try openModels()
+        if let resolution, resolution < 16 { throw Failure.strokeResolution(resolution) }
+        let side = try resolution ?? models.strokeResolution() ?? Self.defaultStrokeResolution
+        let scale = min(1, Double(side) / Double(min(width, height)))
+        let wanted = StyleTransferModels.Size(
+            width: max(1, Int((Double(width) * scale).rounded())),
+            height: max(1, Int((Double(height) * scale).rounded())))
+        return try models.nearest(to: wanted)
+    }
+
+    private func controls(
+        _ image: CIImage, _ strength: Double, _ keepColors: Bool, _ mask: CGImage?, _ invertMask: Bool
+    ) throws -> StyleTransferControls {
+        try StyleTransferControls(
             strength: strength, keepColors: keepColors, mask: mask, invertMask: invertMask,
-            width: width, height: height)
-        let result = try stylized(upright, controls, restoreDetail)
-        return try rendered(result, width: width, height: height, format: kCVPixelFormatType_32BGRA)
+            width: Int(image.extent.width), height: Int(image.extent.height))
     }
 
     private func stylized(
-        _ source: CIImage, _ controls: StyleTransferControls, _ restoreDetail: Bool
+        _ image: CIImage, _ controls: StyleTransferControls, _ strokeResolution: Int?, _ restoreDetail: Bool,
+        _ cancellation: StyleTransferCancellation
     ) throws -> CIImage {
-        let extent = source.extent
-        let photo = source.transformed(by: CGAffineTransform(translationX: -extent.minX, y: -extent.minY))
-        if controls.strength == 0 { return photo }
-
-        // The network's input is straight RGB without alpha.
-        let opaque = photo.unpremultiplyingAlpha().settingAlphaOne(in: photo.extent)
-        let size = CGSize(width: width, height: height)
-        let input = try rendered(resized(opaque, to: size), width: width, height: height, format: pixelFormat)
-        let output = CIImage(cvPixelBuffer: try prediction(from: input), options: [.colorSpace: colors])
-        let stylized = resized(output, to: photo.extent.size)
-        let isLarger = Int(photo.extent.width) > width && Int(photo.extent.height) > height
-        let strokes = restoreDetail && isLarger ? makeStrokes(output, CIImage(cvPixelBuffer: input), photo.extent) : nil
-        let blended =
-            strokes == nil && controls.isIdentity ? stylized : self.blended(stylized, with: opaque, controls, strokes)
-        let transparent = blended.applyingFilter(
-            "CISourceInCompositing", parameters: [kCIInputBackgroundImageKey: photo])
-        return transparent.cropped(to: photo.extent)
-    }
-
-    private func makeStrokes(_ output: CIImage, _ input: CIImage, _ photo: CGRect) -> StyleTransferStrokes {
-        let pixels = [output, input].map { image -> [UInt8] in
-            var rgba = [UInt8](repeating: 255, count: width * height * 4)
-            context.render(
-                image, toBitmap: &rgba, rowBytes: width * 4, bounds: CGRect(x: 0, y: 0, width: width, height: height),
-                format: .RGBA8, colorSpace: colors)
-            return rgba
-        }
-        return StyleTransferStrokes(
-            stylized: pixels[0], small: pixels[1], smallWidth: width, smallHeight: height,
-            width: Int(photo.width), height: Int(photo.height))
-    }
-
-    /// Blends two opaque images of the same size at the origin, strip by strip to limit the memory of rendering.
-    /// `strokes` computes the stylized image instead, if not nil.
-    private func blended(
-        _ stylized: CIImage, with photo: CIImage, _ controls: StyleTransferControls, _ strokes: StyleTransferStrokes?
-    ) -> CIImage {
-        let (width, height, strip) = (Int(photo.extent.width), Int(photo.extent.height), 256)
-        var result = Data(count: width * height * 4)
-        var photoStrip = [UInt8](repeating: 0, count: width * min(strip, height) * 4)
-        result.withUnsafeMutableBytes { result in
-            photoStrip.withUnsafeMutableBytes { photoStrip in
-                let source = photoStrip.bindMemory(to: UInt8.self).baseAddress!
-                let target = result.bindMemory(to: UInt8.self).baseAddress!
-                for top in stride(from: 0, to: height, by: strip) {
-                    let rows = min(strip, height - top)
-                    // In Core Image the origin is at the bottom left.
-                    let bounds = CGRect(x: 0, y: height - top - rows, width: width, height: rows)
-                    let base = strokes == nil ? stylized : photo  // strokes overwrite all but alpha
-                    for (image, bitmap) in [(photo, source), (base, target + top * width * 4)] {
-                        context.render(
-                            image, toBitmap: bitmap, rowBytes: width * 4, bounds: bounds, format: .RGBA8,
-                            colorSpace: colors)
-                    }
-                    for y in 0..<rows {
-                        let row = target + (top + y) * width * 4
-                        strokes?.nextRow(source + y * width * 4, into: row)
-                        controls.blend(source + y * width * 4, into: row, y: top + y, left: 0, count: width)
-                    }
-                }
-            }
-        }
-        return CIImage(
-            bitmapData: result, bytesPerRow: width * 4, size: photo.extent.size, format: .RGBA8, colorSpace: colors)
-    }
-
-    /// Resizes an image at the origin.
-    private func resized(_ image: CIImage, to size: CGSize) -> CIImage {
-        let (scaleX, scaleY) = (size.width / image.extent.width, size.height / image.extent.height)
-        let scale: [String: Any] = [kCIInputScaleKey: scaleY, kCIInputAspectRatioKey: scaleX / scaleY]
-        // Extend the edges, because the filter would otherwise blend them with the transparent surroundings.
-        return image.clampedToExtent()
-            .applyingFilter("CILanczosScaleTransform", parameters: scale)
-            .cropped(to: CGRect(origin: .zero, size: size))
-    }
-
-    private func rendered(_ image: CIImage, width: Int, height: Int, format: OSType) throws -> CVPixelBuffer {
-        var created: CVPixelBuffer?
-        let attributes = [kCVPixelBufferIOSurfacePropertiesKey: [String: Any]()] as CFDictionary
-        CVPixelBufferCreate(kCFAllocatorDefault, width, height, format, attributes, &created)
-        guard let buffer = created else { throw Failure.outOfMemory }
-        CVBufferSetAttachment(buffer, kCVImageBufferCGColorSpaceKey, colors, .shouldPropagate)
-        context.render(image, to: buffer, bounds: CGRect(x: 0, y: 0, width: width, height: height), colorSpace: colors)
-        return buffer
-    }
-
-    private func prediction(from image: CVPixelBuffer) throws -> CVPixelBuffer {
-        let input = try MLDictionaryFeatureProvider(dictionary: ["image": MLFeatureValue(pixelBuffer: image)])
-        // MLModel is not thread-safe.
-        let output = try lock.withLock { try model.prediction(from: input) }
-        guard let stylized = output.featureValue(for: "stylized")?.imageBufferValue else {
-            throw Failure.unsupportedModel("output stylized")
-        }
-        return stylized
+        let (width, height) = (Int(image.extent.width), Int(image.extent.height))
+        let package = try package(width, height, strokeResolution)
+        return try renderer.stylized(image, package, controls, restoreDetail: restoreDetail, cancellation)
     }
 }

@@ -24,6 +24,27 @@ extension UIImage {
         }
     }
 }
+
+@available(iOS 16.0, *)
+extension StyleTransfer {
+    /// Returns a stylized copy of `photo` with the same size, scale and transparency; it is upright.
+    ///
+    /// The parameters are those of the function for a CGImage. `photo` must have one: an image of Core Image has none.
+    public func stylize(
+        _ photo: UIImage,
+        strength: Double = 1,
+        keepColors: Bool = false,
+        mask: CGImage? = nil,
+        invertMask: Bool = false,
+        strokeResolution: Int? = nil
+    ) async throws -> UIImage {
+        guard let image = photo.cgImage else { throw Failure.noBitmap }
+        let stylized = try await stylize(
+            image, orientation: photo.styleTransferOrientation, strength: strength, keepColors: keepColors, mask: mask,
+            invertMask: invertMask, strokeResolution: strokeResolution)
+        return UIImage(cgImage: stylized, scale: photo.scale, orientation: .up)
+    }
+}
 #endif
 
 /// Bitmaps of premultiplied RGBA in 8 bits, in sRGB, read and written as straight RGBA.

@@ -19,7 +19,7 @@ import OnnxRuntimeBindings
 /// photo. `tile.onnx` then stylizes each tile with these statistics. Tiles overlap, so there are no seams. A photo
 /// smaller than a tile is padded by reflection, which changes its edges slightly.
 ///
-/// The functions are thread-safe and blocking, and process one photo at a time, so call them off the main thread.
+/// All functions are thread-safe, and one photo is processed at a time, on a thread of its own.
 public final class StyleTransferLarge: @unchecked Sendable {
     /// The errors, each with a one-sentence description.
     public enum Failure: LocalizedError {
@@ -68,7 +68,7 @@ public final class StyleTransferLarge: @unchecked Sendable {
         case native
     }
 
-    /// The default of `stylizeLarge`: `stroke_resolution` of the style in manifest.json.
+    /// The default of `stylizeLarge`: `stroke_resolution` of the style in manifest.json, or 1024 px.
     public let strokeResolution: StrokeResolution
 
     private let tiling: Tiling
@@ -76,7 +76,7 @@ public final class StyleTransferLarge: @unchecked Sendable {
     private let threads: Int32
     private let environment: ORTEnv
     private let tile: ORTSession
-    private let lock = NSLock()
+    private let queue = StyleTransferQueue("StyleTransferLarge")
 
     /// Loads the two models from their files.
     ///
@@ -89,7 +89,7 @@ public final class StyleTransferLarge: @unchecked Sendable {
     ) throws {
         setenv("ORT_DISABLE_TELEMETRY", "1", 1)  // takes effect only before the first use of the library
         self.tiling = tiling
-        self.strokeResolution = strokeResolution.map { .pixels($0) } ?? .native
+        self.strokeResolution = .pixels(strokeResolution ?? 1024)  // as in impasto-stylize
         self.stats = stats.path
         self.threads = Int32(threads)
         environment = try ORTEnv(loggingLevel: .warning)
@@ -98,7 +98,8 @@ public final class StyleTransferLarge: @unchecked Sendable {
         self.tile = try ORTSession(env: environment, modelPath: tile.path, sessionOptions: options)
     }
 
-    /// Returns a stylized copy of `photo` with the same size and transparency, in sRGB.
+    /// Returns a stylized copy of `photo` with the same size and transparency, in sRGB. Cancelling the task ends the
+    /// work after the current tile, with `CancellationError`.
     ///
     /// - Parameters:
     ///   - orientation: the orientation of the photo. The result is upright.
@@ -110,7 +111,7 @@ public final class StyleTransferLarge: @unchecked Sendable {
     ///   - strokeResolution: the size at which the network runs; nil is that of the style.
     ///   - thumbnailPixels: the approximate maximum number of pixels of the thumbnail, and of all patches together. A
     ///     larger value approximates the photo's true statistics better, and uses more memory.
-    ///   - onProgress: is called after each tile with the completed fraction, from 0 to 1.
+    ///   - onProgress: is called after each tile with the completed fraction, from 0 to 1, on another thread.
     public func stylizeLarge(
         _ photo: CGImage,
         orientation: CGImagePropertyOrientation = .up,
@@ -120,44 +121,54 @@ public final class StyleTransferLarge: @unchecked Sendable {
         invertMask: Bool = false,
         strokeResolution: StrokeResolution? = nil,
         thumbnailPixels: Int = 1 << 20,
-        onProgress: (Double) -> Void = { _ in }
-    ) throws -> CGImage {
-        guard photo.width >= 16, photo.height >= 16 else { throw Failure.photoTooSmall(photo.width, photo.height) }
-        let source = try bitmap(of: photo, orientation: orientation)
-        let (width, height) = (source.width, source.height)
-        let controls = try StyleTransferControls(
-            strength: strength, keepColors: keepColors, mask: mask, invertMask: invertMask,
-            width: width, height: height)
-        guard thumbnailPixels >= 1 else { throw Failure.thumbnailPixels(thumbnailPixels) }
-        if strength == 0 { return try image(source) }
-        if case .pixels(let resolution) = strokeResolution ?? self.strokeResolution {
-            guard resolution >= 16 else { throw Failure.strokeResolution(resolution) }
-            if resolution < min(width, height) {
-                return try stylizedSmall(source, resolution, controls) {
-                    try stylizeLarge(
-                        $0, strokeResolution: .native, thumbnailPixels: thumbnailPixels, onProgress: onProgress)
-                }
+        onProgress: @escaping (Double) -> Void = { _ in }
+    ) async throws -> CGImage {
+        try await queue.run { [self] cancellation in
+            let source = try bitmap(of: photo, orientation: orientation)
+            let (width, height) = (source.width, source.height)
+            guard width >= 16, height >= 16 else { throw Failure.photoTooSmall(width, height) }
+            let controls = try StyleTransferControls(
+                strength: strength, keepColors: keepColors, mask: mask, invertMask: invertMask,
+                width: width, height: height)
+            guard thumbnailPixels >= 1 else { throw Failure.thumbnailPixels(thumbnailPixels) }
+            if strength == 0 { return try image(source) }
+            let steps = Steps(thumbnailPixels: thumbnailPixels, onProgress: onProgress, cancellation: cancellation)
+            if case .pixels(let resolution) = strokeResolution ?? self.strokeResolution {
+                guard resolution >= 16 else { throw Failure.strokeResolution(resolution) }
+                if resolution < min(width, height) { return try stylizedSmall(source, resolution, controls, steps) }
             }
+            let result = try bitmap(of: photo, orientation: orientation)
+            try runTiles(source, result, controls, steps)
+            return try image(result)
         }
-        let result = try bitmap(of: photo, orientation: orientation)
-        let statistics = try lock.withLock { try estimateStatistics(source, pixels: thumbnailPixels) }
-        let (rows, columns) = (spans(height), spans(width))
+    }
+
+    private struct Steps {
+        let thumbnailPixels: Int
+        let onProgress: (Double) -> Void
+        let cancellation: StyleTransferCancellation
+    }
+
+    private func runTiles(
+        _ source: CGContext, _ result: CGContext, _ controls: StyleTransferControls, _ steps: Steps
+    ) throws {
+        let statistics = try estimateStatistics(source, pixels: steps.thumbnailPixels)
+        let (rows, columns) = (spans(source.height), spans(source.width))
         var done = 0
         for row in rows {
             for column in columns {
-                let pixels = readTile(source, top: row.start, left: column.start)
-                let stylized = try lock.withLock { try run(pixels, statistics) }
+                try steps.cancellation.check()
+                let stylized = try run(readTile(source, top: row.start, left: column.start), statistics)
                 try writeTile(stylized, from: source, to: result, row: row, column: column, controls)
                 done += 1
-                onProgress(Double(done) / Double(rows.count * columns.count))
+                steps.onProgress(Double(done) / Double(rows.count * columns.count))
             }
         }
-        return try image(result)
     }
 
     /// Stylizes a copy with a short side of `resolution` pixels, and enlarges the result over the photo.
     private func stylizedSmall(
-        _ photo: CGContext, _ resolution: Int, _ controls: StyleTransferControls, _ run: (CGImage) throws -> CGImage
+        _ photo: CGContext, _ resolution: Int, _ controls: StyleTransferControls, _ steps: Steps
     ) throws -> CGImage {
         let width = photo.width
         let readRow: StyleTransferStrokes.ReadRow = { y, row in
@@ -166,9 +177,13 @@ public final class StyleTransferLarge: @unchecked Sendable {
         let strokes = try StyleTransferStrokes(
             width: width, height: photo.height, resolution: resolution, readRow: readRow
         ) { small, smallWidth, smallHeight in
-            guard let copy = CGContext.bitmap(width: smallWidth, height: smallHeight) else { throw Failure.outOfMemory }
-            copy.pixel(0, 0).update(from: small, count: small.count)
-            let output = try bitmap(of: try run(try image(copy)))
+            guard let copy = CGContext.bitmap(width: smallWidth, height: smallHeight),
+                let output = CGContext.bitmap(width: smallWidth, height: smallHeight)
+            else { throw Failure.outOfMemory }
+            for bitmap in [copy, output] { bitmap.pixel(0, 0).update(from: small, count: small.count) }
+            let whole = try StyleTransferControls(
+                strength: 1, keepColors: false, mask: nil, invertMask: false, width: smallWidth, height: smallHeight)
+            try runTiles(copy, output, whole, steps)
             return [UInt8](UnsafeBufferPointer(start: output.pixel(0, 0), count: small.count))
         }
         strokes.forEachRow(height: photo.height, readRow: readRow) { y, straight, result in
@@ -177,8 +192,6 @@ public final class StyleTransferLarge: @unchecked Sendable {
         }
         return try image(photo)
     }
-
-    // MARK: The network
 
     private func tensor(_ data: NSMutableData, _ type: ORTTensorElementDataType, _ shape: [Int]) throws -> ORTValue {
         try ORTValue(tensorData: data, elementType: type, shape: shape.map { NSNumber(value: $0) })
@@ -211,8 +224,6 @@ public final class StyleTransferLarge: @unchecked Sendable {
         return NSMutableData(data: try stylized.tensorData() as Data)
     }
 
-    // MARK: Tiles
-
     /// A tile along one axis: its `start`, and the `first` pixel and exclusive `end` of its part of the result.
     private struct Span {
         let start: Int
@@ -242,8 +253,6 @@ public final class StyleTransferLarge: @unchecked Sendable {
     private func paddedLength(_ length: Int) -> Int {
         (length + tiling.multiple - 1) / tiling.multiple * tiling.multiple
     }
-
-    // MARK: Pixels: premultiplied RGBA in a CGContext, straight RGBA for the network
 
     private func bitmap(of photo: CGImage, orientation: CGImagePropertyOrientation = .up) throws -> CGContext {
         guard let context = CGContext.bitmap(of: photo, orientation: orientation) else { throw Failure.outOfMemory }

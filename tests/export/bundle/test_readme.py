@@ -26,7 +26,7 @@ def render(io: str, smallest: bool = True, label: Label = LABEL, coreml: bool = 
 @pytest.mark.parametrize("io", ["uint8_rgba", "float32_rgb"])
 def test_render_without_coreml_packages_has_no_steps_for_ios(io: str) -> None:
     whole, text = render(io), render(io, coreml=False)
-    for words in ("## iOS", "mlpackage`, `ios", "Core ML packages take", "reference interpreter"):
+    for words in ("## iOS", "Drag `ios/Model_512x512.mlpackage`", "Core ML packages take", "reference interpreter"):
         assert words not in text
         assert words in whole or (words == "Core ML packages take" and io == "uint8_rgba")
     assert "\n\n## What was checked\n" in text and "\n\n\n" not in text
@@ -102,7 +102,7 @@ def test_render_names_the_stroke_resolution_and_the_package_nearest_to_it() -> N
     without, text = (render("uint8_rgba", label=replace(LABEL, stroke_resolution=value)) for value in (None, 1080))
     assert "a short side of 1024 pixels." in without
     assert "a short side of 1080 pixels" in text and 'StyleTransfer(named: "Model_1024x1024")' in text
-    assert "near 1080 pixels" in text and "1080 for this style" in text and "nil for this style" in without
+    assert "near 1080 pixels" in text and "1080 in the manifest" in text and "nil in the manifest" in without
     for name in (KOTLIN_BITMAPS, KOTLIN_STROKES, SWIFT_BITMAPS, SWIFT_STROKES):
         assert name.rpartition("/")[2] in text[text.index("## Android") :]
 

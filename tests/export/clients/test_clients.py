@@ -139,6 +139,8 @@ def test_kotlin_client_reads_the_stroke_resolution_of_the_model(kotlin: tuple[Pa
 def test_clients_and_page_have_the_default_stroke_resolution_of_the_command() -> None:
     for path, declaration in (
         ("clients/kotlin/StyleTransferNetworks.kt", "const val DEFAULT_STROKE_RESOLUTION = "),
+        ("clients/swift/StyleTransfer.swift", "static let defaultStrokeResolution = "),
+        ("clients/swift/StyleTransferLarge.swift", "strokeResolution ?? "),
         ("web/page.js", "let strokeResolution = "),
     ):
         text = (CLIENTS.parent / path).read_text()
@@ -206,7 +208,7 @@ def test_swift_client_parses_without_syntax_error(name: str) -> None:
 @pytest.mark.parametrize(("name", "count"), [("StyleTransfer.swift", 2), ("StyleTransferLarge.swift", 1)])
 def test_swift_client_takes_an_orientation_of_every_photo(name: str, count: int) -> None:
     text = (CLIENTS / "swift" / name).read_text()
-    functions = re.findall(r"public func stylize\w*\((.*?)\) throws", text, re.DOTALL)
+    functions = re.findall(r"public func stylize\w*\((.*?)\) async throws", text, re.DOTALL)
     assert len(functions) == count
     assert all("orientation: CGImagePropertyOrientation = .up" in function for function in functions)
 
