@@ -19,19 +19,24 @@ KOTLIN_REQUIRED = (*KOTLIN_PARTS, KOTLIN_BITMAPS, KOTLIN_CONTROLS, KOTLIN_STROKE
 """What StyleTransfer.kt requires."""
 SWIFT_REQUIRED = (*SWIFT_PARTS, SWIFT_BITMAPS, SWIFT_CONTROLS, SWIFT_STROKES)
 """What StyleTransfer.swift requires."""
+KOTLIN_PHOTOS, KOTLIN_FRAMES = "android/StyleTransferPhotos.kt", "android/StyleTransferFrames.kt"
+KOTLIN_CAMERA, KOTLIN_VIDEO = "android/StyleTransferCamera.kt", "android/StyleTransferVideo.kt"
+SWIFT_FRAMES, SWIFT_VIDEO = "ios/StyleTransferFrames.swift", "ios/StyleTransferVideo.swift"
 SHRINKER_RULES = "android/consumer-rules.pro"
+GRADLE_MODULE = ("android/build.gradle.kts", "android/AndroidManifest.xml")
+SWIFT_PACKAGE = "ios/Package.swift"
 CLIENTS = (
     *(KOTLIN, *KOTLIN_REQUIRED),
-    *(KOTLIN_LITERT, KOTLIN_LARGE, KOTLIN_STATISTICS),
+    *(KOTLIN_LITERT, KOTLIN_PHOTOS, KOTLIN_FRAMES, KOTLIN_CAMERA, KOTLIN_VIDEO, KOTLIN_LARGE, KOTLIN_STATISTICS),
     *(SWIFT, *SWIFT_REQUIRED),
-    *(SWIFT_LARGE, SWIFT_STATISTICS),
+    *(SWIFT_FRAMES, SWIFT_VIDEO, SWIFT_LARGE, SWIFT_STATISTICS),
 )
 
 _SOURCES = Path(__file__).with_name("clients")
-_LANGUAGES = {".kt": "kotlin", ".pro": "kotlin", ".swift": "swift"}
+_LANGUAGES = {"android": "kotlin", "ios": "swift"}
 
 
 def copy(names: Iterable[str], bundle: Path) -> None:
-    """Copy clients, or SHRINKER_RULES, into a bundle; their folders exist."""
+    """Copy clients, or other files of their modules, into a bundle; their folders exist."""
     for name in map(Path, names):
-        shutil.copyfile(_SOURCES / _LANGUAGES[name.suffix] / name.name, bundle / name)
+        shutil.copyfile(_SOURCES / _LANGUAGES[name.parts[0]] / name.name, bundle / name)

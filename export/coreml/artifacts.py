@@ -24,6 +24,9 @@ _IOS18 = "for iOS 18: all sizes in one package, as functions that share their we
 _CLIENTS = {
     client_files.SWIFT: "stylizes a `CGImage` or `CVPixelBuffer`: copy it into the app, or add the folder as a package",
     **dict.fromkeys(client_files.SWIFT_PARTS, "required by the clients"),
+    client_files.SWIFT_FRAMES: "frames of a camera or a video, with less flicker",
+    client_files.SWIFT_VIDEO: "a composition of AVFoundation that stylizes a video",
+    client_files.SWIFT_PACKAGE: "makes the folder a Swift package",
     client_files.SWIFT_BITMAPS: "required by both clients: orientation and color space of photos",
     client_files.SWIFT_CONTROLS: "strength, colors and masks, for both clients",
     client_files.SWIFT_STROKES: "restores the photo's detail, for both clients",

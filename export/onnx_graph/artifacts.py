@@ -31,6 +31,11 @@ _UINT8_DESCRIPTIONS = {
     client_files.KOTLIN: "stylizes a `Bitmap`: copy it into the app, or add the folder as a Gradle module",
     **dict.fromkeys(client_files.KOTLIN_PARTS, "required by both clients"),
     client_files.KOTLIN_LITERT: "runs `model.tflite` on the GPU, if LiteRT is in the app",
+    client_files.KOTLIN_PHOTOS: "decodes a photo upright",
+    client_files.KOTLIN_FRAMES: "frames of a camera or a video, with less flicker",
+    client_files.KOTLIN_CAMERA: "the frames of CameraX",
+    client_files.KOTLIN_VIDEO: "a video effect of Media3",
+    **dict.fromkeys(client_files.GRADLE_MODULE, "makes the folder a Gradle module"),
     client_files.KOTLIN_BITMAPS: "required by both clients: reads every kind of `Bitmap`",
     client_files.KOTLIN_CONTROLS: "strength, colors and masks, for both clients",
     client_files.KOTLIN_STROKES: "strokes of the painting's size on photos of any size, for both clients",
@@ -88,7 +93,8 @@ class OnnxExporter:
         if io != "uint8_rgba":
             return ExportedFiles(artifacts, descriptions)
         artifacts.append(tiled_pair.write(model, folder, self._config.onnx.tile, fp16))
-        client_files.copy((name for name in client_files.CLIENTS if name in _UINT8_DESCRIPTIONS), folder)
+        kotlin = (name for name in client_files.CLIENTS if name in _UINT8_DESCRIPTIONS)
+        client_files.copy((*kotlin, *client_files.GRADLE_MODULE), folder)
         return ExportedFiles(artifacts, descriptions | _UINT8_DESCRIPTIONS)
 
 

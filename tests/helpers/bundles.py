@@ -5,7 +5,13 @@ from pathlib import Path
 
 from impasto.export.bundle.artifacts import BuiltBundle
 from impasto.export.bundle.manifest import GraphReport, MemoryEstimate
-from impasto.export.client_files import CLIENTS, SWIFT, SWIFT_REQUIRED
+from impasto.export.client_files import (
+    CLIENTS,
+    SWIFT,
+    SWIFT_FRAMES,
+    SWIFT_REQUIRED,
+    SWIFT_VIDEO,
+)
 from impasto.export.contract import ImageSize, ModelArtifact, Tolerance
 from impasto.export.coreml.contracts import COREML, coreml_contract
 from impasto.export.onnx_graph.contracts import ONNX
@@ -21,7 +27,7 @@ ANDROID = (
     "consumer-rules.pro",
 )
 IOS = [f"Model_{name}.mlpackage" for name in ("96x64", "96x64_int8", "512x512", "512x512_int8", "ios18")]
-SWIFT_ONLY = (SWIFT, *SWIFT_REQUIRED)
+SWIFT_ONLY = (SWIFT, *SWIFT_REQUIRED, SWIFT_FRAMES, SWIFT_VIDEO)
 
 SETTINGS = (
     "onnx.tile=160",

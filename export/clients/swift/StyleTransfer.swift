@@ -191,13 +191,17 @@ public final class StyleTransfer: @unchecked Sendable {
         }
     }
 
-    /// Runs `work` with a function that stylizes an image at the origin, on the thread of this object.
-    func withRenderer<Value>(
-        _ work: @escaping (StyleTransferRenderer, _ stylize: (CIImage) throws -> CIImage) throws -> Value
-    ) async throws -> Value {
-        try await queue.run { [self] cancellation in
-            try work(renderer) { image in
-                try stylized(image, controls(image, 1, false, nil, false), nil, false, cancellation)
+    /// Runs `work` after the running photo, with a function that stylizes an image at the origin.
+    func onQueue(
+        _ work: @escaping (
+            _ renderer: StyleTransferRenderer,
+            _ stylize: (_ image: CIImage, _ strength: Double, _ keepColors: Bool) throws -> CIImage
+        ) -> Void
+    ) {
+        queue.later { [self] in
+            work(renderer) { image, strength, keepColors in
+                let controls = try controls(image, strength, keepColors, nil, false)
+                return try stylized(image, controls, nil, false, StyleTransferCancellation())
             }
         }
     }

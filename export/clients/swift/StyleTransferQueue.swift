@@ -46,6 +46,6 @@ final class StyleTransferQueue: @unchecked Sendable {
 
     /// Runs `work` after the running photo, without waiting for that.
     func later(_ work: @escaping () -> Void) {
-        queue.async(execute: work)
+        queue.async { autoreleasepool(invoking: work) }
     }
 }

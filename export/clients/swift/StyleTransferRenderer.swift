@@ -91,19 +91,21 @@ final class StyleTransferRenderer {
         return buffer
     }
 
+    /// Returns the straight RGBA of an opaque image at the origin.
+    func bytes(_ image: CIImage, _ width: Int, _ height: Int) -> [UInt8] {
+        var rgba = [UInt8](repeating: 255, count: width * height * 4)
+        let bounds = CGRect(x: 0, y: 0, width: width, height: height)
+        context.render(
+            image, toBitmap: &rgba, rowBytes: width * 4, bounds: bounds, format: .RGBA8, colorSpace: colors)
+        return rgba
+    }
+
     private func makeStrokes(
         _ output: CIImage, _ input: CIImage, _ size: StyleTransferModels.Size, _ photo: CGRect
     ) -> StyleTransferStrokes {
-        let pixels = [output, input].map { image -> [UInt8] in
-            var rgba = [UInt8](repeating: 255, count: size.width * size.height * 4)
-            let bounds = CGRect(x: 0, y: 0, width: size.width, height: size.height)
-            context.render(
-                image, toBitmap: &rgba, rowBytes: size.width * 4, bounds: bounds, format: .RGBA8, colorSpace: colors)
-            return rgba
-        }
-        return StyleTransferStrokes(
-            stylized: pixels[0], small: pixels[1], smallWidth: size.width, smallHeight: size.height,
-            width: Int(photo.width), height: Int(photo.height))
+        StyleTransferStrokes(
+            stylized: bytes(output, size.width, size.height), small: bytes(input, size.width, size.height),
+            smallWidth: size.width, smallHeight: size.height, width: Int(photo.width), height: Int(photo.height))
     }
 
     /// Blends two opaque images of the same size at the origin. `strokes` computes the stylized image instead, if not

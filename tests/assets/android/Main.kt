@@ -165,6 +165,7 @@ fun main(arguments: Array<String>) {
         runLifecycle(folder)
         runAcceleration(folder, output)
         runCoroutines(folder)
+        runFrames(folder)
         printErrors(folder, style, large)
     }
     style.close()

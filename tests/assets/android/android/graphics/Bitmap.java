@@ -53,6 +53,25 @@ public final class Bitmap {
         return new Bitmap(new byte[width * height * 4], width, height, config, true, true, true);
     }
 
+    public static Bitmap createBitmap(Bitmap source, int x, int y, int width, int height, Matrix m, boolean filter) {
+        if (x != 0 || y != 0 || width != source.width || height != source.height) throw new AssertionError("a part");
+        int[] v = m.values;
+        boolean isTurned = v[0] == 0;
+        Bitmap result = new Bitmap(
+                new byte[width * height * 4], isTurned ? height : width, isTurned ? width : height, source.config,
+                source.alpha, source.premultiplied, true);
+        for (int row = 0; row < height; row++) {
+            for (int column = 0; column < width; column++) {
+                int newColumn = v[0] * column + v[1] * row + (v[0] + v[1] < 0 ? result.width - 1 : 0);
+                int newRow = v[2] * column + v[3] * row + (v[2] + v[3] < 0 ? result.height - 1 : 0);
+                System.arraycopy(
+                        source.pixels, (row * width + column) * 4, result.pixels,
+                        (newRow * result.width + newColumn) * 4, 4);
+            }
+        }
+        return result;
+    }
+
     /** Not in the API: returns the RGBA bytes. */
     public byte[] bytes() {
         return pixels;

@@ -10,5 +10,8 @@ public class Build {
         /* API 26 */
         public static final int O = 26;
         /* end */
+        /* API 28 */
+        public static final int P = 28;
+        /* end */
     }
 }

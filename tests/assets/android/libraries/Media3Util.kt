@@ -1,0 +1,5 @@
+package androidx.media3.common.util
+
+annotation class UnstableApi
+
+class Size(val width: Int, val height: Int)
