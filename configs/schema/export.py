@@ -192,9 +192,16 @@ class ExportConfig:
     parity: ParityConfig = field(default_factory=ParityConfig)
     licenses: LicensesConfig = field(default_factory=LicensesConfig)
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
+    sample: Annotated[
+        bool, Key("Also write samples/: a complete app for Android and one for iOS with this style, as source code.")
+    ] = False
     tools_dir: Annotated[str | None, TOOLS] = None
 
     def __post_init__(self) -> None:
+        if self.sample and self.onnx.io != "uint8_rgba":
+            raise UsageError(
+                f"sample=true needs files of RGBA bytes, but onnx.io={self.onnx.io}; leave out one of the two keys"
+            )
         if self.model is not None and not self.checkpoint.startswith("zoo/"):
             raise UsageError(
                 f"model={self.model} selects a network of the zoo, but checkpoint={self.checkpoint} is a file"

@@ -11,7 +11,7 @@ import torch
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.export import RUNTIMES, ExportConfig
 from impasto.export import test_images
-from impasto.export.bundle import checksummed_json
+from impasto.export.bundle import checksummed_json, sample_apps
 from impasto.export.bundle.manifest import MEASURED, GraphReport, MemoryEstimate
 from impasto.export.contract import ImageSize, ModelArtifact
 from impasto.export.formats import FORMATS
@@ -30,6 +30,7 @@ from impasto.models.onnx_model import IN_BUNDLE
 _FOLDERS = {
     "golden/": "photos and the network's output for them, as PNG: for your own tests",
     "preview/": "`index.html`: the style in a browser; `impasto-preview bundle=.` serves it",
+    f"{sample_apps.FOLDER}/": sample_apps.DESCRIPTION,
 }
 _MEMORY_SIZES = (256, 256), (512, 512), (1024, 1024), (1920, 1080)  # (width, height), for the README
 
@@ -94,6 +95,8 @@ def fill(
     _require(runtimes.not_run(named, ran, skipped))
     if config.onnx.io == "uint8_rgba":
         ort_web.copy_page(folder, tools)
+    if config.sample:
+        sample_apps.write(folder, label)
     measured = None
     if config.benchmark.sizes != []:
         names = [model.file for model in models if model.format == ONNX and not model.functions]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from impasto.configs.schema.stylize import DEFAULT_STROKE_RESOLUTION
 from impasto.export import client_files
+from impasto.export.bundle import sample_apps
 from impasto.export.bundle.artifacts import BuiltBundle
 from impasto.export.bundle.licenses import License
 from impasto.export.contract import Tolerance
@@ -51,7 +52,7 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int], licenses:
     package = min(ordered, key=lambda size: (abs(min(size.width, size.height) - short), size.width), default=None)
     return environment.get_template("README.md.j2").render(
         label=replace(label, style=_plain(label.style), artist=_plain(label.artist)),
-        slug=re.sub(r"[^a-z0-9]+", "_", label.style.lower()).strip("_") or "style",  # as a file name and a Swift class
+        slug=sample_apps.slug(label.style),
         files=_file_rows(built.descriptions, files),
         contract=sentence(onnx),
         uint8=onnx.inputs[0].type == "uint8",

@@ -40,8 +40,7 @@ def compile_all(folder: Path) -> None:
     """Write the stubs of two levels of the API, callers.jar, and the native libraries into a folder."""
     if platform.machine() not in {"x86_64", "AMD64"}:
         missing("the Java bindings run on x86-64 only")
-    compiler = tool("kotlin-compiler") / "bin" / "kotlinc"
-    (folder / "coroutines.jar").symlink_to(compiler.parents[1] / "lib" / "kotlinx-coroutines-core-jvm.jar")
+    (folder / "coroutines.jar").symlink_to(tool("kotlin-compiler") / "lib" / "kotlinx-coroutines-core-jvm.jar")
     library = tool("com.github.asus4.onnxruntime") / "Plugins"
     javac, gcc = tool("javac"), tool("gcc")
     with zipfile.ZipFile(library / "Android" / "onnxruntime.aar") as aar:
@@ -50,17 +49,25 @@ def compile_all(folder: Path) -> None:
         (folder / _BINDINGS).write_bytes(aar.read(f"jni/x86_64/{_BINDINGS}"))
     for level in (OLDEST, NEWEST):
         _compile_stub(javac, level, folder)
-    classes = f"{folder / f'android-{NEWEST}'}:{folder / 'classes.jar'}:{folder / 'coroutines.jar'}"
     sources = [
         *ANDROID.glob("*.kt"),
         *ANDROID.glob("libraries/*.kt"),
-        *(CLIENTS / "kotlin" / Path(name).name for name in client_files.CLIENTS if name.endswith(".kt")),
+        *(Path(str(CLIENTS)) / "kotlin" / Path(name).name for name in client_files.CLIENTS if name.endswith(".kt")),
     ]
-    flags = "-Werror", "-Xjdk-release=8", "-include-runtime"  # Android 7 has the classes of Java 8
-    output = "-cp", classes, "-d", str(folder / "callers.jar")
-    options = "-XX:TieredStopAtLevel=1"  # the compiler runs once: optimizing it costs more than it gains
-    run(compiler, *flags, *output, *map(str, sources), timeout=60 * _COMPILE_MINUTES, JAVA_OPTS=options)
+    classes = [folder / name for name in (f"android-{NEWEST}", "classes.jar", "coroutines.jar")]
+    compile_kotlin(sources, classes, folder / "callers.jar", java=8)  # Android 7 has the classes of Java 8
     _compile_native(gcc, library / "Linux" / "x64" / "libonnxruntime.so", folder)
+
+
+def compile_kotlin(sources: Iterable[Path], classes: Iterable[Path], output: Path, java: int) -> None:
+    """Compile with warnings as errors, against classes and what a release of Java has; a jar includes the runtime."""
+    flags = ["-Werror", f"-Xjdk-release={java}", *(["-include-runtime"] if output.suffix == ".jar" else [])]
+    run(
+        *(tool("kotlin-compiler") / "bin" / "kotlinc", *flags),
+        *("-cp", ":".join(map(str, classes)), "-d", output, *sources),
+        timeout=60 * _COMPILE_MINUTES,
+        JAVA_OPTS="-XX:TieredStopAtLevel=1",  # the compiler runs once: optimizing it costs more than it gains
+    )
 
 
 def _compile_stub(javac: Path, level: int, folder: Path) -> None:

@@ -35,6 +35,7 @@ SETTINGS = (
     "onnx.npu_size=96x64",
     "coreml.sizes=[96x64]",
     "litert.sizes=[96x64]",
+    "sample=true",
     "licenses.network=MIT",
     "licenses.photos=CC0-1.0",
     "benchmark.sizes=[64x48]",

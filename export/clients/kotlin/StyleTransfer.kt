@@ -9,7 +9,7 @@ import java.io.File
 import java.nio.ByteBuffer
 
 /**
- * Stylizes photos in the style of a bundle. Requires the other files of its module, ONNX Runtime 1.23 or newer,
+ * Stylizes photos in the style of a bundle. Requires the other files of its module, ONNX Runtime 1.29 or newer,
  * kotlinx.coroutines 1.7 or newer and Android 7 (API 24) or newer.
  *
  * Create one instance and reuse it: loading takes longer than stylizing a small photo. [open] and [stylize] suspend, and
@@ -31,7 +31,7 @@ class StyleTransfer internal constructor(source: ModelSource, accelerator: Accel
         /** The GPU by LiteRT: model.tflite beside the model. It has fixed sizes; the nearest one is used. */
         Gpu,
 
-        /** The GPU by ONNX Runtime's WebGPU provider, which official Android libraries have from 1.23 on. */
+        /** The GPU by ONNX Runtime's WebGPU provider, if the library has it. */
         WebGpu,
 
         /** Qualcomm's NPU by ONNX Runtime's QNN provider: model.npu.onnx beside the model. It has one size. */

@@ -14,7 +14,7 @@ plugins {
 layout.buildDirectory.set(rootProject.layout.buildDirectory.dir("impasto")) // leaves the bundle as it is
 
 android {
-    namespace = "impasto"
+    namespace = "impasto.clients" // of the resources; the classes are in the package impasto
     compileSdk = 36
     defaultConfig {
         minSdk = 24

@@ -7,14 +7,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import tree_sitter
-import tree_sitter_swift
 
 from impasto.configs.schema.stylize import DEFAULT_STROKE_RESOLUTION
 from impasto.export import client_files, test_images
 from impasto.export.inference import thumbnail_statistics
 from impasto.export.onnx_graph import instance_norm, tiling
 from impasto.models.image.decode import read
+from tests.helpers import swift
 from tests.helpers.android import CLIENTS
 from tests.helpers.client_cases import (
     CASES,
@@ -192,17 +191,9 @@ def test_kotlin_client_wrong_argument_throws_one_sentence(
     assert kotlin[1][name] == sentence
 
 
-def _syntax_errors(node: tree_sitter.Node) -> list[str]:
-    here = [f"line {node.start_point.row + 1}: {node.type}"] if node.is_error or node.is_missing else []
-    return here + [error for child in node.children for error in _syntax_errors(child)]
-
-
 @pytest.mark.parametrize("name", [Path(name).name for name in client_files.CLIENTS if name.endswith(".swift")])
 def test_swift_client_parses_without_syntax_error(name: str) -> None:
-    """Of Swift only the syntax is checked: no Swift compiler, and no Core ML, runs outside Apple's systems here."""
-    parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_swift.language()))
-    tree = parser.parse((CLIENTS / "swift" / name).read_bytes())
-    assert _syntax_errors(tree.root_node) == []
+    assert swift.syntax_errors(Path(str(CLIENTS)) / "swift" / name) == []
 
 
 @pytest.mark.parametrize(("name", "count"), [("StyleTransfer.swift", 2), ("StyleTransferLarge.swift", 1)])

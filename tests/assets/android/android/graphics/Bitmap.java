@@ -1,5 +1,6 @@
 package android.graphics;
 
+import java.io.OutputStream;
 import java.nio.Buffer;
 import java.nio.ByteBuffer;
 
@@ -14,6 +15,8 @@ public final class Bitmap {
         RGBA_F16, HARDWARE,
         /* end */
     }
+
+    public enum CompressFormat { JPEG, PNG, WEBP }
 
     /** Not in the API: is called when the pixels of a bitmap are copied to a buffer. */
     public static Runnable onCopyPixels = () -> {};
@@ -136,6 +139,10 @@ public final class Bitmap {
         result.colorSpace = colorSpace;
         /* end */
         return result;
+    }
+
+    public boolean compress(CompressFormat format, int quality, OutputStream stream) {
+        throw new AssertionError("only compiled");
     }
 
     public void copyPixelsToBuffer(Buffer dst) {

@@ -1,3 +1,5 @@
 package android.net;
 
-public abstract class Uri {}
+import android.os.Parcelable;
+
+public abstract class Uri implements Parcelable {}

@@ -14,6 +14,10 @@ public final class AssetManager {
         this.folder = folder;
     }
 
+    public String[] list(String path) throws IOException {
+        return folder.resolve(path).toFile().list();
+    }
+
     public InputStream open(String fileName) throws IOException {
         return Files.newInputStream(folder.resolve(fileName));
     }

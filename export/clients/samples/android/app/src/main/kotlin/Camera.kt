@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The impasto authors
+
+package impasto.sample
+
+import android.content.Context
+import android.graphics.Bitmap
+import androidx.camera.core.CameraSelector
+import androidx.camera.core.ImageAnalysis
+import androidx.camera.lifecycle.ProcessCameraProvider
+import androidx.core.content.ContextCompat
+import androidx.lifecycle.LifecycleOwner
+import impasto.StyleTransferAnalyzer
+import impasto.StyleTransferFrames
+import java.util.concurrent.Executors
+
+/** Stylizes the frames of the back camera, on a thread of its own, until [stop]. */
+class Camera(private val context: Context, private val owner: LifecycleOwner) {
+    private val executor = Executors.newSingleThreadExecutor()
+    private var provider: ProcessCameraProvider? = null
+
+    fun start(frames: StyleTransferFrames, show: (Bitmap) -> Unit) {
+        val future = ProcessCameraProvider.getInstance(context)
+        future.addListener({
+            val analysis = ImageAnalysis.Builder()
+                .setBackpressureStrategy(ImageAnalysis.STRATEGY_KEEP_ONLY_LATEST)
+                .build()
+            analysis.setAnalyzer(executor, StyleTransferAnalyzer(frames, onError = {}, onFrame = show))
+            provider = future.get().apply {
+                unbindAll()
+                bindToLifecycle(owner, CameraSelector.DEFAULT_BACK_CAMERA, analysis)
+            }
+        }, ContextCompat.getMainExecutor(context))
+    }
+
+    fun stop() {
+        provider?.unbindAll()
+        provider = null
+    }
+
+    fun close() {
+        stop()
+        executor.shutdown()
+    }
+}
