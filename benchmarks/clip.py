@@ -65,7 +65,7 @@ def make(path: Path, width: int, height: int, frames: int, audio: bool) -> None:
 def command(model: str, source: Path, target: Path, settings: list[str]) -> list[str]:
     """Return the command line of impasto-stylize."""
     script = str(Path(sys.executable).with_name("impasto-stylize"))
-    return [script, f"model={model}", f"input={source}", f"output={target}", *settings]
+    return [script, f"model={model}", f"input={source}", f"output={target}", "stroke_resolution=native", *settings]
 
 
 def speed(options: argparse.Namespace, folder: Path) -> None:

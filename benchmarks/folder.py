@@ -51,7 +51,8 @@ def measure(model: str, photos: list[Path], method: str) -> Usage:
                 commands.append([sys.executable, plain.__file__, file, str(share), str(output)])
             else:
                 script = str(Path(sys.executable).with_name("impasto-stylize"))
-                commands.append([script, f"model={model}", f"input={share}", f"output={output}", *settings])
+                line = [script, f"model={model}", f"input={share}", f"output={output}", "stroke_resolution=native"]
+                commands.append([*line, *settings])
         return run(commands)
 
 

@@ -179,7 +179,7 @@ def measure(
     for _ in range(options.rounds):
         for method in rows:
             output = folder / f"{method}{suffix}"
-            settings = [*METHODS[method], *options.settings, "overwrite=true"]
+            settings = [*METHODS[method], *options.settings, "stroke_resolution=native", "overwrite=true"]
             usages[method].append(stylize(model, folder / "photo.jpg", output, options.threads, settings))
     log = [f"{megapixels:g} MP", model.parent.name, photo.stem if photo else "synthetic"]
     for method, row in rows.items():

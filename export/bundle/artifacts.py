@@ -30,7 +30,6 @@ from impasto.models.onnx_model import IN_BUNDLE
 _FOLDERS = {
     "golden/": "photos and the network's output for them, as PNG: for your own tests",
     "preview/": "`index.html`: the style in a browser; `impasto-preview bundle=.` serves it",
-    f"{sample_apps.FOLDER}/": sample_apps.DESCRIPTION,
 }
 _MEMORY_SIZES = (256, 256), (512, 512), (1024, 1024), (1920, 1080)  # (width, height), for the README
 
@@ -97,6 +96,7 @@ def fill(
         ort_web.copy_page(folder, tools)
     if config.sample:
         sample_apps.write(folder, label)
+        descriptions[f"{sample_apps.FOLDER}/"] = sample_apps.DESCRIPTION
     measured = None
     if config.benchmark.sizes != []:
         names = [model.file for model in models if model.format == ONNX and not model.functions]

@@ -16,23 +16,31 @@ internal class StyleTransferLiteRt : LiteRtOpener {
     override fun open(model: ModelSource): Network {
         val options = CompiledModel.Options(Accelerator.GPU) // alone, so that nothing runs on the CPU unnoticed
         return when (model) {
-            is ModelSource.Asset -> LiteRtNetwork(CompiledModel.create(model.assets, model.name, options), model.bytes())
-            is ModelSource.Path -> LiteRtNetwork(CompiledModel.create(model.file.path, options), model.file.readBytes())
+            is ModelSource.Asset -> {
+                val sizes = sizesIn(model.bytes())
+                LiteRtNetwork(CompiledModel.create(model.assets, model.name, options), sizes)
+            }
+            is ModelSource.Path -> {
+                val sizes = sizesIn(model.file.readBytes())
+                LiteRtNetwork(CompiledModel.create(model.file.path, options), sizes)
+            }
             is ModelSource.Bytes -> error("LiteRT opens assets and files only")
         }
     }
+
+    /** Returns the sizes of the signatures, whose names are such as `size_512x768`. The API lists no names. */
+    private fun sizesIn(file: ByteArray): List<ImageSize> {
+        val names = Regex("size_(\\d+)x(\\d+)").findAll(String(file, Charsets.ISO_8859_1))
+        val sizes = names.map { ImageSize(it.groupValues[1].toInt(), it.groupValues[2].toInt()) }.distinct().toList()
+        check(sizes.isNotEmpty()) { "model.tflite has no signature with a size" }
+        return sizes
+    }
 }
 
-/** The file of LiteRT. It has a signature for each size, such as `size_512x768`, of which the API lists none. */
-private class LiteRtNetwork(private val model: CompiledModel, file: ByteArray) : Network {
+/** The file of LiteRT, of a signature for each size. */
+private class LiteRtNetwork(private val model: CompiledModel, override val sizes: List<ImageSize>) : Network {
     override val accelerator = StyleTransfer.Accelerator.Gpu
-    override val sizes: List<ImageSize> = Regex("size_(\\d+)x(\\d+)").findAll(String(file, Charsets.ISO_8859_1))
-        .map { ImageSize(it.groupValues[1].toInt(), it.groupValues[2].toInt()) }.distinct().toList()
     private var buffers: Buffers? = null
-
-    init {
-        check(sizes.isNotEmpty()) { "model.tflite has no signature with a size" }
-    }
 
     /** A run of LiteRT cannot be ended early. */
     override fun run(photo: ByteBuffer, stylized: ByteBuffer, size: ImageSize, cancellation: Cancellation) {
