@@ -35,7 +35,7 @@ def test_export_from_another_folder_home_and_user_gives_the_same_bytes(
     assert one.keys() == other.keys()
     assert [name for name in one if one[name] != other[name]] in ([], ["measured.json"])  # latencies
     reasons = Manifest.load(folder / "out").skipped_runtimes
-    assert {*reasons} == {"node", "chromium", "arm64"}
+    assert {*reasons} - {"qnn"} == {"node", "chromium", "arm64"}  # the emulator of the NPU may be installed
     assert not re.search(r"(?<!\w)/|somebody", " ".join(reasons.values()))
 
 
