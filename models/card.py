@@ -54,6 +54,19 @@ class StyleCard(_CardJson):
 
 
 @dataclass(frozen=True)
+class StoreCard(_CardJson):
+    """A store of styles: its name, and each style in the order of the rows of its norms."""
+
+    name: str
+    styles: list[StyleCard]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the styles."""
+        return [style.name for style in self.styles]
+
+
+@dataclass(frozen=True)
 class LossCard(_CardJson):
     """The training loss. `weights` is the origin of the VGG weights; `style_weight` the raw weight that was used."""
 
@@ -181,7 +194,8 @@ class Card(_CardJson):
 
     `validation` has the mean losses on the validation photos by step; `versions` those of impasto, torch and Python;
     `init` is null for a network that was trained from scratch. A section is null if it is unknown. `license` is the
-    license of the network's own weights.
+    license of the network's own weights. A network of one painting has a `style`, one of several a `store`; the losses
+    on each of them are in `validation`, too, as in `total/NAME`.
     """
 
     model: ModelCard
@@ -193,6 +207,18 @@ class Card(_CardJson):
     versions: dict[str, str] = field(default_factory=dict)
     init: OriginCard | None = None
     license: str = UNKNOWN
+    store: StoreCard | None = None
+
+    def of_style(self, name: str) -> "Card":
+        """The card of one style of a store, as that of a network of its own."""
+        assert self.store is not None
+        style = self.store.styles[self.store.names.index(name)]
+        validation = []
+        for losses in self.validation:
+            own = {key.removesuffix(f"/{name}"): value for key, value in losses.items() if key.endswith(f"/{name}")}
+            if own:
+                validation.append({"step": losses["step"]} | own)
+        return replace(self, store=None, style=style, validation=validation)
 
     def with_style_weight(self, style_weight: float) -> "Card":
         """The card of a run whose style_weight was calibrated."""

@@ -11,6 +11,7 @@ from impasto.configs.schema.fields import validate
 from impasto.configs.schema.model import ModelConfig
 from impasto.models import run_directory, safetensors_file
 from impasto.models.card import Card
+from impasto.models.store import Store
 from impasto.models.transform_net import TransformNet, build
 
 SUFFIX = run_directory.SUFFIX
@@ -22,30 +23,47 @@ def path(directory: Path, step: int) -> Path:
     return directory / f"step_{step:08d}{SUFFIX}"
 
 
-def save(path: Path, network: TransformNet, card: Card) -> None:
+def save(path: Path, network: TransformNet | Store, card: Card) -> None:
     """Write a checkpoint atomically.
 
     Args:
         path: The file to write or replace.
-        network: The network whose weights are saved.
-        card: The model card; `card.model` must describe `network`.
+        network: The network or the store whose weights are saved.
+        card: The model card; `card.model` must describe `network`, and `card.store` the styles of a store.
     """
     metadata = {"format": _FORMAT, "card": json.dumps(card.to_json(), sort_keys=True)}
     safetensors_file.write(path, network.state_dict(), metadata)
 
 
-def load(path: Path) -> tuple[TransformNet, Card]:
-    """Read a checkpoint.
+def load(path: Path, style: str | None = None) -> tuple[TransformNet, Card]:
+    """Read the checkpoint of a network, or one style of a store.
 
     Args:
         path: A .safetensors file that impasto-train wrote.
+        style: The name of a style, of a store only.
 
     Returns:
         The network in evaluation mode on the CPU, and its model card.
 
     Raises:
-        UsageError: The file is missing, damaged, or not a checkpoint of impasto.
+        UsageError: The file is missing, damaged, or not a checkpoint of impasto; or the style is not in it.
     """
+    network, card = load_any(path)
+    if isinstance(network, TransformNet):
+        if style is not None:
+            raise UsageError(f"style={style} cannot be chosen: {path} is a network of one painting; omit style=")
+        return network, card
+    assert card.store is not None
+    names = card.store.names
+    if style is None:
+        raise UsageError(f"{path} is a store of styles; name one of them with style=: {', '.join(names)}")
+    if style not in names:
+        raise UsageError(f"style={style} is not in {path}; choose one of {', '.join(names)}")
+    return network.blend([float(name == style) for name in names]), card.of_style(style)
+
+
+def load_any(path: Path) -> tuple[TransformNet | Store, Card]:
+    """Read the checkpoint of a network or of a store, whose card has a `store`; raises UsageError as `load` does."""
     if path.suffix in (".onnx", ".ort"):
         raise UsageError(f"{path} is an exported file, not a checkpoint; name the {SUFFIX} file that it came from")
     if not path.exists():
@@ -62,10 +80,12 @@ def load(path: Path) -> tuple[TransformNet, Card]:
         card = Card.from_json(json.loads(metadata["card"]))
         model = validate(ModelConfig, asdict(card.model), "model.")
         with torch.device("meta"):  # a card of a few bytes could otherwise request a network that fills the memory
-            shapes = {name: tensor.shape for name, tensor in build(model).state_dict().items()}
+            if card.store is not None and len(card.store.styles) not in {len(tensor) for tensor in state.values()}:
+                raise ValueError("the number of its styles does not match its card")
+            shapes = {name: tensor.shape for name, tensor in _build(model, card).state_dict().items()}
         if shapes != {name: tensor.shape for name, tensor in state.items()}:
             raise ValueError("the names or shapes of its weights do not match its card")
-        network = build(model)
+        network = _build(model, card)
         network.load_state_dict(state)
     except (UsageError, CheckFailed, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
@@ -73,3 +93,13 @@ def load(path: Path) -> tuple[TransformNet, Card]:
             f"{path} holds a network that this version of impasto does not support ({reason}); use another checkpoint"
         ) from error
     return network.eval(), card
+
+
+def _build(model: ModelConfig, card: Card) -> TransformNet | Store:
+    """A network of a card's architecture and styles, with random weights."""
+    network = build(model)
+    if card.store is None:
+        return network
+    if not card.store.styles or len({*card.store.names}) < len(card.store.styles):
+        raise ValueError("its card has no styles, or two of one name")
+    return Store([network] * len(card.store.styles))

@@ -4,10 +4,11 @@ import importlib.metadata
 import json
 from dataclasses import dataclass
 
-from impasto.models.card import UNKNOWN, Card, ExportedCard
-from impasto.models.typed_json import TypedJson
+from impasto.models.card import UNKNOWN, Card, ExportedCard, StoreCard
+from impasto.models.typed_json import ForeignJson, TypedJson
 
 INPUT = "image"
+STYLES = "styles"  # the second input of a store, and the metadata key that lists its styles
 OUTPUT = "stylized"
 OPSET = 18  # ONNX 1.13
 IR = 8  # also of ONNX 1.13, so that ONNX Runtime 1.14 and later load the file
@@ -20,7 +21,7 @@ class Label:
 
     `card` is JSON: the loss and the style of the checkpoint's card, or an empty object where it lacks one of them.
     `stroke_resolution` is that of the style's card, None for a network without one. `license` is that of the network's
-    weights.
+    weights. `styles` are those of a store; `style` is then its name, and what its styles do not share is unknown.
     """
 
     style: str
@@ -30,16 +31,47 @@ class Label:
     card: str
     stroke_resolution: int | None = None
     license: str = UNKNOWN
+    styles: "tuple[StyleLabel, ...]" = ()
 
     @classmethod
     def of(cls, card: Card) -> "Label":
         """Return the label of a checkpoint's card; a value that the card lacks becomes `unknown`."""
+        if card.store is not None:
+            return cls._of_store(card, card.store)
         named = (card.style.name, card.style.artist, card.style.license) if card.style else ("", "", "")
         name, artist, style_license, license = (_line(value) for value in (*named, card.license))
         stored = ExportedCard.of(card)
         text = json.dumps(stored.to_json() if stored else {}, separators=(",", ":"), sort_keys=True)
         resolution = card.style.stroke_resolution if card.style else None
         return cls(name, artist, style_license, importlib.metadata.version("impasto"), text, resolution, license)
+
+    @classmethod
+    def _of_store(cls, card: Card, store: StoreCard) -> "Label":
+        styles = tuple(
+            StyleLabel(*map(_line, (style.name, style.artist, style.license)), style.stroke_resolution)
+            for style in store.styles
+        )
+        artist, license, resolution = (
+            values.pop() if len(values) == 1 else None
+            for values in (
+                {style.artist for style in styles},
+                {style.license for style in styles},
+                {style.stroke_resolution for style in styles},
+            )
+        )
+        version = importlib.metadata.version("impasto")
+        named = _line(store.name), artist or UNKNOWN, license or UNKNOWN
+        return cls(*named, version, "{}", resolution, _line(card.license), styles)
+
+
+@dataclass(frozen=True)
+class StyleLabel(ForeignJson):
+    """A style of a store, as its exported file lists it."""
+
+    name: str
+    artist: str
+    license: str
+    stroke_resolution: int | None = None
 
 
 def _line(value: str) -> str:
@@ -71,12 +103,18 @@ class Contract(TypedJson):
     """The versions that a runtime must support."""
 
 
-def onnx_contract(io: str, size: tuple[int, int] | None = None) -> Contract:
+def styles_input(count: int) -> TensorSpec:
+    """Return the second input of a store of this many styles."""
+    return TensorSpec(STYLES, "float32", (count,), "the weight of each style, in the order of `styles`; they sum to 1")
+
+
+def onnx_contract(io: str, size: tuple[int, int] | None = None, styles: int = 0) -> Contract:
     """Return the contract of an ONNX file.
 
     Args:
         io: `uint8_rgba` or `float32_rgb`.
         size: (height, width) of the only images that it takes; None for any size.
+        styles: The number of styles of a store; 0 for a network of one painting.
     """
     from impasto.models.onnx_model import MIN_SIDE  # loads Pillow, which the preview server does without
 
@@ -90,7 +128,7 @@ def onnx_contract(io: str, size: tuple[int, int] | None = None) -> Contract:
         kind, values, result = "float32", "RGB 0..255", "RGB 0..255, not rounded"
         shape = (1, 3, height, width)
     return Contract(
-        inputs=(TensorSpec(INPUT, kind, shape, values),),
+        inputs=(TensorSpec(INPUT, kind, shape, values), *([styles_input(styles)] if styles else [])),
         output=TensorSpec(OUTPUT, kind, shape, result),
         sides="this size only" if size else sides,
         requires={"opset": OPSET, "ir_version": IR},
@@ -108,6 +146,7 @@ def metadata(label: Label, contract: Contract, variant: str) -> dict[str, str]:
     from impasto.models.onnx_model import CARD, STROKE_RESOLUTION  # loads Pillow
 
     resolution = {STROKE_RESOLUTION: str(label.stroke_resolution)} if label.stroke_resolution else {}
+    styles = {STYLES: json.dumps([style.to_json() for style in label.styles])} if label.styles else {}
     return {
         "style": label.style,
         "artist": label.artist,
@@ -119,12 +158,14 @@ def metadata(label: Label, contract: Contract, variant: str) -> dict[str, str]:
         VARIANT: variant,
         CARD: label.card,
         **resolution,
+        **styles,
     }
 
 
 def sentence(contract: Contract) -> str:
     """Return a contract on one line. ONNX files carry it in their metadata: its words are part of their bytes."""
-    ends = []
-    for spec in (contract.inputs[0], contract.output):
-        ends.append(f"{spec.name}: {spec.type} [{', '.join(str(side) for side in spec.shape)}], {spec.values}")
-    return f"{' -> '.join(ends)}; {contract.sides}"
+    *inputs, output = (
+        f"{spec.name}: {spec.type} [{', '.join(str(side) for side in spec.shape)}], {spec.values}"
+        for spec in (*contract.inputs, contract.output)
+    )
+    return f"{' + '.join(inputs)} -> {output}; {contract.sides}"

@@ -19,8 +19,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from impasto.models import transform_net
-from impasto.models.contract import INPUT, IR, OPSET, OUTPUT, Label, TensorSpec, metadata, onnx_contract
-from impasto.models.network_blocks import Eighth, Recurrent, Residual, Subpixel
+from impasto.models.contract import INPUT, IR, OPSET, OUTPUT, STYLES, Label, TensorSpec, metadata, onnx_contract
+from impasto.models.network_blocks import Eighth, InstanceNorm, Recurrent, Residual, Subpixel
+from impasto.models.store import Store
 
 # operator -> the name of its layers in the file, and of its weights
 _WEIGHTS = {"Conv": ("conv", "weight", "bias"), "InstanceNormalization": ("norm", "scale", "bias")}
@@ -66,8 +67,16 @@ def _store(tensors: dict[_Content, onnx.TensorProto], array: NDArray[Any], prefi
     return tensors.setdefault(content, numpy_helper.from_array(array, f"{prefix} {len(tensors)}")).name
 
 
+class _StyledNorm(nn.InstanceNorm2d):
+    """An instance norm of a store, whose scale and shift are the values of these names."""
+
+    def __init__(self, norm: InstanceNorm, scale: str, shift: str) -> None:
+        super().__init__(norm.num_features, eps=norm.eps)
+        self.scale, self.shift = scale, shift
+
+
 def write(
-    network: transform_net.TransformNet,
+    network: transform_net.TransformNet | Store,
     path: Path,
     io: str,
     label: Label,
@@ -77,7 +86,7 @@ def write(
     """Write a network as an ONNX file; the same network gives the same bytes.
 
     Args:
-        network: A network.
+        network: A network, or a store, whose file has the weights of the styles as a second input.
         path: The file to write.
         io: The kind of input and output, as in onnx.io: `uint8_rgba` or `float32_rgb`.
         label: The style and version for the metadata.
@@ -89,9 +98,11 @@ def write(
     Raises:
         TypeError: A module of the network has no `_emit`.
     """
-    assert size is None or not any(side % network.stride for side in size)
-    contract = onnx_contract(io, size)
+    contract = onnx_contract(io, size, len(network.networks) if isinstance(network, Store) else 0)
     graph = _Graph()
+    if isinstance(network, Store):
+        network = _with_styles(graph, network)
+    assert size is None or not any(side % network.stride for side in size)
     form = _fused if fold_scale else _normalized
     (_uint8_rgba if io == "uint8_rgba" else _float32_rgb)(graph, partial(form, graph, network), network.stride, size)
     model = helper.make_model(
@@ -111,6 +122,19 @@ def write(
     helper.set_model_props(model, metadata(label, contract, "fp32"))
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _with_styles(graph: _Graph, store: Store) -> transform_net.TransformNet:
+    """A network of the store whose norms take the mean of those of the styles, weighted by the input STYLES."""
+    network = copy.deepcopy(store.network(0))
+    tables = store.state_dict()
+    for name, norm in [*network.named_modules()]:
+        if isinstance(norm, InstanceNorm):
+            scale, shift = (
+                graph.add("MatMul", STYLES, graph.weight(tables[f"{name}.{part}"])) for part in ("weight", "bias")
+            )
+            network.set_submodule(name, _StyledNorm(norm, scale, shift))
+    return network
 
 
 def _uint8_rgba(graph: _Graph, network: _Network, stride: int, size: tuple[int, int] | None) -> None:
@@ -220,6 +244,11 @@ def _(module: nn.InstanceNorm2d, graph: _Graph, x: str) -> str:
 
 
 @_emit.register
+def _(module: _StyledNorm, graph: _Graph, x: str) -> str:
+    return graph.add("InstanceNormalization", x, module.scale, module.shift, epsilon=module.eps)
+
+
+@_emit.register
 def _(module: nn.ReLU, graph: _Graph, x: str) -> str:
     return graph.add("Relu", x)
 
@@ -267,7 +296,7 @@ def _value(spec: TensorSpec) -> onnx.ValueInfoProto:
 
 def _rename(graph: onnx.GraphProto) -> None:
     """Name weights by layer (conv3.weight), and other values by number; the last node's output is OUTPUT."""
-    names = {name: name for name in (INPUT, "")} | {graph.node[-1].output[0]: OUTPUT}
+    names = {name: name for name in (INPUT, STYLES, "")} | {graph.node[-1].output[0]: OUTPUT}
     layers: Counter[str] = Counter()
     for node in graph.node:
         if node.op_type in _WEIGHTS:
@@ -275,6 +304,9 @@ def _rename(graph: onnx.GraphProto) -> None:
             for value, part in zip(node.input[1:], parts, strict=False):
                 names.setdefault(value, f"{layer}{layers[layer]}.{part}")
             layers[layer] += 1
+    for node in graph.node:
+        if node.op_type == "MatMul" and node.input[0] == STYLES:
+            names[node.input[1]] = f"{names[node.output[0]]}s"  # a row for each style
     for value in (value for node in graph.node for value in (*node.input, *node.output)):
         names.setdefault(value, str(len(names)))
     for node in graph.node:

@@ -3,7 +3,7 @@
 import glob
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from itertools import chain
 from pathlib import Path
@@ -46,7 +46,7 @@ def translate(lines: Iterable[str], vocabulary: Vocabulary, sweep: bool) -> list
         elif line.startswith("~"):
             raise UsageError(f"{line} cannot be removed: impasto-{vocabulary.command} needs {key}; give it a value")
         elif key == "style" and not _GRAMMAR.fullmatch(value):
-            translated += _style(value, vocabulary.choices(key), sweep)
+            translated += _style(value, vocabulary, sweep)
         else:
             translated.append(f"{key}={value}")
     return translated
@@ -139,8 +139,11 @@ def _quoted(key: Key, value: str, sweep: bool) -> str:
     return ",".join(map(one, _values(value, sweep)))
 
 
-def _style(value: str, presets: Sequence[str], sweep: bool) -> list[str]:
-    """The overrides that a value of `style` stands for: presets, or an image, or several images in a sweep."""
+def _style(value: str, vocabulary: Vocabulary, sweep: bool) -> list[str]:
+    """The overrides that a value of `style` stands for: presets, an image, several in a sweep, or those of a store."""
+    presets = vocabulary.choices("style")
+    if (value[:1] == "[" and not _exists(value)) or (value not in presets and Path(_absolute(value)).is_dir()):
+        return _store(value, vocabulary, sweep)
     texts = _values(value, sweep)
     images = [quote(_absolute(text)) for text in texts if text not in presets and Path(_absolute(text)).is_file()]
     if images and len(images) < len(texts):
@@ -148,6 +151,17 @@ def _style(value: str, presets: Sequence[str], sweep: bool) -> list[str]:
     if images:
         return ["style=picture", f"style.image={','.join(images)}"]
     return [f"style={','.join(text if text in presets else quote(text) for text in texts)}"]
+
+
+def _store(value: str, vocabulary: Vocabulary, sweep: bool) -> list[str]:
+    """The overrides of a list or a folder of paintings."""
+    key = vocabulary.keys.get("style.images")
+    if key is None:
+        raise UsageError(
+            f"style={value} is several paintings, which impasto-train learns as a store of styles; name one here"
+            + (", and those to blend it with in styles=[FILE,FILE] blend=[...]" if "blend" in vocabulary.keys else "")
+        )
+    return ["style=store", f"style.images={_quoted(key, value, sweep)}"]
 
 
 def _values(value: str, several: bool) -> list[str]:

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import unicodedata
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated
 
@@ -49,6 +50,25 @@ class StyleConfig:
         if self.stroke_resolution is None and self.size >= DISPLAY_SIZE:
             return self.size
         return self.stroke_resolution
+
+
+@dataclass(config=CONFIG)
+class TrainStyleConfig(StyleConfig):
+    """A painting, or several for a store of styles."""
+
+    images: Annotated[
+        list[str],
+        Key(
+            "Image files of the paintings of a store of styles, or folders of them; style=[FILE,FILE] and style=DIR "
+            "set it, too. Each style has the name of its file; style.name is the store's.",
+            path="FILE",
+        ),
+    ] = field(default_factory=list)
+
+    @property
+    def is_store(self) -> bool:
+        """Whether a store of styles is trained."""
+        return bool(self.images)
 
 
 def slug(path: str) -> str:

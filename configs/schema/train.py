@@ -10,7 +10,7 @@ from impasto.configs.schema.fields import CONFIG, Key
 from impasto.configs.schema.hardware import DEVICE, PRECISION, SEED
 from impasto.configs.schema.loss import LossConfig
 from impasto.configs.schema.model import ModelConfig
-from impasto.configs.schema.style import StyleConfig
+from impasto.configs.schema.style import TrainStyleConfig
 
 DEFAULT_MINUTES = 30
 
@@ -81,16 +81,18 @@ class OptimizerConfig:
 
 @dataclass(config=CONFIG)
 class TrainConfig:
-    """Train a network on one painting."""
+    """Train a network on one painting, or a store of styles on several."""
 
     examples: ClassVar = (
         "impasto-train style=painting.jpg data.root=photos trainer.minutes=4",
         "impasto-train style=painting.jpg data.root=photos loss=johnson model=johnson trainer.steps=40000",
+        "impasto-train 'style=[first.jpg,second.jpg]' data.root=photos trainer.minutes=30",
+        "impasto-train init=STORE freeze=all_but_norms style=third.jpg data.root=photos trainer.minutes=5",
         "impasto-train -m loss.style_weight=2,5,10 style=painting.jpg data.root=photos",
     )
 
     model: ModelConfig
-    style: StyleConfig
+    style: TrainStyleConfig
     data: DataConfig
     loss: LossConfig
     optimizer: OptimizerConfig
@@ -102,14 +104,30 @@ class TrainConfig:
         str | None,
         Key(
             "Checkpoint to start from: a file, run directory, zoo/PAINTING, or auto for the nearest network of the "
-            "zoo, if it has this model; null starts from random weights.",
+            "zoo, if it has this model; null starts from random weights. Of a store of styles, each painting takes the "
+            "norms of its own name, or else of the nearest style.",
             path="PATH|auto|zoo/*",
         ),
     ] = "auto"
+    freeze: Annotated[
+        str,
+        Key(
+            "Which weights training leaves alone: all_but_norms learns the norms of the paintings only, and adds them "
+            "to the store that init names.",
+            choices=("none", "all_but_norms"),
+        ),
+    ] = "none"
     license: Annotated[str, Key("License of the trained network, for the checkpoint's card.")] = "unknown"
     resume: Annotated[str | None, Key("Run directory to resume.", path="DIR")] = None
 
     def __post_init__(self) -> None:
+        if self.freeze != "none" and self.init is None:
+            raise UsageError(f"freeze={self.freeze} would keep random weights; name a network or a store with init=")
+        if self.style.is_store and self.loss.style_strength is not None:
+            raise UsageError(
+                f"loss.style_strength={self.loss.style_strength:g} is measured for one painting; give "
+                "loss.style_weight for a store of styles"
+            )
         least = self.loss.least_side()
         sizes = {"data.size": self.data.size, "data.val_size": self.data.val_size, "style.size": self.style.size}
         for key, size in sizes.items():

@@ -15,9 +15,11 @@ from impasto.models.provenance import run_versions
 from impasto.train.runtime import openmp
 
 if TYPE_CHECKING:
-    from impasto.models.card import Card, CropStage, OriginCard
+    from impasto.models.card import Card, CropStage, StyleCard
     from impasto.models.console import Console
     from impasto.train.data.dataset import PhotoSet
+    from impasto.train.engine.init_weights import InitialWeights
+    from impasto.train.engine.paintings import Painting
     from impasto.train.runtime.device import Hardware
     from impasto.train.runtime.distributed import Group
 
@@ -27,7 +29,7 @@ WEIGHTS = {"vgg16": "original", "vgg19": "torchvision's"}  # the origin of each 
 
 
 def main() -> None:
-    """Train a network on one painting."""
+    """Train a network on one painting, or a store of styles on several."""
     openmp.limit_spinning()
     app.run("train", task, extra="train")
 
@@ -63,10 +65,9 @@ def _fit(config: TrainConfig, run: runs.Run, hardware: "Hardware", group: "Group
     """Check all settings that can be checked before the first step; then resume, calibrate and train."""
     import torch
 
-    from impasto.models.losses.perceptual import PerceptualLoss
     from impasto.models.vgg import weights as vgg_weights
     from impasto.train.data import crop_stages, dataset, style_image
-    from impasto.train.engine import calibration, init_weights, recipe, run_logger, train_state
+    from impasto.train.engine import calibration, init_weights, paintings, recipe, run_logger, train_state
     from impasto.train.engine.trainer import Trainer
     from impasto.train.runtime import device
     from impasto.train.runtime.contact_sheet import to_bytes
@@ -78,31 +79,35 @@ def _fit(config: TrainConfig, run: runs.Run, hardware: "Hardware", group: "Group
     photos, val_photos = dataset.split(config.data)
     short_side = crop_stages.photo_short_side(photos)
     stages = crop_stages.plan(config.data, config.loss, config.style.size, short_side)
-    style = style_image.load(config.style)
+    styles = style_image.paintings(config.style)
     weights = vgg_weights.load(config.loss.weights, config.loss.network)
     torch.manual_seed(config.seed)
     device.keep_memory()
-    loss = PerceptualLoss(config.loss, weights, style.pixels)
-    initial = init_weights.load(config, loss, val_photos, stages[0].size)
-    loss.to(hardware.device).to(memory_format=torch.channels_last)
-    card = _card(config, style.sha256, photos, stages, initial.origin)
+    learned = paintings.load(styles, config.loss, weights)
+    initial = init_weights.load(config, learned, val_photos, stages[0].size)
+    for painting in learned:
+        painting.loss.to(hardware.device).to(memory_format=torch.channels_last)
+    card = _card(config, learned, photos, stages, initial)
     if group.is_main_process:
         directory = run.claim()
         dataset.warn_of_few_val_photos(config.data, photos, val_photos)
     sets = (photos, val_photos)
-    trainer = Trainer(config, directory, hardware, initial.network, loss, style.pixels, sets, stages, card, group)
+    trainer = Trainer(config, directory, hardware, initial.network, learned, sets, stages, card, group)
     if config.resume is not None:
         trainer.resume()
     elif group.is_main_process:
         logger.info("%s", recipe.sentence(config, stages, initial.origin))
-        recipe.warn_of_small_pictures(config, stages[-1], short_side)
+        recipe.warn_of_small_pictures(config, learned, stages[-1], short_side)
     if config.loss.style_strength is not None:
-        trainer.card = calibration.calibrate(config, loss, trainer.state, trainer.card, val_photos, hardware.device)
-    loss.to_precision(hardware.dtype)
+        (painting,), state = learned, trainer.state
+        trainer.card = calibration.calibrate(config, painting.loss, state, trainer.card, val_photos, hardware.device)
+    for painting in learned:
+        painting.loss.to_precision(hardware.dtype)
     with train_state.report_full_disk(directory):
         if group.is_main_process:
             run.save(directory, config)
-            run_logger.save_painting(directory, to_bytes(style.pixels)[0])
+            shown = {painting.name: to_bytes(painting.pixels)[0] for painting in learned}
+            run_logger.save_paintings(directory, shown)
         return trainer.fit(console)
 
 
@@ -118,24 +123,39 @@ def _check_directory(directory: Path) -> None:
 
 
 def _card(
-    config: TrainConfig, style_sha256: str, photos: "PhotoSet", stages: "list[CropStage]", origin: "OriginCard | None"
+    config: TrainConfig,
+    paintings: "list[Painting]",
+    photos: "PhotoSet",
+    stages: "list[CropStage]",
+    initial: "InitialWeights",
 ) -> "Card":
     """The model card before training: names and hashes, but never a path of this machine."""
-    from impasto.models.card import Card, DataCard, LossCard, ModelCard, StyleCard
+    from impasto.models.card import Card, DataCard, LossCard, ModelCard, StoreCard
+    from impasto.models.store import Store
 
-    style, loss, data = asdict(config.style), asdict(config.loss), asdict(config.data)
-    del style["image"]
-    style["stroke_resolution"] = config.style.card_stroke_resolution()
+    loss, data = asdict(config.loss), asdict(config.data)
     for key in ("root", "val_root", "exclude", "cache", "cache_gb"):
         del data[key]
     data |= {"size": stages[-1].size, "scale_range": stages[-1].scale_range, "stages": stages}
     loss["weights"] = "random" if config.loss.weights == "random" else WEIGHTS[config.loss.network]
+    styles = [_style_card(painting) for painting in paintings]
+    is_store, kept = isinstance(initial.network, Store), initial.kept or StoreCard(config.style.name, [])
     return Card(
         model=ModelCard(**asdict(config.model)),
-        style=StyleCard(**style, sha256=style_sha256),
+        style=None if is_store else styles[0],
+        store=StoreCard(kept.name, [*kept.styles, *styles]) if is_store else None,
         loss=LossCard(**loss),
         data=DataCard(**data, photos=len(photos.names), sha256=photos.sha256),
         versions=run_versions(),
-        init=origin,
+        init=initial.origin,
         license=config.license,
     )
+
+
+def _style_card(painting: "Painting") -> "StyleCard":
+    from impasto.models.card import StyleCard
+
+    style = asdict(painting.config)
+    del style["image"]
+    style["stroke_resolution"] = painting.config.card_stroke_resolution()
+    return StyleCard(**style, sha256=painting.sha256)

@@ -39,7 +39,7 @@ def calibrate(
     Returns:
         The card with the style_weight.
     """
-    assert card.loss is not None and card.style is not None
+    assert card.loss is not None and card.style is not None  # a store has no style_strength
     calibrated = state.calibrated_style_weight
     if calibrated is None or not calibrated.is_valid_for(card.loss, card.style):
         size = state.stages[-1].size

@@ -1,5 +1,6 @@
 """What a run does after each step. `Trainer._callbacks` lists the callbacks in the order of their calls."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -8,8 +9,11 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from impasto.configs.schema.train import TrainerConfig
+from impasto.models.store import networks_of
 from impasto.train.data.dataset import to_pixels
 from impasto.train.engine import divergence
+from impasto.train.engine.ema import ModelEma
+from impasto.train.engine.paintings import by_painting
 from impasto.train.engine.run_logger import Logger
 from impasto.train.engine.step_metrics import StepMetrics
 from impasto.train.engine.train_state import TrainState
@@ -101,14 +105,18 @@ class MetricsLogger:
 
 
 class Validation:
-    """Measures the losses of the averaged network on the validation photos every validate_every steps."""
+    """Measures the losses of the averaged network on the validation photos every validate_every steps.
+
+    The losses of a run of several paintings are means over them, and of each.
+    """
 
     def __init__(
         self,
         config: TrainerConfig,
         photos: Tensor,
         network: nn.Module,
-        training_loss: TrainingLoss,
+        training_losses: Sequence[TrainingLoss],
+        names: Sequence[str],
         group: Group,
         interrupt: Interrupt,
         logger: Logger,
@@ -117,7 +125,8 @@ class Validation:
         self.config = config
         self.photos = photos
         self.network = network
-        self.training_loss = training_loss
+        self.training_losses = training_losses
+        self.names = names
         self.group = group
         self.interrupt = interrupt
         self.logger = logger
@@ -147,14 +156,16 @@ class Validation:
     @torch.no_grad()
     def measure(self) -> dict[str, float] | None:
         """The mean losses on the validation photos; None if a signal came meanwhile."""
-        device = self.training_loss.hardware.device
-        sums = torch.zeros(len(MEASURES), device=device)
+        networks, device = learned_networks(self.network, len(self.names)), self.training_losses[0].hardware.device
+        sums = torch.zeros(len(self.names), len(MEASURES), device=device)
         for photo in self.photos.split(1):
-            if self.interrupt.stop_requested:
-                return None
-            stylized = stylize(self.network, photo, device)
-            sums += self.training_loss.measures(self.network, to_pixels(photo, device), stylized)
-        return named_measures(sums / len(self.photos))
+            for number, (network, training_loss) in enumerate(zip(networks, self.training_losses, strict=True)):
+                if self.interrupt.stop_requested:
+                    return None
+                stylized = stylize(network, photo, device)
+                sums[number] += training_loss.measures(network, to_pixels(photo, device), stylized)
+        means = sums / len(self.photos)
+        return named_measures(means.mean(0)) | by_painting([named_measures(mean) for mean in means], self.names)
 
 
 class SampleWriter:
@@ -165,6 +176,7 @@ class SampleWriter:
         config: TrainerConfig,
         photos: Tensor,
         network: nn.Module,
+        paintings: int,
         device: torch.device,
         group: Group,
         logger: Logger,
@@ -172,6 +184,7 @@ class SampleWriter:
         self.config = config
         self.photos = photos[:SAMPLES]
         self.network = network
+        self.paintings = paintings
         self.device = device
         self.group = group
         self.logger = logger
@@ -182,8 +195,9 @@ class SampleWriter:
     def on_step_end(self, state: TrainState, metrics: StepMetrics) -> None:
         """Write samples if they are due."""
         if self.group.is_main_process and state.is_due(self.config.sample_every, self.config):
-            stylized = stylize(self.network, self.photos, self.device)
-            self.logger.sample(state.step, self.photos.numpy(), to_bytes(stylized))
+            networks = learned_networks(self.network, self.paintings)
+            stylized = [to_bytes(stylize(network, self.photos, self.device)) for network in networks]
+            self.logger.sample(state.step, self.photos.numpy(), stylized)
 
 
 class StopSignal:
@@ -210,6 +224,12 @@ class StopSignal:
             raise KeyboardInterrupt(
                 f"saved at step {state.step}; resume with: {distributed.resume_command(self.directory)}"
             )
+
+
+def learned_networks(average: nn.Module, paintings: int) -> list[nn.Module]:
+    """The averaged network of each painting of a run: the last styles of a store, or the only network."""
+    network = average.module if isinstance(average, ModelEma) else average
+    return [*networks_of(network)][-paintings:] or [network]
 
 
 @torch.no_grad()

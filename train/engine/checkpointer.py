@@ -11,6 +11,7 @@ from impasto.configs.errors import UsageError
 from impasto.configs.schema.train import TrainConfig
 from impasto.models import checkpoint
 from impasto.models.card import Card, DivergenceCard, OptimizerCard, TrainingCard
+from impasto.models.store import Store
 from impasto.models.transform_net import TransformNet
 from impasto.train.engine import divergence, train_state
 from impasto.train.engine.callbacks import DivergenceGuard
@@ -76,9 +77,9 @@ class Checkpointer:
         if state.is_best() and self.group.is_main_process:
             self.logger.best(self._network(), self._card(state))
 
-    def _network(self) -> TransformNet:
+    def _network(self) -> TransformNet | Store:
         average = self.modules["average"]
-        assert isinstance(average, ModelEma) and isinstance(average.module, TransformNet)
+        assert isinstance(average, ModelEma) and isinstance(average.module, TransformNet | Store)
         return average.module
 
     def _card(self, state: TrainState) -> Card:
@@ -104,7 +105,7 @@ class Checkpointer:
 def checkpoint_is_intact(directory: Path, step: int) -> bool:
     """Whether a step has its checkpoint: a run may be killed between saving its state and its checkpoint."""
     try:
-        checkpoint.load(checkpoint.path(directory, step))
+        checkpoint.load_any(checkpoint.path(directory, step))
     except UsageError:
         return False
     return True

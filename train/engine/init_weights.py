@@ -1,20 +1,24 @@
 """The initial weights of a new network: random, of a checkpoint, or of the zoo's nearest network."""
 
+import copy
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.model import ModelConfig
 from impasto.configs.schema.train import TrainConfig
 from impasto.models import checkpoint, transform_net, zoo
-from impasto.models.card import OriginCard
-from impasto.models.losses.perceptual import PerceptualLoss
+from impasto.models.card import Card, OriginCard, StoreCard
 from impasto.models.provenance import sha256
+from impasto.models.store import Store, networks_of
 from impasto.models.transform_net import TransformNet
 from impasto.train.data.dataset import PhotoSet, to_pixels, validation_crops
 from impasto.train.engine import train_state
+from impasto.train.engine.paintings import Painting
 
 AUTO = "auto"
 COMPARED = 4  # photos at most that find the nearest network
@@ -22,42 +26,82 @@ COMPARED = 4  # photos at most that find the nearest network
 
 @dataclass(frozen=True)
 class InitialWeights:
-    """A network to train, and the checkpoint that its weights are from, if any."""
+    """A network or a store to train, and the checkpoint that its weights are from, if any.
 
-    network: TransformNet
+    The last styles of a store are the paintings of the run, in their order. The others, `kept`, are those of a store
+    that the run adds the paintings to.
+    """
+
+    network: TransformNet | Store
     origin: OriginCard | None = None
+    kept: StoreCard | None = None
 
 
-def load(config: TrainConfig, loss: PerceptualLoss, val_photos: PhotoSet, size: int) -> InitialWeights:
+def load(config: TrainConfig, paintings: Sequence[Painting], val_photos: PhotoSet, size: int) -> InitialWeights:
     """Build the network of a run with the initial weights that `config.init` names.
 
     Args:
         config: The settings of the run. `init` is null (random weights), a checkpoint, a reference to the zoo, or
             `auto`: of the zoo's networks with this architecture, the one with the lowest loss on validation photos;
-            random weights if there is none.
-        loss: The loss that `auto` compares networks by.
-        val_photos: The photos that `auto` compares networks on.
+            random weights if there is none. Of a store, each painting takes the norms of its own name, or of the style
+            with the lowest loss.
+        paintings: The paintings of the run, whose losses compare networks.
+        val_photos: The photos to compare networks on.
         size: The side of their center squares, in pixels.
 
     Raises:
-        UsageError: The checkpoint is missing or damaged, or has another architecture.
+        UsageError: The checkpoint is missing or damaged, has another architecture, or a style of a painting's name.
     """
-    # A state contains weights already.
+    # A state contains weights already; which styles a run adds to, only the store says.
     resumed = config.resume is not None and train_state.states(Path(config.resume).expanduser())
-    if config.init is None or resumed:
-        return InitialWeights(transform_net.build(config.model))
+    paths = _candidates(config.model) if config.init == AUTO else {}
+    if config.init is None or (resumed and config.freeze == "none") or (config.init == AUTO and not paths):
+        return InitialWeights(_for_paintings(config, [transform_net.build(config.model)] * len(paintings)))
+    comparison = _Comparison(paintings, val_photos, size)
     if config.init == AUTO:
-        paths = _candidates(config.model)
-        return _nearest(paths, loss, val_photos, size) if paths else InitialWeights(transform_net.build(config.model))
+        networks = {name: checkpoint.load(path)[0] for name, path in paths.items()}
+        name = min(networks, key=lambda name: sum(comparison.losses(networks[name])))
+        starts = [networks[name]] * len(paintings)
+        return InitialWeights(_for_paintings(config, starts), _origin(name, paths[name]))
     path = zoo.resolve(config.init, checkpoint.SUFFIX, _zoo_model(config.model))
-    network, card = checkpoint.load(path)
+    network, card = checkpoint.load_any(path)
     model = asdict(card.model)
     if model != vars(config.model):
         words = " ".join(f"model.{key}={value}" for key, value in sorted(model.items()) if key != "name")
         raise UsageError(
             f"init={config.init} has another architecture than this run; use model={card.model.name} {words}"
         )
-    return InitialWeights(network, _origin(config.init if config.init.startswith(zoo.PREFIX) else path.name, path))
+    origin = _origin(config.init if config.init.startswith(zoo.PREFIX) else path.name, path)
+    starts = _starts(network, card, comparison)
+    if config.freeze == "none" or not isinstance(network, Store):
+        return InitialWeights(_for_paintings(config, starts), origin)
+    assert card.store is not None
+    for painting in paintings:
+        if painting.name in card.store.names:
+            raise UsageError(
+                f"init={config.init} has a style of the name {painting.name} already; give another style.name"
+            )
+    return InitialWeights(Store([*networks_of(network), *starts]), origin, card.store)
+
+
+def _for_paintings(config: TrainConfig, starts: Sequence[TransformNet]) -> TransformNet | Store:
+    """A store, or the network of the only painting."""
+    return Store(starts) if config.style.is_store else copy.deepcopy(starts[0])
+
+
+def _starts(network: TransformNet | Store, card: Card, comparison: "_Comparison") -> list[TransformNet]:
+    """The network that each painting starts from: the style of its name, or the nearest."""
+    networks = networks_of(network)
+    names = card.store.names if card.store is not None else []
+    if len(networks) == 1 or {painting.name for painting in comparison.paintings} <= {*names}:
+        losses = [[0.0] * len(comparison.paintings)] * len(networks)
+    else:
+        losses = [comparison.losses(network) for network in networks]
+    starts = []
+    for number, painting in enumerate(comparison.paintings):
+        nearest = min(range(len(networks)), key=lambda index: losses[index][number])
+        starts.append(networks[names.index(painting.name) if painting.name in names else nearest])
+    return starts
 
 
 def _zoo_model(model: ModelConfig) -> str | None:
@@ -74,20 +118,26 @@ def _candidates(model: ModelConfig) -> dict[str, Path]:
     return {name: path for name, path in paths.items() if asdict(checkpoint.load(path)[1].model) == vars(model)}
 
 
-@torch.no_grad()
-def _nearest(paths: dict[str, Path], loss: PerceptualLoss, val_photos: PhotoSet, size: int) -> InitialWeights:
-    crops, *_ = validation_crops(val_photos, size)
-    photos = [to_pixels(photo, torch.device("cpu")) for photo in crops[:COMPARED].split(1)]
-    targets = [loss.content_target(pixels) for pixels in photos]
+class _Comparison:
+    """The losses of networks on a few validation photos."""
 
-    def distance(network: TransformNet) -> float:
-        pairs = zip(photos, targets, strict=True)
-        return sum(loss(network(pixels), target).total.item() for pixels, target in pairs)
+    def __init__(self, paintings: Sequence[Painting], val_photos: PhotoSet, size: int) -> None:
+        self.paintings, self.val_photos, self.size = paintings, val_photos, size
+        self._photos: list[Tensor] = []
 
-    networks = {name: checkpoint.load(path)[0] for name, path in paths.items()}
-    name = min(networks, key=lambda name: distance(networks[name]))
-    return InitialWeights(networks[name], _origin(name, paths[name]))
+    @torch.no_grad()
+    def losses(self, network: TransformNet) -> list[float]:
+        """The loss by each painting."""
+        if not self._photos:
+            crops, *_ = validation_crops(self.val_photos, self.size)
+            self._photos = [to_pixels(photo, torch.device("cpu")) for photo in crops[:COMPARED].split(1)]
+        target = self.paintings[0].loss.content_target
+        pairs = [(network(pixels), target(pixels)) for pixels in self._photos]
+        return [
+            sum(painting.loss(stylized, features).total.item() for stylized, features in pairs)
+            for painting in self.paintings
+        ]
 
 
 def _origin(name: str, path: Path) -> OriginCard:
-    return OriginCard(name, sha256(path), checkpoint.load(path)[1].license)
+    return OriginCard(name, sha256(path), checkpoint.load_any(path)[1].license)

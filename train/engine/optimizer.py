@@ -9,6 +9,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from impasto.configs.schema.train import TrainConfig
+from impasto.models.network_blocks import InstanceNorm
+from impasto.models.store import networks_of
 from impasto.train.engine.soap import Soap
 from impasto.train.engine.train_state import TrainState
 
@@ -22,6 +24,26 @@ def build_optimizer(config: TrainConfig, parameters: Iterable[nn.Parameter]) -> 
     if name == "soap":
         return Soap(parameters, config.optimizer.lr, settings["betas"], config.optimizer.eps, frequency)
     return torch.optim.Adam(parameters, **settings, fused=True)
+
+
+def trained_parameters(network: nn.Module, freeze: str, paintings: int) -> list[nn.Parameter]:
+    """Return the weights that a run updates, and freeze the others.
+
+    Args:
+        network: The network, or the store whose last styles are the paintings of the run.
+        freeze: As in the settings: `none`, or `all_but_norms`.
+        paintings: The number of paintings.
+    """
+    if freeze == "none":
+        return [*network.parameters()]
+    network.requires_grad_(False)
+    modules = (module for each in networks_of(network)[-paintings:] for module in each.modules())
+    parameters = [
+        parameter for module in modules if isinstance(module, InstanceNorm) for parameter in module.parameters()
+    ]
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    return parameters
 
 
 def build_schedule(config: TrainConfig, optimizer: Optimizer, state: TrainState) -> LambdaLR:

@@ -9,6 +9,7 @@ from pathlib import Path
 from impasto.configs.schema.train import TrainConfig, TrainerConfig
 from impasto.models.card import CropStage, OriginCard
 from impasto.models.image import header
+from impasto.train.engine.paintings import Painting
 from impasto.train.engine.step_metrics import StepMetrics
 from impasto.train.engine.train_state import TrainState
 
@@ -34,11 +35,14 @@ def sentence(config: TrainConfig, stages: Sequence[CropStage], origin: OriginCar
     )
 
 
-def warn_of_small_pictures(config: TrainConfig, stage: CropStage, short_side: int) -> None:
-    """Log that photos or the painting are enlarged, which blurs them.
+def warn_of_small_pictures(
+    config: TrainConfig, paintings: Sequence[Painting], stage: CropStage, short_side: int
+) -> None:
+    """Log that photos or a painting are enlarged, which blurs them.
 
     Args:
         config: The settings of the run.
+        paintings: Its paintings.
         stage: The last stage.
         short_side: The short side of all but the smallest photos, as `photo_short_side` returns it.
     """
@@ -49,15 +53,17 @@ def warn_of_small_pictures(config: TrainConfig, stage: CropStage, short_side: in
             "photos, or a smaller style.size",
             *(config.data.root, short_side, low, high),
         )
-    if config.style.image is None:
-        return
-    painting = header.read(Path(config.style.image))
-    if (side := min(painting.width, painting.height)) < config.style.size:
-        logger.warning(
-            "the painting is only %d px on the short side, and is enlarged to style.size=%d; use a larger picture of "
-            "it, or a smaller style.size",
-            *(side, config.style.size),
-        )
+    for painting in paintings:
+        if painting.config.image is None:
+            continue
+        size = header.read(Path(painting.config.image))
+        if (side := min(size.width, size.height)) < config.style.size:
+            which = f"the painting {painting.name}" if len(paintings) > 1 else "the painting"
+            logger.warning(
+                "%s is only %d px on the short side, and is enlarged to style.size=%d; use a larger picture of it, or "
+                "a smaller style.size",
+                *(which, side, config.style.size),
+            )
 
 
 class BudgetCheck:

@@ -18,12 +18,13 @@ logger = logging.getLogger(__name__)
 
 def identity(config: TrainConfig, card: Card) -> dict[str, Any]:
     """Return, by key, what a run minimizes and which photos it minimizes it on."""
-    assert card.style is not None and card.data is not None
+    assert card.data is not None
     loss, data = asdict(config.loss), asdict(config.data)
     del loss["weights"]  # where the file is; its content is verified
     return {
         **{f"loss.{name}": value for name, value in loss.items()},
-        "style": card.style.sha256,
+        "style": [style.sha256 for style in card.store.styles] if card.store else card.style and card.style.sha256,
+        "freeze": config.freeze,
         "style.size": config.style.size,
         **{f"data.{name}": data[name] for name in _CROPS},
         "trainer.batch_size": config.trainer.batch_size,

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -18,8 +18,10 @@ from impasto.models.image.decode import read
 from impasto.models.image.encode import write
 from impasto.models.image.picture import Picture, UnreadablePicture
 from impasto.models.run_directory import BEST, BEST_MODEL, LAST_MODEL
+from impasto.models.store import Store
 from impasto.models.transform_net import TransformNet
 from impasto.train.engine import train_state
+from impasto.train.engine.paintings import BY_PAINTING
 from impasto.train.engine.training_loss import MEASURES
 from impasto.train.runtime import contact_sheet, plots
 
@@ -37,13 +39,13 @@ class Logger(Protocol):
     def row(self, values: dict[str, float]) -> None:
         """Append a row to metrics.csv: losses of training, or of validation (val_*)."""
 
-    def sample(self, step: int, photos: NDArray[np.uint8], stylized: NDArray[np.uint8]) -> None:
-        """Write photos and stylized pictures [N, H, W, 3], their sheet, and the curves so far."""
+    def sample(self, step: int, photos: NDArray[np.uint8], stylized: Sequence[NDArray[np.uint8]]) -> None:
+        """Write photos and, by painting, stylized pictures [N, H, W, 3], their sheet, and the curves so far."""
 
-    def checkpoint(self, step: int, network: TransformNet, card: Card) -> None:
+    def checkpoint(self, step: int, network: TransformNet | Store, card: Card) -> None:
         """Write a checkpoint and LAST_MODEL, and delete checkpoints and states that are no longer needed."""
 
-    def best(self, network: TransformNet, card: Card) -> None:
+    def best(self, network: TransformNet | Store, card: Card) -> None:
         """Write the checkpoint and the exported file of the lowest validation loss so far."""
 
     def skip(self, lines: Iterable[str]) -> None:
@@ -59,13 +61,13 @@ class NullLogger:
     def row(self, values: dict[str, float]) -> None:
         """Write nothing."""
 
-    def sample(self, step: int, photos: NDArray[np.uint8], stylized: NDArray[np.uint8]) -> None:
+    def sample(self, step: int, photos: NDArray[np.uint8], stylized: Sequence[NDArray[np.uint8]]) -> None:
         """Write nothing."""
 
-    def checkpoint(self, step: int, network: TransformNet, card: Card) -> None:
+    def checkpoint(self, step: int, network: TransformNet | Store, card: Card) -> None:
         """Write nothing."""
 
-    def best(self, network: TransformNet, card: Card) -> None:
+    def best(self, network: TransformNet | Store, card: Card) -> None:
         """Write nothing."""
 
     def skip(self, lines: Iterable[str]) -> None:
@@ -76,24 +78,30 @@ class NullLogger:
 
 
 class RunLogger:
-    """The Logger of the main process. Retains the rows of an earlier session up to `first_step`."""
+    """The Logger of the main process. Retains the rows of an earlier session up to `first_step`.
 
-    def __init__(self, directory: Path, first_step: int) -> None:
+    A run of several paintings has columns, pictures and a column of the sheet for each, by the `names` of its styles.
+    """
+
+    def __init__(self, directory: Path, first_step: int, names: Sequence[str] = ("",)) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         directory.mkdir(parents=True, exist_ok=True)
         for part in directory.glob(f".*{atomic_file.PART}"):  # left by a run that was killed while it saved
             part.unlink()
         self.directory = directory
+        self.names = names
+        own = [f"{key}/{name}" for key in BY_PAINTING for name in names] if len(names) > 1 else []
+        columns = [*COLUMNS, *own, *VALIDATION_COLUMNS, *(f"val_{name}" for name in own)]
         self.rows = [row for row in rows(directory) if row["step"] <= first_step] if first_step else []
         self.skipped = _skipped(directory) if first_step else set()
         path = directory / "metrics.csv"
         with atomic_file.atomic_write(path) as part, part.open("w", newline="") as file:
-            writer = csv.DictWriter(file, (*COLUMNS, *VALIDATION_COLUMNS))
+            writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(self.rows)
         self._file = path.open("a", newline="")
-        self._csv = csv.DictWriter(self._file, (*COLUMNS, *VALIDATION_COLUMNS))
+        self._csv = csv.DictWriter(self._file, columns)
         self._events = SummaryWriter(str(directory), purge_step=first_step or None)
 
     def row(self, values: dict[str, float]) -> None:
@@ -106,23 +114,34 @@ class RunLogger:
                 group, label = ("val", name[4:]) if name.startswith("val_") else ("train", name)
                 self._events.add_scalar(f"{group}/{label}", value, int(values["step"]))
 
-    def sample(self, step: int, photos: NDArray[np.uint8], stylized: NDArray[np.uint8]) -> None:
+    def sample(self, step: int, photos: NDArray[np.uint8], stylized: Sequence[NDArray[np.uint8]]) -> None:
         """Write the pictures to samples/step_N/, then their sheet to samples/step_N.png, and the curves so far."""
         sheet = self.directory / "samples" / f"step_{step:08d}.png"
-        for number, (photo, picture) in enumerate(zip(photos, stylized, strict=True)):
-            write(Picture(photo), sheet.with_suffix("") / f"photo_{number}.png", quality=92)
-            write(Picture(picture), sheet.with_suffix("") / f"stylized_{number}.png", quality=92)
-        rows = [list(row) for row in zip(photos, stylized, strict=True)]
-        captions = ["photo", f"network, step {step}"]
-        if (painting := painting_of(self.directory)) is not None:
-            painting = contact_sheet.thumbnail(painting, max(photos.shape[1:3]))
-            rows = [[*row, contact_sheet.BLANK if number else painting] for number, row in enumerate(rows)]
-            captions.append("painting")
-        pixels = contact_sheet.write_sheet(sheet, rows, captions)
+        kinds = [f"stylized_{name}" if len(self.names) > 1 else "stylized" for name in self.names]
+        for kind, pictures in zip(["photo", *kinds], [photos, *stylized], strict=True):
+            for number, picture in enumerate(pictures):
+                write(Picture(picture), sheet.with_suffix("") / f"{kind}_{number}.png", quality=92)
+        rows = [list(row) for row in zip(photos, *stylized, strict=True)]
+        pixels = contact_sheet.write_sheet(sheet, *self._with_paintings(rows, step, max(photos.shape[1:3])))
         self._events.add_image("photo, network, painting", pixels, step, dataformats="HWC")
         plots.write_curves(self.directory / "curves.png", self._losses(), self._losses("val_"))
 
-    def checkpoint(self, step: int, network: TransformNet, card: Card) -> None:
+    def _with_paintings(self, rows: list[Pictures], step: int, side: int) -> tuple[list[Pictures], list[str]]:
+        """The rows and captions of a sheet: one painting beside the pictures, several above them."""
+        paintings = [painting_of(self.directory, name) for name in self.names]
+        shown = [
+            contact_sheet.BLANK if painting is None else contact_sheet.thumbnail(painting, side)
+            for painting in paintings
+        ]
+        if len(self.names) > 1:
+            return [[contact_sheet.BLANK, *shown], *rows], [f"photo, step {step}", *self.names]
+        captions = ["photo", f"network, step {step}"]
+        if paintings[0] is None:
+            return rows, captions
+        beside = [[*row, contact_sheet.BLANK if number else shown[0]] for number, row in enumerate(rows)]
+        return beside, [*captions, "painting"]
+
+    def checkpoint(self, step: int, network: TransformNet | Store, card: Card) -> None:
         """Write the checkpoint of a step whose state is saved; retain the newest RETAINED of both.
 
         Those of later steps are deleted too: the run returned to an earlier state and takes other steps now.
@@ -137,7 +156,7 @@ class RunLogger:
             for old in set(saved) - set(retained):
                 old.unlink(missing_ok=True)
 
-    def best(self, network: TransformNet, card: Card) -> None:
+    def best(self, network: TransformNet | Store, card: Card) -> None:
         """Write BEST_MODEL and BEST."""
         self._export(BEST_MODEL, network, card)
         checkpoint.save(self.directory / BEST, network, card)
@@ -154,7 +173,7 @@ class RunLogger:
         self._file.close()
         self._events.close()
 
-    def _export(self, name: str, network: TransformNet, card: Card) -> None:
+    def _export(self, name: str, network: TransformNet | Store, card: Card) -> None:
         with atomic_file.atomic_write(self.directory / name) as part:
             onnx_writer.write(network, part, "uint8_rgba", Label.of(card))
 
@@ -177,25 +196,30 @@ def rows(directory: Path) -> list[dict[str, float]]:
     return []
 
 
-def save_painting(directory: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write the painting [H, W, 3] that a run learns, for its sheets."""
-    write(Picture(contact_sheet.thumbnail(pixels, _PAINTING_SIDE)), _painting_path(directory), quality=92)
+def save_paintings(directory: Path, paintings: Mapping[str, NDArray[np.uint8]]) -> None:
+    """Write the paintings [H, W, 3] that a run learns, by name, for its sheets."""
+    for name, pixels in paintings.items():
+        path = _painting_path(directory, name if len(paintings) > 1 else "")
+        write(Picture(contact_sheet.thumbnail(pixels, _PAINTING_SIDE)), path, quality=92)
 
 
-def painting_of(directory: Path) -> NDArray[np.uint8] | None:
-    """The painting [H, W, 3] that a run learns; None if the run has no readable picture of it."""
+def painting_of(directory: Path, name: str = "") -> NDArray[np.uint8] | None:
+    """A painting [H, W, 3] that a run learns, the only one without a name; None if the run has no picture of it."""
     try:
-        return read(_painting_path(directory)).rgb
+        return read(_painting_path(directory, name)).rgb
     except UnreadablePicture:
         return None
 
 
-def _painting_path(directory: Path) -> Path:
-    return directory / "samples" / "painting.png"
+def _painting_path(directory: Path, name: str) -> Path:
+    return directory / "samples" / (f"painting_{name}.png" if name else "painting.png")
 
 
 def last_sample(directory: Path) -> tuple[Pictures, Pictures] | None:
-    """Photos and stylized pictures [H, W, 3] of a run's last sample; None if it has no readable one."""
+    """Photos and stylized pictures [H, W, 3] of a run's last sample; None if it has no readable one.
+
+    The pictures of a run of several paintings follow each other by painting.
+    """
     sheet = max((directory / "samples").glob("step_*.png"), default=None)  # written after its pictures
     if sheet is None:
         return None

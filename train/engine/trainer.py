@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ from impasto.configs.schema.train import TrainConfig
 from impasto.models import checkpoint
 from impasto.models.card import Card, CropStage
 from impasto.models.console import Console
-from impasto.models.losses.perceptual import PerceptualLoss
+from impasto.models.store import Store, networks_of
 from impasto.models.transform_net import TransformNet
 from impasto.train.data.dataset import PhotoSet, to_pixels, validation_crops
 from impasto.train.data.random_crops import Batch, Crops, LoaderError, batches
-from impasto.train.engine import divergence, run_identity, train_state
+from impasto.train.engine import divergence, paintings, run_identity, train_state
 from impasto.train.engine.callbacks import (
     Callback,
     DivergenceGuard,
@@ -32,7 +32,8 @@ from impasto.train.engine.callbacks import (
 from impasto.train.engine.checkpointer import Checkpointer, checkpoint_is_intact
 from impasto.train.engine.divergence import DivergenceError
 from impasto.train.engine.ema import ModelEma
-from impasto.train.engine.optimizer import build_optimizer, build_schedule, rollback_factor
+from impasto.train.engine.optimizer import build_optimizer, build_schedule, rollback_factor, trained_parameters
+from impasto.train.engine.paintings import Painting
 from impasto.train.engine.recipe import BudgetCheck
 from impasto.train.engine.run_logger import Logger, NullLogger, RunLogger
 from impasto.train.engine.step_metrics import StepMetrics
@@ -54,9 +55,8 @@ class Trainer:
         config: The settings of the run.
         directory: The run directory.
         hardware: The device and the precision.
-        network: The network with its initial weights.
-        loss: The perceptual loss, on the device.
-        painting: The style image, RGB [1, 3, H, W], 0..255.
+        network: The network with its initial weights, or a store whose last styles are the paintings.
+        paintings: The paintings, whose losses are on the device.
         photos: The photos to train on, and those to validate on.
         stages: The stages of the crops; a resumed run has its own.
         card: The model card; the checkpoints add the results of the training to it.
@@ -68,9 +68,8 @@ class Trainer:
         config: TrainConfig,
         directory: Path,
         hardware: Hardware,
-        network: TransformNet,
-        loss: PerceptualLoss,
-        painting: Tensor,
+        network: TransformNet | Store,
+        paintings: Sequence[Painting],
         photos: tuple[PhotoSet, PhotoSet],
         stages: list[CropStage],
         card: Card,
@@ -82,9 +81,14 @@ class Trainer:
         self.card = card
         self.group = group
         self.network = network.train().to(hardware.device).to(memory_format=torch.channels_last)
+        self.parameters = trained_parameters(self.network, config.freeze, len(paintings))
         self.average = ModelEma(self.network, config.trainer.ema_decay)
-        self.training_loss = TrainingLoss(config, hardware, self.network, loss, painting, group)
-        self.optimizer = build_optimizer(config, self.network.parameters())
+        self.names = [painting.name for painting in paintings]
+        self.training_losses = [
+            TrainingLoss(config, hardware, learned, painting.loss, painting.pixels, group)
+            for learned, painting in zip(networks_of(self.network)[-len(paintings) :], paintings, strict=True)
+        ]
+        self.optimizer = build_optimizer(config, self.parameters)
         self.state = TrainState(identity=run_identity.identity(config, card), origin=card.init, stages=stages)
         self.photos = photos[0]
         self.val_photos, _, self.unreadable = validation_crops(photos[1], config.data.val_size)
@@ -144,22 +148,24 @@ class Trainer:
     def _train(self, interrupt: Interrupt, display: Display) -> None:
         """One session: from the present state to the end of the budget, or to a DivergenceError."""
         state, device, main = self.state, self.hardware.device, self.group.is_main_process
-        metrics, started = StepMetrics(self.group, device, state), time.monotonic() - state.seconds
+        metrics, started = StepMetrics(self.group, device, state, self.names), time.monotonic() - state.seconds
         scheduler = build_schedule(self.config, self.optimizer, state)
-        run_logger: Logger = RunLogger(self.directory, state.step) if main else NullLogger()
+        run_logger: Logger = RunLogger(self.directory, state.step, self.names) if main else NullLogger()
         with closing(run_logger), closing(self._batches()) as stream:
             callbacks = self._callbacks(scheduler, run_logger, display, interrupt)
             for callback in callbacks:
                 callback.on_train_start(state)
             try:
                 for batch, unreadable in stream:
-                    with interrupt.stop_at_once(self.training_loss.forward.pending):
-                        metrics.add(self._step(batch), unreadable)
+                    number = paintings.of_step(self.config.seed, state.step, len(self.names))
+                    with interrupt.stop_at_once(self.training_losses[number].forward.pending):
+                        metrics.add(self._step(batch, self.training_losses[number]), unreadable, number)
                     clock = time.monotonic() - started
                     state.advance(*self.group.sync_clock_and_stop(clock, interrupt.stop_requested))
                     if state.enter_stages(self.config.trainer):
                         logger.info("step %d: crops of %d px from now on", state.step, state.stage.size)
-                        self.training_loss.forward.compile_again()
+                        for training_loss in self.training_losses:
+                            training_loss.forward.compile_again()
                     scheduler.step()
                     for callback in callbacks:
                         callback.on_step_end(state, metrics)
@@ -189,16 +195,17 @@ class Trainer:
     ) -> list[Callback]:
         """The callbacks of a session, in the order in which they are called."""
         config, group, guard = self.config.trainer, self.group, DivergenceGuard(self.config.trainer)
-        modules, dtype, loss = self._modules(), self.hardware.dtype, self.training_loss
+        modules, dtype, average, names = self._modules(), self.hardware.dtype, self.average, self.names
+        losses, photos = self.training_losses, self.val_photos
         return [
             guard,
             BudgetCheck(config),
             MetricsLogger(config, group, scheduler, self.unreadable, run_logger, display),
-            Validation(config, self.val_photos, self.average, loss, group, interrupt, run_logger, display),
+            Validation(config, photos, average, losses, names, group, interrupt, run_logger, display),
             Checkpointer(
                 self.config, self.directory, self.card, dtype, modules, self.optimizer, guard, group, run_logger
             ),
-            SampleWriter(config, self.val_photos, self.average, self.hardware.device, group, run_logger),
+            SampleWriter(config, photos, average, len(names), self.hardware.device, group, run_logger),
             StopSignal(config, self.directory, group, interrupt),
         ]
 
@@ -213,12 +220,12 @@ class Trainer:
                 while state.fraction(config.trainer) < 1 and state.stage == crops.stage:
                     yield next(stream)
 
-    def _step(self, batch: Tensor) -> Tensor:
+    def _step(self, batch: Tensor, training_loss: TrainingLoss) -> Tensor:
         """Update the weights on a batch uint8 [N, H, W, 3]; MEASURES and divergence.STATISTICS before the update."""
-        loss, measures = self.training_loss(to_pixels(batch, self.hardware.device), self.state.step)
+        loss, measures = training_loss(to_pixels(batch, self.hardware.device), self.state.step)
         self.optimizer.zero_grad()
         loss.backward()
-        self.group.average_gradients(self.network.parameters())
+        self.group.average_gradients(self.parameters)
         self.optimizer.step()
         self.average.update(self.network, first=self.state.step == 0)
         return measures
@@ -265,6 +272,7 @@ class Trainer:
 
     def _modules(self) -> dict[str, torch.nn.Module]:
         modules: dict[str, torch.nn.Module] = {"network": self.network, "average": self.average}
-        if self.training_loss.averages is not None:
-            modules["averages_of_loss"] = self.training_loss.averages
+        averages = [loss.averages for loss in self.training_losses if loss.averages is not None]
+        if averages:  # of each painting of its own
+            modules["averages_of_loss"] = averages[0] if len(averages) == 1 else torch.nn.ModuleList(averages)
         return modules
