@@ -63,6 +63,11 @@ class Store(nn.Module):
                 parameter.copy_(torch.tensor(weights, dtype=table.dtype) @ table.cpu())
         return result
 
+    @property
+    def norm_names(self) -> list[str]:
+        """The names of the weights of the norms, as a single network has them."""
+        return _norm_names(self.network(0))
+
     def trunk_parameters(self) -> list[nn.Parameter]:
         """Return the weights that the styles share."""
         return [parameter for name, parameter in _named(self.network(0)) if name not in _norm_names(self.network(0))]

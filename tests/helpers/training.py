@@ -1,6 +1,6 @@
 """What the tests of the training callbacks share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -29,8 +29,8 @@ class RecordingLogger:
     def row(self, values: dict[str, float]) -> None:
         self.rows.append(values)
 
-    def sample(self, step: int, photos: NDArray[np.uint8], stylized: NDArray[np.uint8]) -> None:
-        assert photos.shape == stylized.shape
+    def sample(self, step: int, photos: NDArray[np.uint8], stylized: Sequence[NDArray[np.uint8]]) -> None:
+        assert all(photos.shape == pictures.shape for pictures in stylized)
         self.samples.append(step)
 
     def checkpoint(self, step: int, network: TransformNet, card: Card) -> None:

@@ -99,7 +99,7 @@ def test_sample_writer_writes_when_due_in_main_process(
     config: TrainConfig, step: int, stop: bool, rank: int, samples: int
 ) -> None:
     logger, photos = RecordingLogger(), torch.zeros(6, 32, 32, 3, dtype=torch.uint8)
-    callback = SampleWriter(config.trainer, photos, torch.nn.Identity(), CPU, Group(rank, 2), logger)
+    callback = SampleWriter(config.trainer, photos, torch.nn.Identity(), 1, CPU, Group(rank, 2), logger)
     state = TrainState(step, stop_requested=stop)
     callback.on_train_start(state)
     callback.on_step_end(state, metrics_of(state))
@@ -154,7 +154,8 @@ class FakeTrainingLoss:
 def validation(config: TrainConfig, logger: RecordingLogger, interrupt: Interrupt) -> Validation:
     photos = torch.stack([torch.full((32, 32, 3), level, dtype=torch.uint8) for level in (1, 4, 7)])
     loss: Any = FakeTrainingLoss()
-    return Validation(config.trainer, photos, torch.nn.Identity(), loss, Group(), interrupt, logger, Display("title"))
+    network, display = torch.nn.Identity(), Display("title")
+    return Validation(config.trainer, photos, network, [loss], [""], Group(), interrupt, logger, display)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from impasto.models import checkpoint, zoo
 from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.models.vgg import weights as vgg_weights
 from impasto.train.data import dataset, style_image
-from impasto.train.engine import init_weights
+from impasto.train.engine import init_weights, paintings
 from tests.helpers.commands import Run
 
 FOLDER_OF_ZOO = zoo.FOLDER
@@ -34,10 +34,10 @@ def load_weights(photo_folder: Path) -> Callable[..., tuple[init_weights.Initial
         ]
         line += settings
         config = app.compose("train", line)
-        painting = style_image.load(config.style)
-        loss = PerceptualLoss(config.loss, vgg_weights.load(config.loss.weights, config.loss.network), painting.pixels)
+        weights = vgg_weights.load(config.loss.weights, config.loss.network)
+        learned = paintings.load(style_image.paintings(config.style), config.loss, weights)
         torch.manual_seed(config.seed)
-        return init_weights.load(config, loss, dataset.split(config.data)[1], SIZE), config
+        return init_weights.load(config, learned, dataset.split(config.data)[1], SIZE), config
 
     return start
 
@@ -77,7 +77,9 @@ def test_load_auto_returns_network_with_lowest_loss(
             painting = network(pixels)
         config.loss.content_weight = 0.0
         config.data.val_photos = 1
-        nearest = init_weights.load(config, PerceptualLoss(config.loss, loss_weights, painting), val_photos, SIZE)
+        loss = PerceptualLoss(config.loss, loss_weights, painting)
+        learned = paintings.Painting(config.style, "", painting, loss)
+        nearest = init_weights.load(config, [learned], val_photos, SIZE)
         assert nearest.origin is not None and nearest.origin.name == f"zoo/{name}"
 
 

@@ -30,8 +30,8 @@ def test_sample_pictures_are_files_that_last_sample_reads(
 ) -> None:
     logger = RunLogger(tmp_path, 0)
     logger.row(row(4))
-    logger.sample(3, pictures[1], pictures[0])
-    logger.sample(4, *pictures)
+    logger.sample(3, pictures[1], pictures[:1])
+    logger.sample(4, pictures[0], pictures[1:])
     logger.close()
     names = {path.name for path in (tmp_path / "samples" / "step_00000004").iterdir()}
     assert names == {f"{name}_{number}.png" for name in ("photo", "stylized") for number in range(11)}
@@ -45,11 +45,11 @@ def test_sample_pictures_are_files_that_last_sample_reads(
 def test_sample_sheet_shows_the_painting_once(tmp_path: Path, pictures: tuple[np.ndarray, np.ndarray]) -> None:
     painting = np.zeros((2 * run_logger._PAINTING_SIDE, 600, 3), np.uint8)
     painting[:, :, 0] = 255
-    run_logger.save_painting(tmp_path, painting)
+    run_logger.save_paintings(tmp_path, {"red": painting})
     stored = run_logger.painting_of(tmp_path)
     assert stored is not None and stored.shape == (512, 300, 3)
     logger = RunLogger(tmp_path, 0)
-    logger.sample(4, *pictures)
+    logger.sample(4, pictures[0], pictures[1:])
     logger.close()
     red = (read(tmp_path / "samples" / "step_00000004.png").rgb == (255, 0, 0)).all(2)
     assert red.sum() == 24 * 14  # as high as a photo
@@ -78,7 +78,7 @@ def test_last_sample_without_readable_sample_is_none(tmp_path: Path, pictures: t
     assert run_logger.last_sample(tmp_path / "missing") is None
     logger = RunLogger(tmp_path, 0)
     logger.row(row(4))
-    logger.sample(4, *pictures)
+    logger.sample(4, pictures[0], pictures[1:])
     logger.close()
     (tmp_path / "samples" / "step_00000004" / "photo_3.png").write_bytes(b"truncated")
     assert run_logger.last_sample(tmp_path) is None
