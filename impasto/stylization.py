@@ -1,5 +1,7 @@
 """Run a style on photos and frames: impasto-stylize in Python."""
 
+import json
+import numbers
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -30,6 +32,7 @@ def stylize(
     photo: Photo,
     model: PathLike,
     *,
+    style: str | Mapping[str, float] | None = None,
     strength: float = 1.0,
     stroke_resolution: int | Literal["auto", "native"] = "auto",
     keep_colors: bool = False,
@@ -46,6 +49,8 @@ def stylize(
         photo: A file, a PIL image, or a uint8 array [H, W, 3], [H, W, 4] with alpha, or [H, W]. EXIF orientation and
             color profile are applied.
         model: `zoo/PAINTING`, `zoo/PAINTING/tiny`, an exported .onnx or .ort file, a run directory, or a bundle.
+        style: The style of a store by name, or the weights of several, which sum to 1, as in
+            `{"starry_night": 0.7, "great_wave": 0.3}`; None for a model of one painting.
         strength: Blend between the photo, 0, and the stylized image, 1.
         stroke_resolution: Stylize at this short side, in pixels, so that strokes cover the same part of an image of
             any size; `auto` takes the model's, `native` the image's own.
@@ -68,8 +73,8 @@ def stylize(
         (320, 240)
         >>> painted.save("painted.jpg")
     """
-    style = load(model, threads=threads, frames=False, tiles=tiles)
-    return style(
+    loaded = load(model, style=style, threads=threads, frames=False, tiles=tiles)
+    return loaded(
         photo,
         strength=strength,
         stroke_resolution=stroke_resolution,
@@ -80,12 +85,18 @@ def stylize(
 
 
 def load(
-    model: PathLike, *, threads: int = 0, frames: bool = True, tiles: Mapping[str, object] | None = None
+    model: PathLike,
+    *,
+    style: str | Mapping[str, float] | None = None,
+    threads: int = 0,
+    frames: bool = True,
+    tiles: Mapping[str, object] | None = None,
 ) -> "Style":
     """Load a style for many photos or frames.
 
     Args:
         model: As for `stylize`.
+        style: The style of a store, or a blend of several, as for `stylize`; each call may name another.
         threads: Threads of ONNX Runtime; 0 takes all cores.
         frames: Whether most pictures have one size, as the frames of a video. Memory is then reused, and pictures up to
             `tiles.video_threshold_mp` megapixels are computed whole. False takes less memory, in more time: the limit
@@ -111,6 +122,7 @@ def load(
     if not isinstance(frames, bool):
         raise UsageError(f"frames is of type {type(frames).__name__}; give True or False")
     settings = {"model": os.fspath(model), "threads": threads, "tiles": _tiles({} if tiles is None else tiles)}
+    settings |= {"style": _style(style)}
     return Style(Stylizer(_validated(settings), threads, frames=frames))
 
 
@@ -132,6 +144,7 @@ class Style:
         self,
         photo: Photo,
         *,
+        style: str | Mapping[str, float] | None = None,
         strength: float = 1.0,
         stroke_resolution: int | Literal["auto", "native"] = "auto",
         keep_colors: bool = False,
@@ -142,6 +155,7 @@ class Style:
 
         Args:
             photo: As for `stylize`.
+            style: Another style of a store, or another blend, than `load` chose.
             strength: As for `stylize`, like the other arguments.
             stroke_resolution: See there.
             keep_colors: See there.
@@ -155,7 +169,7 @@ class Style:
         Raises:
             UsageError: The photo or mask cannot be used, or a setting is invalid.
         """
-        known = asdict(self._stylizer.config)
+        known = asdict(self._stylizer.config) | ({} if style is None else {"style": _style(style)})
         chosen = {"strength": strength, "stroke_resolution": stroke_resolution, "keep_colors": keep_colors}
         stylizer = self._stylizer.with_config(_validated(known | chosen))
         if invert_mask and mask is None:
@@ -222,6 +236,19 @@ class StylizedImage(Image.Image):
 def _validated(settings: dict[str, object]) -> StylizeConfig:
     unused = {"input": "", "output": ""}  # keys of the command
     return validate(StylizeConfig, settings | unused)
+
+
+def _style(style: object) -> str | None:
+    """The style of a store as impasto-stylize writes it."""
+    if style is None or isinstance(style, str):
+        return style
+    if not isinstance(style, Mapping):
+        raise UsageError(f"style is of type {type(style).__name__}; give a name, or a dict of weights by name")
+    weights = {str(name): weight for name, weight in style.items()}
+    for name, weight in weights.items():
+        if not isinstance(weight, numbers.Real):
+            raise UsageError(f"style gives {name} a weight of type {type(weight).__name__}; give a number")
+    return json.dumps({name: float(weight) for name, weight in weights.items()}, ensure_ascii=False)
 
 
 def _tiles(tiles: Mapping[str, object]) -> dict[str, object]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pydantic import ConfigDict
 
 UNKNOWN = "unknown"  # an artist, a source or a license that nobody named
+STYLES = "styles"  # of the exported file of a store: its second input, and the metadata key of its StyleLabels
 SCHEMA = Path(__file__).parent / "schemas" / "card.schema.json"
 
 
@@ -234,6 +235,16 @@ class Card(_CardJson):
     def to_json(self) -> dict[str, Any]:
         """The card as plain JSON values, keys sorted."""
         return json.loads(json.dumps(super().to_json(), sort_keys=True))
+
+
+@dataclass(frozen=True)
+class StyleLabel(_CardJson):
+    """A style of a store, as its exported file lists it."""
+
+    name: str
+    artist: str
+    license: str
+    stroke_resolution: int | None = None
 
 
 @dataclass(frozen=True)

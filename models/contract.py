@@ -4,11 +4,10 @@ import importlib.metadata
 import json
 from dataclasses import dataclass
 
-from impasto.models.card import UNKNOWN, Card, ExportedCard, StoreCard
-from impasto.models.typed_json import ForeignJson, TypedJson
+from impasto.models.card import STYLES, UNKNOWN, Card, ExportedCard, StoreCard, StyleLabel
+from impasto.models.typed_json import TypedJson
 
 INPUT = "image"
-STYLES = "styles"  # the second input of a store, and the metadata key that lists its styles
 OUTPUT = "stylized"
 OPSET = 18  # ONNX 1.13
 IR = 8  # also of ONNX 1.13, so that ONNX Runtime 1.14 and later load the file
@@ -31,7 +30,7 @@ class Label:
     card: str
     stroke_resolution: int | None = None
     license: str = UNKNOWN
-    styles: "tuple[StyleLabel, ...]" = ()
+    styles: tuple[StyleLabel, ...] = ()
 
     @classmethod
     def of(cls, card: Card) -> "Label":
@@ -62,16 +61,6 @@ class Label:
         version = importlib.metadata.version("impasto")
         named = _line(store.name), artist or UNKNOWN, license or UNKNOWN
         return cls(*named, version, "{}", resolution, _line(card.license), styles)
-
-
-@dataclass(frozen=True)
-class StyleLabel(ForeignJson):
-    """A style of a store, as its exported file lists it."""
-
-    name: str
-    artist: str
-    license: str
-    stroke_resolution: int | None = None
 
 
 def _line(value: str) -> str:

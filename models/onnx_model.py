@@ -1,6 +1,7 @@
 """Run an exported ONNX file on a picture with ONNX Runtime and NumPy, without torch."""
 
 import json
+from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.interrupt import stoppable
 from impasto.models import run_directory
-from impasto.models.card import ExportedCard
+from impasto.models.card import STYLES, ExportedCard, StyleLabel
 from impasto.models.image.picture import Picture
 from impasto.models.ort_environment import import_onnxruntime
 from impasto.models.ort_messages import reason
@@ -106,12 +107,13 @@ def _session_class() -> Any:
     return StoppableSession
 
 
-def stylize(session: "InferenceSession", picture: Picture) -> Picture:
+def stylize(session: "InferenceSession", picture: Picture, weights: NDArray[np.float32] | None = None) -> Picture:
     """Stylize a picture of any size; size, alpha and profile are preserved.
 
     Args:
         session: A session from `load`.
         picture: The photo.
+        weights: The weight of each style of a store, as `style_weights` returns them; None for one painting.
 
     Raises:
         UsageError: The model cannot stylize a picture of this size.
@@ -120,7 +122,7 @@ def stylize(session: "InferenceSession", picture: Picture) -> Picture:
     alpha = np.full((height, width), 255, np.uint8) if picture.alpha is None else picture.alpha
     rgba = pad_to_min_side(np.dstack([picture.rgb, alpha]))
     try:
-        (stylized,) = session.run(["stylized"], {"image": rgba[None]})
+        (stylized,) = session.run(["stylized"], {"image": rgba[None]} | ({} if weights is None else {STYLES: weights}))
     except Exception as error:  # ONNX Runtime's errors have no narrower base class
         raise inference_error(error, height, width) from error
     if stylized.shape != (1, *rgba.shape):
@@ -156,8 +158,54 @@ def card(session: "InferenceSession") -> ExportedCard | None:
         return None  # ValueError includes UnicodeDecodeError
 
 
-def stroke_resolution(session: "InferenceSession") -> int | None:
-    """Return the short side in px at which a model's strokes are as large as the painting's; None means native."""
+def styles(session: "InferenceSession") -> list[StyleLabel]:
+    """Return the styles of a store in the order of their weights; none for a model of one painting."""
+    text = session.get_modelmeta().custom_metadata_map.get(STYLES, "[]")
+    try:
+        return [StyleLabel.from_json(values) for values in json.loads(text)]
+    except (ValueError, TypeError, RecursionError, CheckFailed):
+        return []
+
+
+def style_weights(
+    session: "InferenceSession", path: Path, chosen: Mapping[str, float] | None
+) -> NDArray[np.float32] | None:
+    """Return the weight of each style of a store, float32 [styles]; None for a model of one painting.
+
+    Args:
+        session: A session from `load`.
+        path: Its file, for messages.
+        chosen: The weights of styles by name; the others are 0.
+
+    Raises:
+        UsageError: The model is a store and no style is chosen, or one that it lacks; or it has one painting only.
+    """
+    names = [style.name for style in styles(session)]
+    if len(session.get_inputs()) == 1:
+        if chosen is not None:
+            raise UsageError(f"style={'+'.join(chosen)} cannot be chosen: {path} has one painting only; omit style")
+        return None
+    count = session.get_inputs()[1].shape[0]
+    if len(names) != count or len({*names}) < len(names):
+        raise UsageError(f"{path} has {count} styles, but does not name them; export it again with impasto-export")
+    if chosen is None:
+        raise UsageError(f"{path} is a store of styles; choose one with style=: {', '.join(names)}")
+    for name in chosen:
+        if name not in names:
+            raise UsageError(f"style={name} is not in {path}; choose one of {', '.join(names)}")
+    return np.array([chosen.get(name, 0) for name in names], np.float32)
+
+
+def stroke_resolution(session: "InferenceSession", weights: NDArray[np.float32] | None = None) -> int | None:
+    """Return the short side in px at which a model's strokes are as large as the painting's; None means native.
+
+    That of a blend of styles is the mean of theirs, with the same weights.
+    """
+    if weights is not None:
+        sides = [style.stroke_resolution for style in styles(session)]
+        blended = [(weight, side) for weight, side in zip(weights, sides, strict=True) if weight > 0]
+        known = [(float(weight), side) for weight, side in blended if side is not None]
+        return round(sum(weight * side for weight, side in known)) if known and len(known) == len(blended) else None
     text = session.get_modelmeta().custom_metadata_map.get(STROKE_RESOLUTION, "")
     if not (text.isascii() and text.isdigit() and len(text) < 6):  # int refuses thousands of digits
         return None
@@ -165,9 +213,12 @@ def stroke_resolution(session: "InferenceSession") -> int | None:
 
 
 def _check_contract(session: "InferenceSession", path: Path) -> None:
-    """Require one input `image` and one output `stylized`, both uint8 [1, H, W, 4] with H and W free."""
+    """Require one input `image` and one output `stylized`, both uint8 [1, H, W, 4] with H and W free.
+
+    A store has a second input, its float32 weights [styles].
+    """
     for kind, name, values in (
-        ("input", "image", session.get_inputs()),
+        ("input", "image", _without_styles(session.get_inputs())),
         ("output", "stylized", session.get_outputs()),
     ):
         if len(values) == 1 and _is_rgba(values[0], name, fixed=True):
@@ -179,6 +230,11 @@ def _check_contract(session: "InferenceSession", path: Path) -> None:
                 f"{path} has the {kind} {actual}, but the contract requires {name} tensor(uint8) [1, H, W, 4]; "
                 "re-export it with onnx.io=uint8_rgba"
             )
+
+
+def _without_styles(inputs: list[Any]) -> list[Any]:
+    is_store = len(inputs) == 2 and inputs[1].name == STYLES and inputs[1].type == "tensor(float)"
+    return inputs[:1] if is_store and len(inputs[1].shape) == 1 and isinstance(inputs[1].shape[0], int) else inputs
 
 
 def _is_rgba(value: Any, name: str, fixed: bool = False) -> bool:

@@ -19,7 +19,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from impasto.models import transform_net
-from impasto.models.contract import INPUT, IR, OPSET, OUTPUT, STYLES, Label, TensorSpec, metadata, onnx_contract
+from impasto.models.card import STYLES
+from impasto.models.contract import INPUT, IR, OPSET, OUTPUT, Label, TensorSpec, metadata, onnx_contract
 from impasto.models.network_blocks import Eighth, InstanceNorm, Recurrent, Residual, Subpixel
 from impasto.models.store import Store
 

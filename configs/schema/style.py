@@ -7,6 +7,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Annotated
 
+import yaml  # type: ignore[import-untyped]
 from pydantic.dataclasses import dataclass
 
 from impasto.configs.errors import UsageError
@@ -14,6 +15,7 @@ from impasto.configs.schema.fields import CONFIG, Key
 
 DISPLAY_SIZE = 512  # px; a painting learned at a smaller size has no strokes for photos of a display's size
 LONGEST_TEXT = 1000  # characters, since the card and every exported file repeat it
+_ROUNDING = 1e-3  # of weights that sum to 1: those of three styles may be 0.333
 _NAME_BYTES = 80  # of a style's name: a file name has 255 at most, and others are put before it
 
 
@@ -69,6 +71,27 @@ class TrainStyleConfig(StyleConfig):
     def is_store(self) -> bool:
         """Whether a store of styles is trained."""
         return bool(self.images)
+
+
+def style_weights(style: str, key: str = "style") -> dict[str, float]:
+    """Read the weights of a store's styles: of `starry_night`, or of `{starry_night: 0.7, great_wave: 0.3}`.
+
+    Raises:
+        UsageError: It is not of this form, or the weights do not sum to 1.
+    """
+    if style[:1] != "{":
+        return {style: 1.0}
+    example = f"as in {key}='{{starry_night: 0.7, great_wave: 0.3}}'"
+    try:
+        values = yaml.safe_load(style)
+        weights = {str(name): float(weight) for name, weight in values.items()}
+    except (yaml.YAMLError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise UsageError(f"{key}={style} is not a blend of styles; give a weight for each, {example}") from error
+    if not all(weight >= 0 for weight in weights.values()):
+        raise UsageError(f"{key}={style} has a weight below 0, or one that is not a number; give weights from 0 to 1")
+    if abs((total := sum(weights.values())) - 1) > _ROUNDING:
+        raise UsageError(f"{key}={style} has weights that sum to {total:g}; make them sum to 1")
+    return weights
 
 
 def slug(path: str) -> str:

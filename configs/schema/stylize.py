@@ -7,6 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.fields import CONFIG, Key
+from impasto.configs.schema.style import style_weights
 
 DEFAULT_STROKE_RESOLUTION = 1024
 """The short side in pixels at which a model without a stroke resolution runs; the page, Kotlin and Swift repeat it."""
@@ -43,6 +44,7 @@ class StylizeConfig:
 
     examples: ClassVar = (
         "impasto-stylize model=zoo/starry_night input=photo.jpg output=stylized.jpg",
+        "impasto-stylize model=STORE style='{starry_night: 0.7, great_wave: 0.3}' input=photo.jpg output=blend.jpg",
         "impasto-stylize model=RUN_DIR input=photos output=stylized strength=0.7 format=webp",
     )
 
@@ -57,6 +59,13 @@ class StylizeConfig:
         str, Key("Photo, folder of photos, pattern of photos, video, or the word camera.", path="PATH|camera")
     ]
     output: Annotated[str, Key("Image or video to write, or a folder.", path="PATH")]
+    style: Annotated[
+        str | None,
+        Key(
+            "Style of a store, by name, or a blend of several with weights that sum to 1, as in "
+            "'{starry_night: 0.7, great_wave: 0.3}'; null for a model of one painting."
+        ),
+    ] = None
     strength: Annotated[float, Key("Blend between the photo, 0, and the stylized image, 1.", 0, 1)] = 1.0
     stroke_resolution: Annotated[
         int | str,
@@ -105,6 +114,11 @@ class StylizeConfig:
             raise UsageError(
                 "refine needs the picture that the network was trained on; give both refine and painting=FILE"
             )
+        self.style_weights()
+
+    def style_weights(self) -> dict[str, float] | None:
+        """The weights of a store's styles by name; None for a model of one painting."""
+        return None if self.style is None else style_weights(self.style)
 
     def resolve_stroke_resolution(self, of_model: int | None) -> int | None:
         """The short side to stylize at, in pixels, given that of the model; None is the image's own."""

@@ -5,6 +5,8 @@ Instance norms use the mean and variance of the whole picture. So the result doe
 seams.
 """
 
+import copy
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +33,7 @@ class Model:
         threads: Number of ONNX Runtime's threads; 0 lets it choose.
         tiles: When and how pictures are computed in tiles.
         same_size: Whether all pictures have one size; memory is then reused from one to the next.
+        styles: The weights of a store's styles by name; None for a model of one painting.
 
     Attributes:
         stroke_resolution: The short side in px at which the model's strokes are as large as the painting's; None means
@@ -40,10 +43,25 @@ class Model:
         UsageError: The file cannot be used.
     """
 
-    def __init__(self, model: Path, threads: int, tiles: TilesConfig, same_size: bool = False) -> None:
+    def __init__(
+        self,
+        model: Path,
+        threads: int,
+        tiles: TilesConfig,
+        same_size: bool = False,
+        styles: Mapping[str, float] | None = None,
+    ) -> None:
         self._path, self._threads, self._tiles = onnx_model.find(model), threads, tiles
         self._session = onnx_model.load(self._path, threads, arena=same_size)
-        self.stroke_resolution = onnx_model.stroke_resolution(self._session)
+        self._weights = onnx_model.style_weights(self._session, self._path, styles)
+        self.stroke_resolution = onnx_model.stroke_resolution(self._session, self._weights)
+
+    def with_styles(self, styles: Mapping[str, float] | None) -> "Model":
+        """Return the same model with other styles of a store; raises UsageError."""
+        other = copy.copy(self)
+        other._weights = onnx_model.style_weights(self._session, self._path, styles)
+        other.stroke_resolution = onnx_model.stroke_resolution(self._session, other._weights)
+        return other
 
     def stylize(self, picture: Picture, on_progress: OnProgress = ignore_progress) -> Picture:
         """Stylize a picture; size, alpha and profile are preserved.
@@ -57,7 +75,7 @@ class Model:
         """
         height, width = picture.rgb.shape[:2]
         if height * width <= self._tiles.threshold_mp * 1e6:
-            return onnx_model.stylize(self._session, picture)
+            return onnx_model.stylize(self._session, picture, self._weights)
         try:
             return self._stylize_tiled(picture, on_progress)
         except UsageError:
@@ -75,8 +93,11 @@ class Model:
 
         from impasto.export.inference import thumbnail_statistics
         from impasto.export.inference.tiled_session import TiledSession
+        from impasto.export.onnx_graph import styles
 
         model = onnx.load(self._path)
+        if self._weights is not None:
+            model = styles.blended(model, self._weights)
         height, width = picture.rgb.shape[:2]
         statistics: Statistics = []
         if self._tiles.statistics == "thumbnail":

@@ -31,12 +31,15 @@ class Stylizer:
         self.config = config
         threshold_mp = config.tiles.video_threshold_mp if frames else config.tiles.threshold_mp
         tiles = replace(config.tiles, threshold_mp=threshold_mp)
-        self.model = Model(zoo.resolve(config.model, ".onnx"), threads, tiles, same_size=frames)
+        path = zoo.resolve(config.model, ".onnx")
+        self.model = Model(path, threads, tiles, same_size=frames, styles=config.style_weights())
 
     def with_config(self, config: StylizeConfig) -> "Stylizer":
         """Return a stylizer with other settings and the same model; it ignores other `tiles` and `model`."""
         other = copy.copy(self)
         other.config = config
+        if config.style != self.config.style:
+            other.model = self.model.with_styles(config.style_weights())
         return other
 
     def __call__(
