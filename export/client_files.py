@@ -22,14 +22,15 @@ SWIFT_REQUIRED = (*SWIFT_PARTS, SWIFT_BITMAPS, SWIFT_CONTROLS, SWIFT_STROKES)
 KOTLIN_PHOTOS, KOTLIN_FRAMES = "android/StyleTransferPhotos.kt", "android/StyleTransferFrames.kt"
 KOTLIN_CAMERA, KOTLIN_VIDEO = "android/StyleTransferCamera.kt", "android/StyleTransferVideo.kt"
 SWIFT_FRAMES, SWIFT_VIDEO = "ios/StyleTransferFrames.swift", "ios/StyleTransferVideo.swift"
+KOTLIN_STORE, SWIFT_STORE = "android/StyleTransferStore.kt", "ios/StyleTransferStore.swift"
 SHRINKER_RULES = "android/consumer-rules.pro"
 GRADLE_MODULE = ("android/build.gradle.kts", "android/AndroidManifest.xml")
 SWIFT_PACKAGE = "ios/Package.swift"
 CLIENTS = (
     *(KOTLIN, *KOTLIN_REQUIRED),
-    *(KOTLIN_LITERT, KOTLIN_PHOTOS, KOTLIN_FRAMES, KOTLIN_CAMERA, KOTLIN_VIDEO, KOTLIN_LARGE, KOTLIN_STATISTICS),
+    *(KOTLIN_LITERT, KOTLIN_PHOTOS, KOTLIN_FRAMES, KOTLIN_CAMERA, KOTLIN_VIDEO, KOTLIN_LARGE, KOTLIN_STATISTICS, KOTLIN_STORE),
     *(SWIFT, *SWIFT_REQUIRED),
-    *(SWIFT_FRAMES, SWIFT_VIDEO, SWIFT_LARGE, SWIFT_STATISTICS),
+    *(SWIFT_FRAMES, SWIFT_VIDEO, SWIFT_LARGE, SWIFT_STATISTICS, SWIFT_STORE),
 )
 
 _SOURCES = Path(__file__).with_name("clients")

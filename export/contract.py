@@ -73,6 +73,31 @@ class ModelArtifact(TypedJson):
 
 
 @dataclass(frozen=True)
+class StyledArtifact(ModelArtifact):
+    """A model of a store with the weights of its styles: what a runtime is to run. No manifest has one."""
+
+    style_weights: tuple[float, ...]
+
+
+def style_function(index: int) -> str:
+    """Return how the names of the functions of a style begin, in a model that has a function for each."""
+    return f"style{index}_"
+
+
+def styled(artifact: ModelArtifact, weights: tuple[float, ...]) -> StyledArtifact | None:
+    """Return a model of a store that is to run with these weights of the styles; None if it cannot blend them."""
+    if len(artifact.contract.inputs) > 1:
+        return StyledArtifact(**vars(artifact), style_weights=weights)
+    if not artifact.functions:  # the file of the first style, which an app writes others into
+        return StyledArtifact(**vars(artifact), style_weights=()) if weights[0] == 1.0 else None
+    if 1.0 not in weights:
+        return None
+    prefix = style_function(weights.index(1.0))
+    functions = {name: size for name, size in artifact.functions.items() if name.startswith(prefix)}
+    return StyledArtifact(**(vars(artifact) | {"functions": functions}), style_weights=weights) if functions else None
+
+
+@dataclass(frozen=True)
 class ExportedFiles:
     """What an exporter wrote into a bundle.
 

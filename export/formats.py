@@ -13,17 +13,18 @@ from impasto.export.runtime import Runtime
 from impasto.models.contract import Label
 
 if TYPE_CHECKING:
+    from impasto.models.store import Store
     from impasto.models.transform_net import TransformNet
 
 
 class Exporter(Protocol):
     """Writes a network in one format."""
 
-    def export(self, network: "TransformNet", folder: Path) -> ExportedFiles:
-        """Write the files of a network into a bundle.
+    def export(self, network: "TransformNet | Store", folder: Path) -> ExportedFiles:
+        """Write the files of a network, or of a store, into a bundle.
 
         Args:
-            network: A network in evaluation mode, on the CPU.
+            network: A network or a store in evaluation mode, on the CPU.
             folder: The bundle.
 
         Returns:

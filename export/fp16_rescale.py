@@ -8,7 +8,7 @@ photos a sum in 16 bits would be wrong at any scale. It flushes subnormal number
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -52,8 +52,23 @@ def fp16_safe(network: transform_net.TransformNet, pictures: Sequence[Pixels]) -
         network: The network.
         pictures: The images for `calibrate`.
     """
+    return fp16_safe_all([network], pictures)[0]
+
+
+def fp16_safe_all(
+    networks: Sequence[transform_net.TransformNet], pictures: Sequence[Pixels]
+) -> list[transform_net.TransformNet]:
+    """Return what `fp16_safe` does, of networks that share their convolutions: the copies have equal ones, too."""
+    scales: dict[str, float] = {}
+    for network in networks:
+        for layer in calibrate(network, pictures):
+            scales[layer.name] = min(layer.scale, scales.get(layer.name, 1.0))
+    return [_rescaled(network, scales) for network in networks]
+
+
+def _rescaled(network: transform_net.TransformNet, scales: Mapping[str, float]) -> transform_net.TransformNet:
+    """A copy whose convolutions before instance norms are scaled, by name."""
     safe = copy.deepcopy(network)
-    scales = {layer.name: layer.scale for layer in calibrate(network, pictures)}
     for chain, norm in _chains(safe):
         before = 1.0  # the scale of the previous convolution's output
         for name, convolution in chain:

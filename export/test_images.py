@@ -23,24 +23,33 @@ _WITH_ALPHA = (64, 96)  # the others are opaque: apps store premultiplied colors
 
 @dataclass(frozen=True)
 class GoldenImage:
-    """A photo and PyTorch's float32 output for it, rounded: RGBA bytes [H, W, 4]."""
+    """A photo and PyTorch's float32 output for it, rounded: RGBA bytes [H, W, 4].
+
+    `style` names the style of a store, or a blend; it is empty for a network of one painting.
+    """
 
     photo: Pixels
     stylized: Pixels
+    style: str = ""
 
     @property
     def name(self) -> str:
         """WIDTHxHEIGHT."""
         return f"{self.photo.shape[1]}x{self.photo.shape[0]}"
 
+    @property
+    def title(self) -> str:
+        """The name, and the style if there are several."""
+        return f"{self.name} {self.style}".rstrip()
 
-def golden_image(stylize: Stylize, height: int, width: int) -> GoldenImage:
-    """Return a golden image of this size."""
+
+def golden_image(stylize: Stylize, height: int, width: int, style: str = "") -> GoldenImage:
+    """Return a golden image of this size, in a style of a store."""
     rgb = picture(height, width)
     photo, stylized = opaque(rgb), opaque(stylize(rgb))
     if (height, width) == _WITH_ALPHA:
         photo[..., 3] = stylized[..., 3] = np.random.default_rng(0).integers(0, 256, (height, width), np.uint8)
-    return GoldenImage(photo, stylized)
+    return GoldenImage(photo, stylized, style)
 
 
 def opaque(rgb: Pixels) -> Pixels:
@@ -58,8 +67,8 @@ def write(folder: Path, images: list[GoldenImage]) -> None:
             Image.fromarray(pixels).save(folder / f"{golden.name}{suffix}", optimize=True)
 
 
-def read(folder: Path) -> list[GoldenImage]:
-    """Return the golden images of a folder, sorted by name.
+def read(folder: Path, style: str = "") -> list[GoldenImage]:
+    """Return the golden images of a folder, sorted by name, of a style of a store.
 
     Raises:
         CheckFailed: One cannot be read, is too large, or differs in size from its photo.
@@ -70,7 +79,7 @@ def read(folder: Path) -> list[GoldenImage]:
         photo, stylized = _read_png(photo_path), _read_png(path)
         if photo.shape != stylized.shape:
             raise CheckFailed(f"{FOLDER}/{path.name} is not of the size of its photo {photo_path.name}; {_REMEDY}")
-        images.append(GoldenImage(photo, stylized))
+        images.append(GoldenImage(photo, stylized, style))
     return images
 
 

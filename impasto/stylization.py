@@ -49,7 +49,7 @@ def stylize(
         photo: A file, a PIL image, or a uint8 array [H, W, 3], [H, W, 4] with alpha, or [H, W]. EXIF orientation and
             color profile are applied.
         model: `zoo/PAINTING`, `zoo/PAINTING/tiny`, an exported .onnx or .ort file, a run directory, or a bundle.
-        style: The style of a store by name, or the weights of several, which sum to 1, as in
+        style: The style of a store by name or style file, or the weights of several, which sum to 1, as in
             `{"starry_night": 0.7, "great_wave": 0.3}`; None for a model of one painting.
         strength: Blend between the photo, 0, and the stylized image, 1.
         stroke_resolution: Stylize at this short side, in pixels, so that strokes cover the same part of an image of

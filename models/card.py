@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"  # an artist, a source or a license that nobody named
 STYLES = "styles"  # of the exported file of a store: its second input, and the metadata key of its StyleLabels
+STYLE_NAMES = "style_names"  # the metadata key of their names, one on each line, for callers without a JSON parser
 SCHEMA = Path(__file__).parent / "schemas" / "card.schema.json"
 
 

@@ -1,7 +1,8 @@
 """Checkpoints, which pass from training to export: weights and a JSON model card in one .safetensors file."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -9,8 +10,9 @@ import torch
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.fields import validate
 from impasto.configs.schema.model import ModelConfig
-from impasto.models import run_directory, safetensors_file
-from impasto.models.card import Card
+from impasto.configs.schema.style import slug
+from impasto.models import run_directory, safetensors_file, style_file
+from impasto.models.card import Card, StoreCard
 from impasto.models.store import Store
 from impasto.models.transform_net import TransformNet, build
 
@@ -48,7 +50,11 @@ def load(path: Path, style: str | None = None) -> tuple[TransformNet, Card]:
     Raises:
         UsageError: The file is missing, damaged, or not a checkpoint of impasto; or the style is not in it.
     """
-    network, card = load_any(path)
+    return one_style(path, *load_any(path), style)
+
+
+def one_style(path: Path, network: TransformNet | Store, card: Card, style: str | None) -> tuple[TransformNet, Card]:
+    """Return the network of a style of a store, and its card; raises UsageError as `load` does."""
     if isinstance(network, TransformNet):
         if style is not None:
             raise UsageError(f"style={style} cannot be chosen: {path} is a network of one painting; omit style=")
@@ -93,6 +99,42 @@ def load_any(path: Path) -> tuple[TransformNet | Store, Card]:
             f"{path} holds a network that this version of impasto does not support ({reason}); use another checkpoint"
         ) from error
     return network.eval(), card
+
+
+def save_styles(folder: Path, store: Store, card: Card) -> dict[str, Path]:
+    """Write a style file for each style of a store; their paths by the names of the styles."""
+    assert card.store is not None
+    paths = {style.name: folder / f"{slug(f'{style.name}.x')}{style_file.SUFFIX}" for style in card.store.styles}
+    if len({*paths.values()}) < len(paths):
+        raise UsageError(f"two styles of the store have names of equal letters: {', '.join(paths)}; rename one")
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, style in enumerate(card.store.styles):
+        file = style_file.StyleFile(store.norms(index), store.trunk_sha256, style)
+        style_file.save(paths[style.name], file)
+    return paths
+
+
+def with_styles(path: Path, store: Store, card: Card, files: Sequence[Path]) -> tuple[Store, Card]:
+    """Return a store and its card with the styles of more files.
+
+    Args:
+        path: The file of the store, for messages.
+        store: The store.
+        card: Its card.
+        files: Style files.
+
+    Raises:
+        UsageError: A file cannot be read, is a style of another network, or has a name that the store has.
+    """
+    assert card.store is not None
+    styles = [*card.store.styles]
+    for file in files:
+        loaded = style_file.load(file)
+        loaded.check_network(file, store.trunk_sha256, len(store.norms(0)), str(path))
+        if loaded.style.name in [style.name for style in styles]:
+            raise UsageError(f"{file} is a style of the name {loaded.style.name}, which {path} has already; omit it")
+        store, styles = store.with_norms(loaded.norms), [*styles, loaded.style]
+    return store, replace(card, store=StoreCard(card.store.name, styles))
 
 
 def _build(model: ModelConfig, card: Card) -> TransformNet | Store:

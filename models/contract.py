@@ -4,7 +4,7 @@ import importlib.metadata
 import json
 from dataclasses import dataclass
 
-from impasto.models.card import STYLES, UNKNOWN, Card, ExportedCard, StoreCard, StyleLabel
+from impasto.models.card import STYLE_NAMES, STYLES, UNKNOWN, Card, ExportedCard, StoreCard, StyleLabel
 from impasto.models.typed_json import TypedJson
 
 INPUT = "image"
@@ -135,7 +135,10 @@ def metadata(label: Label, contract: Contract, variant: str) -> dict[str, str]:
     from impasto.models.onnx_model import CARD, STROKE_RESOLUTION  # loads Pillow
 
     resolution = {STROKE_RESOLUTION: str(label.stroke_resolution)} if label.stroke_resolution else {}
-    styles = {STYLES: json.dumps([style.to_json() for style in label.styles])} if label.styles else {}
+    styles = {}
+    if label.styles:
+        styles = {STYLES: json.dumps([style.to_json() for style in label.styles])}
+        styles |= {STYLE_NAMES: "\n".join(style.name for style in label.styles)}
     return {
         "style": label.style,
         "artist": label.artist,

@@ -1,7 +1,7 @@
 """Run an exported ONNX file on a picture with ONNX Runtime and NumPy, without torch."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -196,16 +196,15 @@ def style_weights(
     return np.array([chosen.get(name, 0) for name in names], np.float32)
 
 
-def stroke_resolution(session: "InferenceSession", weights: NDArray[np.float32] | None = None) -> int | None:
-    """Return the short side in px at which a model's strokes are as large as the painting's; None means native.
+def blended_resolution(weights: Sequence[float], resolutions: Sequence[int | None]) -> int | None:
+    """Return the stroke resolution of a blend of styles: the mean of theirs; None if one has none."""
+    blended = [(weight, side) for weight, side in zip(weights, resolutions, strict=True) if weight > 0]
+    known = [(float(weight), side) for weight, side in blended if side is not None]
+    return round(sum(weight * side for weight, side in known)) if known and len(known) == len(blended) else None
 
-    That of a blend of styles is the mean of theirs, with the same weights.
-    """
-    if weights is not None:
-        sides = [style.stroke_resolution for style in styles(session)]
-        blended = [(weight, side) for weight, side in zip(weights, sides, strict=True) if weight > 0]
-        known = [(float(weight), side) for weight, side in blended if side is not None]
-        return round(sum(weight * side for weight, side in known)) if known and len(known) == len(blended) else None
+
+def stroke_resolution(session: "InferenceSession") -> int | None:
+    """Return the short side in px at which a model's strokes are as large as the painting's; None means native."""
     text = session.get_modelmeta().custom_metadata_map.get(STROKE_RESOLUTION, "")
     if not (text.isascii() and text.isdigit() and len(text) < 6):  # int refuses thousands of digits
         return None

@@ -23,6 +23,7 @@ from impasto.models.card import STYLES
 from impasto.models.contract import INPUT, IR, OPSET, OUTPUT, Label, TensorSpec, metadata, onnx_contract
 from impasto.models.network_blocks import Eighth, InstanceNorm, Recurrent, Residual, Subpixel
 from impasto.models.store import Store
+from impasto.models.style_file import NETWORK
 
 # operator -> the name of its layers in the file, and of its weights
 _WEIGHTS = {"Conv": ("conv", "weight", "bias"), "InstanceNormalization": ("norm", "scale", "bias")}
@@ -100,8 +101,9 @@ def write(
         TypeError: A module of the network has no `_emit`.
     """
     contract = onnx_contract(io, size, len(network.networks) if isinstance(network, Store) else 0)
-    graph = _Graph()
+    graph, properties = _Graph(), metadata(label, contract, "fp32")
     if isinstance(network, Store):
+        properties[NETWORK] = network.trunk_sha256
         network = _with_styles(graph, network)
     assert size is None or not any(side % network.stride for side in size)
     form = _fused if fold_scale else _normalized
@@ -120,7 +122,7 @@ def write(
         ir_version=IR,
     )
     _rename(model.graph)
-    helper.set_model_props(model, metadata(label, contract, "fp32"))
+    helper.set_model_props(model, properties)
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString(deterministic=True))
 

@@ -3,11 +3,13 @@
 import copy
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import nn
 
 from impasto.models.network_blocks import InstanceNorm
 from impasto.models.transform_net import TransformNet
@@ -37,6 +39,11 @@ class Store(nn.Module):
         super().__init__()
         first = networks[0]
         self.networks = nn.ModuleList(_with_norms(first, network) for network in networks)
+
+    @property
+    def stride(self) -> int:
+        """What height and width must be multiples of, as of a single network."""
+        return self.network(0).stride
 
     def network(self, index: int) -> TransformNet:
         """Return the network of a style, which shares its convolutions with the store."""
@@ -72,6 +79,32 @@ class Store(nn.Module):
         """Return the weights that the styles share."""
         return [parameter for name, parameter in _named(self.network(0)) if name not in _norm_names(self.network(0))]
 
+    @property
+    def trunk_sha256(self) -> str:
+        """The hash of the weights that the styles share: what a style file must fit."""
+        digest, names = hashlib.sha256(), {*self.norm_names}
+        for name, value in sorted(self.network(0).state_dict().items()):
+            if name not in names:
+                digest.update(f"{name} {tuple(value.shape)}".encode())
+                digest.update(value.detach().float().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def norms(self, index: int) -> NDArray[np.float32]:
+        """Return the scale and the shift of each norm in turn of a style, float32 [values]."""
+        state = self.network(index).state_dict()
+        values: NDArray[np.float32] = torch.cat([state[name].float().cpu() for name in self.norm_names]).numpy()
+        return values
+
+    def with_norms(self, norms: NDArray[np.float32]) -> "Store":
+        """Return a store with one more style; `norms` are as `norms` returns them."""
+        added = copy.deepcopy(self.network(0))
+        parameters = dict(added.named_parameters())
+        parts = torch.from_numpy(norms).split([parameters[name].numel() for name in self.norm_names])
+        with torch.no_grad():
+            for name, part in zip(self.norm_names, parts, strict=True):
+                parameters[name].copy_(part)
+        return Store([*networks_of(self), added]).train(self.training)
+
     def state_dict(self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
         """Return the weights by the names of a single network; those of norms as tables [styles, channels]."""
         states = [network.state_dict(keep_vars=keep_vars) for network in self.networks]
@@ -96,20 +129,6 @@ def networks_of(network: nn.Module) -> list[TransformNet]:
     """Return the network of each style of a store, or a network that is none itself."""
     networks = [*network.networks] if isinstance(network, Store) else [network]
     return [network for network in networks if isinstance(network, TransformNet)]
-
-
-def trunk_sha256(state: Mapping[str, Tensor], norms: Sequence[str]) -> str:
-    """Return the hash of the weights that the styles of a store share: what a style file must fit.
-
-    Args:
-        state: The weights of a network or a store, by name.
-        norms: The names of the weights of its norms, which do not count.
-    """
-    digest = hashlib.sha256()
-    for name in sorted(state.keys() - {*norms}):
-        digest.update(f"{name} {tuple(state[name].shape)}".encode())
-        digest.update(state[name].detach().float().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _with_norms(trunk: TransformNet, network: TransformNet) -> TransformNet:

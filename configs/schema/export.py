@@ -181,11 +181,19 @@ class ExportConfig:
         "impasto-export checkpoint=zoo/starry_night model=tiny output=bundles/starry_night",
         "impasto-export checkpoint=RUN_DIR output=bundles/swirls coreml.sizes=[512,768x1024]",
         "impasto-export checkpoint=RUN_DIR output=bundles/swirls coreml.sizes=[] benchmark.sizes=[]",
+        "impasto-export checkpoint=STORE style=starry_night output=bundles/starry_night",
     )
 
     checkpoint: Annotated[str, Key("Checkpoint of impasto-train, run directory, or zoo/PAINTING.", path="PATH|zoo/*")]
     output: Annotated[str, Key("The bundle's directory; an existing bundle is replaced.", path="DIR")]
     model: Annotated[str | None, Key("Which network of the zoo; null takes mobile.", choices=ZOO_MODELS)] = None
+    style: Annotated[
+        str | None,
+        Key("Style of a store to export as a network of one painting; null exports the whole store, with all styles."),
+    ] = None
+    style_files: Annotated[
+        list[str], Key("Style files to add to a store: of paintings that were trained on its network.", path="FILE")
+    ] = field(default_factory=list)
     onnx: OnnxConfig = field(default_factory=OnnxConfig)
     coreml: CoreMLConfig = field(default_factory=CoreMLConfig)
     litert: LiteRtConfig = field(default_factory=LiteRtConfig)

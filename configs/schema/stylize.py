@@ -62,7 +62,7 @@ class StylizeConfig:
     style: Annotated[
         str | None,
         Key(
-            "Style of a store, by name, or a blend of several with weights that sum to 1, as in "
+            "Style of a store, by name or style file, or a blend of several with weights that sum to 1, as in "
             "'{starry_night: 0.7, great_wave: 0.3}'; null for a model of one painting."
         ),
     ] = None

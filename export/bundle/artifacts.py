@@ -1,6 +1,6 @@
 """Fill a bundle's folder: export, validate, measure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from impasto.configs.schema.export import RUNTIMES, ExportConfig
 from impasto.export import test_images
 from impasto.export.bundle import checksummed_json, sample_apps
 from impasto.export.bundle.manifest import MEASURED, GraphReport, MemoryEstimate
-from impasto.export.contract import ImageSize, ModelArtifact
+from impasto.export.contract import ImageSize, ModelArtifact, styled
 from impasto.export.formats import FORMATS
 from impasto.export.onnx_graph import memory_estimate, op_coverage
 from impasto.export.onnx_graph.contracts import ONNX
@@ -26,12 +26,23 @@ from impasto.export.validation.suite import Reference, validate
 from impasto.models import transform_net
 from impasto.models.contract import Label
 from impasto.models.onnx_model import IN_BUNDLE
+from impasto.models.store import Store
 
 _FOLDERS = {
     "golden/": "photos and the network's output for them, as PNG: for your own tests",
     "preview/": "`index.html`: the style in a browser; `impasto-preview bundle=.` serves it",
 }
+_STYLE_SIZES = (131, 217), (64, 96)  # (height, width) of the golden images of each style of a store
 _MEMORY_SIZES = (256, 256), (512, 512), (1024, 1024), (1920, 1080)  # (width, height), for the README
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A style of a store, or a blend, in which its models are compared: its name, folder of golden images, weights."""
+
+    name: str
+    folder: str
+    weights: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -48,20 +59,22 @@ class BuiltBundle:
 
 
 def fill(
-    network: transform_net.TransformNet,
+    network: transform_net.TransformNet | Store,
     folder: Path,
     config: ExportConfig,
     label: Label,
     on_progress: Callable[[str], object],
+    variants: Sequence[Variant] = (),
 ) -> BuiltBundle:
     """Write everything but README and manifest into a bundle's folder, and validate it.
 
     Args:
-        network: A network in evaluation mode, on the CPU.
+        network: A network, or a store, in evaluation mode, on the CPU.
         folder: The folder, which exists and is empty.
         config: The configuration.
         label: The style and version for the metadata of the files.
         on_progress: Receives a line on the current step.
+        variants: The styles and blends of a store that its models are compared in; none for a network.
 
     Raises:
         CheckFailed: A file differs from the network by more than its tolerance, or a runtime of
@@ -72,27 +85,35 @@ def fill(
     _require({key: runtimes.missing(runtimes.registry(tools)[key]) for key in named})
     # All are created before any is run, so that one that refuses the configuration does so before any work.
     exporters = {name: form.exporter(config, label) for name, form in FORMATS.items()}
-    stylize = reference(network)
-    golden = [test_images.golden_image(stylize, *size) for size in test_images.SIZES]
-    test_images.write(folder / test_images.FOLDER, golden)
+    references = _references(network, variants)
+    golden = {
+        place: [test_images.golden_image(reference.stylize, *size, reference.style) for size in _golden_sizes(place)]
+        for place, reference in references.items()
+    }
+    for place, images in golden.items():
+        test_images.write(folder / place, images)
     models: list[ModelArtifact] = []
     descriptions: dict[str, str] = {}
     parity: list[ParityResult] = []
     ran: list[str] = []
     skipped: dict[str, str] = {}
+    weights = {variant.folder: variant.weights for variant in variants}
     for name, exporter in exporters.items():
         on_progress(f"writing the {name} files")
         written = exporter.export(network, folder)
-        pytorch, checks = Reference("PyTorch", stylize), Checks(fail_fast=True)  # the next exporter takes long
-        keys = named or RUNTIMES
-        validation = validate(folder, written.models, golden, pytorch, keys, tools, on_progress, checks)
         models += written.models
         descriptions |= written.descriptions
-        parity += validation.results
-        ran += validation.ran
-        skipped |= validation.skipped_runtimes
+        for place, reference in references.items():
+            run, checks = [*written.models], Checks(fail_fast=True)  # the next exporter takes long
+            if place in weights:
+                run = [model for each in written.models if (model := styled(each, weights[place])) is not None]
+            keys = named or RUNTIMES
+            validation = validate(folder, run, golden[place], reference, keys, tools, on_progress, checks)
+            parity += validation.results
+            ran += validation.ran
+            skipped |= validation.skipped_runtimes
     _require(runtimes.not_run(named, ran, skipped))
-    if config.onnx.io == "uint8_rgba":
+    if config.onnx.io == "uint8_rgba" and not variants:
         ort_web.copy_page(folder, tools)
     if config.sample:
         sample_apps.write(folder, label)
@@ -104,6 +125,21 @@ def fill(
         checksummed_json.write(folder / MEASURED, measured.to_json())
     on_progress("counting operators")
     return BuiltBundle(models, descriptions | _FOLDERS, parity, skipped, graph_report(folder / IN_BUNDLE), measured)
+
+
+def _references(network: transform_net.TransformNet | Store, variants: Sequence[Variant]) -> dict[str, Reference]:
+    """What computes the golden images, by their folders."""
+    if not isinstance(network, Store):
+        return {test_images.FOLDER: Reference("PyTorch", reference(network))}
+    return {
+        variant.folder: Reference("PyTorch", reference(network.blend(variant.weights)), variant.name)
+        for variant in variants
+    }
+
+
+def _golden_sizes(place: str) -> Sequence[tuple[int, int]]:
+    """(height, width) of the golden images of a folder: fewer for each style of a store."""
+    return test_images.SIZES if place == test_images.FOLDER else _STYLE_SIZES
 
 
 def _require(reasons: Mapping[str, str | None]) -> None:

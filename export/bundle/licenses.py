@@ -9,7 +9,7 @@ from typing import Literal
 from impasto.configs.schema.export import LicensesConfig
 from impasto.configs.terminal import printable
 from impasto.export.validation import ort_web
-from impasto.models.card import UNKNOWN, Card
+from impasto.models.card import UNKNOWN, Card, StyleCard
 from impasto.models.typed_json import TypedJson
 
 LICENSE = "LICENSE"
@@ -52,19 +52,15 @@ def chain(card: Card, config: LicensesConfig, folder: Path) -> list[License]:
         config: Licenses that replace those of the card.
         folder: The bundle, with all its models and the page.
     """
-    style, data, loss, init = card.style, card.data, card.loss, card.init
+    data, loss, init = card.data, card.loss, card.init
     licenses = [_CODE, *([_ORT_WEB] if _has_ort_web(folder) else [])]
-    name = style.name if style else UNKNOWN
+    named = card.store or card.style
+    name = named.name if named else UNKNOWN
     origin = f"trained with impasto {card.versions.get('impasto', UNKNOWN)}"
     licenses.append(License("network", name, UNKNOWN, origin, config.network or card.license))
     if init is not None:
         licenses.append(License("initial network", init.name, UNKNOWN, f"SHA-256 {init.sha256}", init.license))
-    title, artist, source, license = (
-        (style.title if style.title != UNKNOWN else style.name, style.artist, style.source, style.license)
-        if style
-        else (UNKNOWN,) * 4
-    )
-    licenses.append(License("painting", title, artist, source, config.painting or license))
+    licenses += [_painting(style, config) for style in (card.store.styles if card.store else [card.style])]
     count = f"{data.photos:,} photos" if data else "training photos"
     source, license = (data.source, data.license) if data else (UNKNOWN, UNKNOWN)
     licenses.append(License("photos", count, UNKNOWN, source, config.photos or license))
@@ -74,6 +70,13 @@ def chain(card: Card, config: LicensesConfig, folder: Path) -> list[License]:
         unknown = License("loss network", loss.network, UNKNOWN, UNKNOWN, UNKNOWN)
         licenses.append(_LOSS_NETWORKS.get((loss.network, loss.weights), unknown))
     return [_on_one_line(entry) for entry in licenses]
+
+
+def _painting(style: StyleCard | None, config: LicensesConfig) -> License:
+    if style is None:
+        return License("painting", *(UNKNOWN,) * 3, config.painting or UNKNOWN)
+    title = style.title if style.title != UNKNOWN else style.name
+    return License("painting", title, style.artist, style.source, config.painting or style.license)
 
 
 def absent(licenses: Sequence[License], card: Card) -> dict[str, str]:

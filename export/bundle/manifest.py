@@ -26,6 +26,7 @@ ATTRIBUTES = ".gitattributes"
 ATTRIBUTES_TEXT = "# Git must not convert line ends here: SHA256SUMS has the checksum of every byte.\n* -text\n"
 UNLISTED = {MANIFEST, MEASURED, CHECKSUMS, *SIGNATURES}  # in Manifest.files
 README = "README.md"
+BLEND = "blend"  # the name of the blend of styles in which the models of a store are compared
 SCHEMA_FILE = Path(__file__).parents[1] / "schemas" / SCHEMA
 FILE_MANAGER = {".DS_Store", "Thumbs.db", "desktop.ini"}  # file managers create these in any folder
 _REMEDY = "get the bundle again from its source"
@@ -39,6 +40,29 @@ class Style(TypedJson):
     name: str
     stroke_resolution: int | None = None
     """The short side in px at which a photo is stylized by default; null means the size of the photo itself."""
+
+
+@dataclass(frozen=True)
+class StoreStyle(TypedJson):
+    """A style of a store."""
+
+    name: str
+    stroke_resolution: int | None
+    file: str
+    """The style as a file of its own, by its path in the bundle."""
+
+
+@dataclass(frozen=True)
+class Store(TypedJson):
+    """The styles of a store, which its models have in this order."""
+
+    styles: list[StoreStyle]
+    golden: dict[str, dict[str, float]]
+    """The folders of golden images, with the weights of the styles that they show."""
+
+    def weights(self, folder: str) -> tuple[float, ...]:
+        """The weight of each style in a folder of golden images."""
+        return tuple(self.golden[folder].get(style.name, 0.0) for style in self.styles)
 
 
 @dataclass(frozen=True)
@@ -96,6 +120,13 @@ class Manifest(ForeignJson):
     checkpoint: CheckpointEntry
     versions: dict[str, str]
     """The versions of the libraries that wrote the bundle."""
+    store: Store | None = None
+    """The styles of a store; the manifest of a network of one painting has no such key."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        values = super().to_json()
+        return {key: value for key, value in values.items() if key != "store" or value is not None}
 
     @classmethod
     def load(cls, folder: Path) -> "Manifest":
@@ -116,7 +147,8 @@ class Manifest(ForeignJson):
         if values.get("format") != FORMAT:
             raise UsageError(_other_format(folder, values.get("format")))
         manifest = cls.from_json(values)
-        if (problem := _contradiction(manifest.models, manifest.files)) is not None:
+        problem = _contradiction(manifest.models, manifest.files) or _store_contradiction(manifest)
+        if problem is not None:
             raise CheckFailed(f"{MANIFEST} is inconsistent: {problem}; get the bundle again from its source")
         return manifest
 
@@ -230,6 +262,22 @@ def _contradiction(models: Sequence[ModelArtifact], files: Container[str]) -> st
         tolerances = [model.tolerance, *model.runtime_tolerances.values()]
         if any((tolerance.max_difference is None) == (tolerance.min_psnr is None) for tolerance in tolerances):
             return f"{model.file} has no tolerance, or two"
+    return None
+
+
+def _store_contradiction(manifest: Manifest) -> str | None:
+    """The first thing that a manifest says of its store and that cannot be."""
+    store = manifest.store
+    if store is None:
+        return None
+    names = [style.name for style in store.styles]
+    if not names or len({*names}) < len(names):
+        return "its store has no styles, or two of one name"
+    if absent := [style.file for style in store.styles if style.file not in manifest.files]:
+        return f"{absent[0]} is not among its files"
+    for folder, weights in store.golden.items():
+        if not weights.keys() <= {*names} or abs(sum(weights.values()) - 1) > 1e-3:
+            return f"{folder} has weights of styles that it lacks, or that do not sum to 1"
     return None
 
 

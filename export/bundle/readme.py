@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from impasto.configs.schema.stylize import DEFAULT_STROKE_RESOLUTION
 from impasto.export import client_files
 from impasto.export.bundle import sample_apps
 from impasto.export.bundle.artifacts import BuiltBundle
 from impasto.export.bundle.licenses import License
+from impasto.export.bundle.manifest import Store
 from impasto.export.contract import Tolerance
 from impasto.export.coreml.contracts import COREML
 from impasto.export.litert.contracts import LITERT
@@ -35,8 +37,22 @@ class _ParityRow:
     allowed: str
 
 
-def render(label: Label, built: BuiltBundle, files: Mapping[str, int], licenses: Sequence[License]) -> str:
-    """Return the README of a bundle; `files` has the bytes of each file by its path in the bundle."""
+def render(
+    label: Label,
+    built: BuiltBundle,
+    files: Mapping[str, int],
+    licenses: Sequence[License],
+    store: Store | None = None,
+) -> str:
+    """Return the README of a bundle.
+
+    Args:
+        label: The style, or the styles of a store.
+        built: What was written and measured.
+        files: The bytes of each file by its path in the bundle.
+        licenses: The licenses.
+        store: What the manifest says of a store; None for a network of one painting.
+    """
     import jinja2
 
     environment = jinja2.Environment(
@@ -50,7 +66,9 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int], licenses:
     ordered = sorted(sizes, key=lambda size: (size.width * size.height, size.width))
     short = label.stroke_resolution or 512  # the package of that size is the one that phones run fast
     package = min(ordered, key=lambda size: (abs(min(size.width, size.height) - short), size.width), default=None)
-    return environment.get_template("README.md.j2").render(
+    template = "README.md.j2" if store is None else "STORE.md.j2"
+    return environment.get_template(template).render(
+        **({} if store is None else _store(label, store, built, files)),
         label=replace(label, style=_plain(label.style), artist=_plain(label.artist)),
         slug=sample_apps.slug(label.style),
         files=_file_rows(built.descriptions, files),
@@ -72,6 +90,22 @@ def render(label: Label, built: BuiltBundle, files: Mapping[str, int], licenses:
         ],
         runtimes=dict.fromkeys(result.runtime for result in built.parity),
     )
+
+
+def _store(label: Label, store: Store, built: BuiltBundle, files: Mapping[str, int]) -> dict[str, Any]:
+    """What the README of a store says of its styles."""
+    styles = [
+        vars(style) | {"name": _plain(style.name), "artist": _plain(named.artist)}
+        for named, style in zip(label.styles, store.styles, strict=True)
+    ]
+    packages = [model for model in built.models if model.format == COREML and len(model.contract.inputs) > 1]
+    first = store.styles[0]
+    return {
+        "styles": styles,
+        "blends": [Path(package.file).name for package in packages],
+        "style_bytes": files[first.file],
+        "single_bytes": files["android/style.onnx"],
+    }
 
 
 def _plain(text: str) -> str:

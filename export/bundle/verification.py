@@ -2,8 +2,9 @@
 
 import importlib.metadata
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -13,7 +14,8 @@ from impasto.configs.schema.verify import VerifyConfig
 from impasto.configs.terminal import printable
 from impasto.export import test_images
 from impasto.export.bundle import licenses
-from impasto.export.bundle.manifest import MANIFEST, Manifest
+from impasto.export.bundle.manifest import BLEND, MANIFEST, Manifest
+from impasto.export.contract import ModelArtifact, styled
 from impasto.export.onnx_graph.contracts import ONNX
 from impasto.export.onnx_graph.runtime import OnnxRuntime
 from impasto.export.runtime import tools_folder
@@ -96,20 +98,19 @@ def validate_models(
     folder: Path, manifest: Manifest, config: VerifyConfig, on_progress: Callable[[str], object], checks: Checks
 ) -> Validation:
     """Run the validation of impasto-export on a bundle. Its fp32 ONNX file replaces the network as the reference."""
-    originals = (model for model in manifest.models if model.format == ONNX and model.weights == "float32")
-    original = next(originals, None)
-
-    def stylize(rgb: test_images.Pixels) -> test_images.Pixels:
-        if original is None:
-            raise CheckFailed("the bundle has no float32 ONNX file to compare with; export it again")
-        return OnnxRuntime().run(folder, original, [test_images.opaque(rgb)])[0][..., :3]
-
-    reference = Reference(original.file if original else "", stylize)
     named, tools = config.runtimes or [], tools_folder(config.tools_dir)
-    golden: list[test_images.GoldenImage] = []
-    checks.run("parity", f"{test_images.FOLDER}/", lambda: golden.extend(test_images.read(folder / test_images.FOLDER)))
     keys = named or RUNTIMES
-    validation = validate(folder, manifest.models, golden, reference, keys, tools, on_progress, checks)
+    validation = Validation([], [], {})
+    for place, models, style in _variants(manifest):
+        golden: list[test_images.GoldenImage] = []
+        checks.run("parity", f"{place}/", partial(_read_golden, golden, folder / place, style))
+        reference = _reference(folder, models, style)
+        one = validate(folder, models, golden, reference, keys, tools, on_progress, checks)
+        validation = Validation(
+            [*validation.results, *one.results],
+            [*dict.fromkeys([*validation.ran, *one.ran])],
+            validation.skipped_runtimes | one.skipped_runtimes,
+        )
     failed = runtimes.not_run(named, validation.ran, validation.skipped_runtimes)
     for key, reason in validation.skipped_runtimes.items():
         if key not in failed:
@@ -119,6 +120,33 @@ def validate_models(
     if not validation.results and not checks.failures:
         checks.fail("parity", "pictures", "no picture was compared: no runtime runs a model of the bundle")
     return validation
+
+
+def _variants(manifest: Manifest) -> Iterator[tuple[str, Sequence[ModelArtifact], str]]:
+    """The folders of golden images, each with the models to compare, and the style or blend that it shows."""
+    if manifest.store is None:
+        yield test_images.FOLDER, manifest.models, ""
+        return
+    for place, named in manifest.store.golden.items():
+        weights = manifest.store.weights(place)
+        models = [model for each in manifest.models if (model := styled(each, weights)) is not None]
+        yield place, models, next(iter(named)) if len(named) == 1 else BLEND
+
+
+def _read_golden(images: list[test_images.GoldenImage], folder: Path, style: str) -> None:
+    images.extend(test_images.read(folder, style))
+
+
+def _reference(folder: Path, models: Sequence[ModelArtifact], style: str) -> Reference:
+    """The float32 ONNX file of a bundle as the reference."""
+    original = next((model for model in models if model.format == ONNX and model.weights == "float32"), None)
+
+    def stylize(rgb: test_images.Pixels) -> test_images.Pixels:
+        if original is None:
+            raise CheckFailed("the bundle has no float32 ONNX file to compare with; export it again")
+        return OnnxRuntime().run(folder, original, [test_images.opaque(rgb)])[0][..., :3]
+
+    return Reference(original.file if original else "", stylize, style)
 
 
 def _check_licenses(manifest: Manifest, required: bool, checks: Checks) -> None:

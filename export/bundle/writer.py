@@ -4,11 +4,12 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.export import ExportConfig
-from impasto.export.bundle import artifacts, licenses, readme
+from impasto.export.bundle import artifacts, licenses, readme, store
 from impasto.export.bundle.manifest import (
     ATTRIBUTES,
     ATTRIBUTES_TEXT,
@@ -29,6 +30,7 @@ from impasto.export.formats import FORMATS
 from impasto.models import checkpoint, zoo
 from impasto.models.contract import Label
 from impasto.models.provenance import sha256, versions
+from impasto.models.store import Store
 
 
 def write(config: ExportConfig, on_progress: Callable[[str], object]) -> tuple[Manifest, artifacts.BuiltBundle]:
@@ -45,13 +47,15 @@ def write(config: ExportConfig, on_progress: Callable[[str], object]) -> tuple[M
     source = zoo.resolve(config.checkpoint, checkpoint.SUFFIX, config.model)
     output = Path(config.output).expanduser().resolve()
     check_target(output)
-    network, card = checkpoint.load(source)
+    network, card = store.load(source, config.style, config.style_files)
     label = Label.of(card)
     with _atomic_folder(output) as staging:
-        built = artifacts.fill(network, staging, config, label, on_progress)
+        built = artifacts.fill(network, staging, config, label, on_progress, store.variants(card))
+        entry = store.write_styles(staging, network, card) if isinstance(network, Store) else None
+        built = replace(built, descriptions=built.descriptions | (store.DESCRIPTIONS if entry else {}))
         sizes = {name: (staging / name).stat().st_size for name in file_names(staging)}
         chain = licenses.chain(card, config.licenses, staging)
-        (staging / README).write_text(readme.render(label, built, sizes, chain), encoding="utf-8")
+        (staging / README).write_text(readme.render(label, built, sizes, chain, entry), encoding="utf-8")
         licenses.write(staging)
         shutil.copyfile(SCHEMA_FILE, staging / SCHEMA)
         (staging / ATTRIBUTES).write_text(ATTRIBUTES_TEXT, encoding="utf-8", newline="\n")
@@ -67,6 +71,7 @@ def write(config: ExportConfig, on_progress: Callable[[str], object]) -> tuple[M
             files={name: _entry(staging / name) for name in file_names(staging) if name != MEASURED},
             checkpoint=CheckpointEntry(sha256(source), card),
             versions=versions(*libraries),
+            store=entry,
         )
         manifest.save(staging)
     return manifest, built

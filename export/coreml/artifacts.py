@@ -8,7 +8,7 @@ from impasto.configs.errors import UsageError
 from impasto.configs.schema.export import ExportConfig
 from impasto.export import client_files
 from impasto.export.contract import ExportedFiles, ImageSize, ModelArtifact, Tolerance
-from impasto.export.coreml import exporter
+from impasto.export.coreml import exporter, store_exporter
 from impasto.export.coreml.contracts import COREML, coreml_contract
 from impasto.export.test_images import Pixels
 from impasto.models import transform_net
@@ -16,11 +16,13 @@ from impasto.models.contract import Label
 from impasto.models.image.decode import read
 from impasto.models.image.discover import find_pictures
 from impasto.models.image.picture import UnreadablePicture, resize
+from impasto.models.store import Store
 
 _MAX_PHOTOS = 32  # to calibrate on
 _FP16 = "for Core ML on iOS 16 and later, of one fixed size, in 16-bit floats"
 _INT8 = "the same with weights stored in 8 bits"
 _IOS18 = "for iOS 18: all sizes in one package, as functions that share their weights"
+_BLEND = "for Core ML on iOS 16 and later, of one fixed size: blends styles by a second input"
 _CLIENTS = {
     client_files.SWIFT: "stylizes a `CGImage` or `CVPixelBuffer`: copy it into the app, or add the folder as a package",
     **dict.fromkeys(client_files.SWIFT_PARTS, "required by the clients"),
@@ -37,6 +39,7 @@ _UINT8_CLIENTS = {
     ),
     client_files.SWIFT_STATISTICS: "required by StyleTransferLarge.swift",
 }
+_STORE_CLIENTS = {client_files.SWIFT_STORE: "runs a package in a style by name, or in a blend: copy it into the app"}
 
 
 class CoreMLExporter:
@@ -46,8 +49,8 @@ class CoreMLExporter:
         self._config, self._label = config, label
         self._photos = calibration_photos(config.coreml.photos)
 
-    def export(self, network: transform_net.TransformNet, folder: Path) -> ExportedFiles:
-        """Write the packages of a network, in evaluation mode and on the CPU, into a bundle."""
+    def export(self, network: transform_net.TransformNet | Store, folder: Path) -> ExportedFiles:
+        """Write the packages of a network or a store, in evaluation mode and on the CPU, into a bundle."""
         (folder / "ios").mkdir()
         limits = self._config.parity
         tolerances = {
@@ -55,15 +58,20 @@ class CoreMLExporter:
             "int8": Tolerance(min_psnr=limits.coreml_int8_psnr),
         }
         shapes = self._config.coreml.shapes(self._label.stroke_resolution)
-        packages = exporter.write_all(network, folder / "ios", shapes, self._label, self._photos)
         clients = _CLIENTS | (_UINT8_CLIENTS if self._config.onnx.io == "uint8_rgba" else {})
+        styles = len(self._label.styles)
+        if isinstance(network, Store):
+            packages = store_exporter.write_all(network, folder / "ios", shapes, self._label, self._photos)
+            clients = _CLIENTS | _STORE_CLIENTS
+        else:
+            packages = exporter.write_all(network, folder / "ios", shapes, self._label, self._photos)
         client_files.copy(clients, folder)
         models = [
             ModelArtifact(
                 file=f"ios/{package.name}",
                 format=COREML,
                 weights=package.weights,
-                contract=coreml_contract(multifunction=package.name == exporter.IOS18),
+                contract=coreml_contract(True) if package.name == exporter.IOS18 else coreml_contract(False, styles),
                 tolerance=tolerances[package.weights],
                 functions={name: ImageSize(width, height) for name, (height, width) in package.functions.items()},
                 tiling=None,
@@ -78,6 +86,7 @@ def _descriptions(packages: Sequence[exporter.Package]) -> dict[str, str]:
     single = sorted(package.name for package in packages if package.name != exporter.IOS18)
     names = {package.name: package.weights for package in packages}
     texts = {name: _FP16 for name in single if names[name] == "fp16"}
+    texts |= {name: _BLEND for name in single if name.startswith("Model_blend_")}
     texts |= {name: _INT8 for name in single if names[name] == "int8"} | {exporter.IOS18: _IOS18}
     return {f"ios/{name}": text for name, text in texts.items()}
 

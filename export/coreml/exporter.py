@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from impasto.export.coreml.machine_paths import json_texts, machine_path, proto_
 from impasto.export.suppress_output import suppress_output
 from impasto.export.test_images import Pixels
 from impasto.models import transform_net
+from impasto.models.card import STYLE_NAMES
 from impasto.models.contract import INPUT, OUTPUT, Label
 from impasto.models.onnx_model import STROKE_RESOLUTION
 
@@ -110,7 +111,7 @@ def write(network: transform_net.TransformNet, path: Path, height: int, width: i
             skip_model_load=True,
         )
         model.save(str(path))
-        _finish(path, label)
+        finish(path, label)
     check(network, path, {"main": (height, width)})
 
 
@@ -130,7 +131,7 @@ def compress(source: Path, path: Path, label: Label) -> None:
             op_name_configs={name: None for name, weight in weights.items() if _sees_pixels(weight.val)},
         )
         coreml.linear_quantize_weights(model, config).save(str(path))
-        _finish(path, label)
+        finish(path, label)
 
 
 def combine(sources: Mapping[str, Path], path: Path, default: str, label: Label) -> None:
@@ -143,10 +144,16 @@ def combine(sources: Mapping[str, Path], path: Path, default: str, label: Label)
             descriptor.add_function(str(source), "main", name)
         descriptor.default_function_name = default
         ct.utils.save_multifunction(descriptor, str(path))
-        _finish(path, label)
+        finish(path, label)
 
 
-def check(network: nn.Module, path: Path, functions: Mapping[str, Shape], weights: str = "fp16") -> None:
+def check(
+    network: nn.Module,
+    path: Path,
+    functions: Mapping[str, Shape],
+    weights: str = "fp16",
+    only: Collection[str] | None = None,
+) -> None:
     """Read a package back, and check it.
 
     Args:
@@ -154,6 +161,7 @@ def check(network: nn.Module, path: Path, functions: Mapping[str, Shape], weight
         path: The package.
         functions: The size of each function; for iOS 16, the one of `main`.
         weights: How the weights of convolutions are stored: `fp16` or `int8`.
+        only: The functions that have the weights of this network; all by default.
 
     Raises:
         CheckFailed: The package has other functions, sizes or weights, or contains a path of this machine.
@@ -176,14 +184,15 @@ def check(network: nn.Module, path: Path, functions: Mapping[str, Shape], weight
         raise CheckFailed(f"{path.name} has the functions {', '.join(described)}, not {', '.join(functions)}")
     for name, shape in functions.items():
         _check_interface(described[name], path, shape)
-        _check_weights(network, program.functions[name], path, weights)
+        if only is None or name in only:
+            _check_weights(network, program.functions[name], path, weights)
     manifest = Path("Manifest.json")
     for file, texts in ((_SPECIFICATION_FILE, proto_texts(spec)), (manifest, json_texts(path / manifest))):
         if (found := machine_path(texts)) is not None:
             raise CheckFailed(f"{path.name}/{file} contains {found}, a path of this machine")
 
 
-def _finish(path: Path, label: Label) -> None:
+def finish(path: Path, label: Label) -> None:
     """Write the metadata of a package; remove what differs between runs, and files that do not belong to it."""
     import coremltools as ct
 
@@ -197,6 +206,8 @@ def _finish(path: Path, label: Label) -> None:
     metadata.shortDescription = f"Paints a photo in the style {label.style}."
     metadata.versionString = label.version
     metadata.userDefined.pop(_DATE, None)
+    if label.styles:
+        metadata.userDefined[STYLE_NAMES] = "\n".join(style.name for style in label.styles)
     if label.stroke_resolution:
         metadata.userDefined[STROKE_RESOLUTION] = str(label.stroke_resolution)
     file.unlink()  # its mode is 0600; the new file has the default mode

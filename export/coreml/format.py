@@ -14,13 +14,14 @@ from impasto.models.contract import Label
 
 if TYPE_CHECKING:
     from impasto.export.coreml.artifacts import CoreMLExporter
+    from impasto.models.store import Store
     from impasto.models.transform_net import TransformNet
 
 
 class NoPackages:
     """The exporter where no sizes are wanted."""
 
-    def export(self, network: "TransformNet", folder: Path) -> ExportedFiles:
+    def export(self, network: "TransformNet | Store", folder: Path) -> ExportedFiles:
         """Write nothing."""
         return ExportedFiles([], {})
 

@@ -5,7 +5,7 @@ runtime: how a phone's Neural Engine or GPU computes an operation is unknown.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,18 +19,23 @@ from impasto.configs.errors import CheckFailed, UsageError
 from impasto.export.coreml.contracts import MIL_INTERPRETER
 from impasto.export.suppress_output import suppress_output
 from impasto.export.test_images import Pixels
+from impasto.models.card import STYLES
 from impasto.models.contract import INPUT, OUTPUT
 
 PRECISIONS = ("fp32", "fp16")
 
 
 class Program:
-    """One function of a package: from an image [height, width, 3] to an image of the same size."""
+    """One function of a package: from an image [height, width, 3] to an image of the same size.
+
+    `blends` says whether it has the weights of styles as a second input.
+    """
 
     def __init__(self, path: Path, name: str, block: Any) -> None:
         self._path = path
         self._operations = [operation for operation in block.operations if operation.op_type != "const"]
-        (self._input,) = block.inputs.values()
+        self._input, *others = block.inputs.values()
+        self.blends = [value.name for value in others] == [STYLES]
         (self._output,) = block.outputs
         self.height, self.width = self._input.shape[2:]
         self.function = name
@@ -40,13 +45,14 @@ class Program:
                     f"{path.name} has the operation {operation.op_type}, which the {MIL_INTERPRETER}, does not support"
                 )
 
-    def __call__(self, rgb: Pixels, precision: str = "fp32") -> Pixels:
+    def __call__(self, rgb: Pixels, precision: str = "fp32", weights: Sequence[float] = ()) -> Pixels:
         """Run the function on `rgb`, uint8 [height, width, 3]; round and clamp the result as Core ML does.
 
         Args:
             rgb: The image.
             precision: `fp32` computes in fp32. `fp16` rounds the result of each operation to fp16, where the file
                 declares that type; within an operation, sums are in fp32.
+            weights: The weights of the styles, of a function that blends them.
 
         Raises:
             CheckFailed: A result is not finite.
@@ -59,6 +65,8 @@ class Program:
         if precision not in PRECISIONS:
             raise UsageError(f"precision={precision} is not known; choose one of {', '.join(PRECISIONS)}")
         values = {self._input.name: torch.from_numpy(rgb).permute(2, 0, 1)[None].float()}
+        if self.blends:
+            values[STYLES] = torch.tensor([weights], dtype=torch.float32)
         uses = Counter(value.name for operation in self._operations for value in _inputs(operation))
         with torch.inference_mode():
             for operation in self._operations:
@@ -96,14 +104,15 @@ def load(path: Path, function: str = "main") -> Program:
     return Program(path, function, program.functions[function])
 
 
-def predict(path: Path, rgb: Pixels, function: str = "main") -> Pixels:
-    """Run a function in Core ML on `rgb`, uint8 [height, width, 3]; on a Mac only."""
+def predict(path: Path, rgb: Pixels, function: str = "main", weights: Sequence[float] = ()) -> Pixels:
+    """Run a function in Core ML on `rgb`, uint8 [height, width, 3], and weights of styles; on a Mac only."""
     import coremltools as ct
     from PIL import Image
 
     name = None if function == "main" else function  # coremltools accepts names for multifunction packages only
     model = ct.models.MLModel(str(path), function_name=name)
-    stylized: Image.Image = model.predict({INPUT: Image.fromarray(rgb)})[OUTPUT]
+    styles = {STYLES: np.array([weights], np.float32)} if weights else {}
+    stylized: Image.Image = model.predict({INPUT: Image.fromarray(rgb)} | styles)[OUTPUT]
     return np.asarray(stylized.convert("RGB"))
 
 
@@ -172,11 +181,13 @@ _OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "concat": lambda values, axis, interleave=False: torch.cat(values, axis),
     "conv": _conv,
     "instance_norm": _instance_norm,
+    "linear": lambda x, weight, bias=None: F.linear(x, weight, bias),
     "mul": lambda x, y: x * y,
     "pad": _pad,
     "pixel_shuffle": lambda x, upscale_factor: F.pixel_shuffle(x, upscale_factor),
     "real_div": lambda x, y: x / y,
     "relu": lambda x: x.relu(),
+    "reshape": lambda x, shape: x.reshape(shape),
     "sigmoid": lambda x: x.sigmoid(),
     "sub": lambda x, y: x - y,
     "upsample_bilinear": partial(_upsample, mode="bilinear"),

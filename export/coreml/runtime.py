@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impasto.configs import extras
-from impasto.export.contract import ModelArtifact
+from impasto.export.contract import ModelArtifact, StyledArtifact
 from impasto.export.coreml.contracts import COREML, MIL_INTERPRETER
 from impasto.export.runtime import OnStep, Runtime
 from impasto.export.test_images import Pixels, extremes
@@ -36,14 +36,16 @@ class _PackageRuntime(Runtime):
     def run(self, folder: Path, artifact: ModelArtifact, images: Sequence[Pixels]) -> list[Pixels]:
         """Run on each image [H, W, 3 or 4] the function of its size; returns RGB [H, W, 3]. Raises CheckFailed."""
         functions = {(size.height, size.width): name for name, size in artifact.functions.items()}
+        blends = isinstance(artifact, StyledArtifact) and len(artifact.contract.inputs) > 1
+        weights = artifact.style_weights if isinstance(artifact, StyledArtifact) and blends else ()
         return [
-            self._predict(folder / artifact.file, functions[image.shape[0], image.shape[1]], image[..., :3])
+            self._predict(folder / artifact.file, functions[image.shape[0], image.shape[1]], image[..., :3], weights)
             for image in images
         ]
 
     @abstractmethod
-    def _predict(self, path: Path, function: str, rgb: Pixels) -> Pixels:
-        """Run a function of a package on RGB [H, W, 3]."""
+    def _predict(self, path: Path, function: str, rgb: Pixels, weights: tuple[float, ...]) -> Pixels:
+        """Run a function of a package on RGB [H, W, 3]; `weights` are those of the styles that it blends, if any."""
 
 
 class Interpreter(_PackageRuntime):
@@ -68,12 +70,13 @@ class Interpreter(_PackageRuntime):
         )
         on_progress(f"{MIL_INTERPRETER} runs {file} on flat and saturated images")
         program = self._program(folder / file, function)
+        weights = next((artifact.style_weights for artifact in artifacts if isinstance(artifact, StyledArtifact)), ())
         for pixels in extremes(height, width):
-            program(pixels, "fp16")
+            program(pixels, "fp16", weights if program.blends else ())
         return True
 
-    def _predict(self, path: Path, function: str, rgb: Pixels) -> Pixels:
-        return self._program(path, function)(rgb, self._precision)
+    def _predict(self, path: Path, function: str, rgb: Pixels, weights: tuple[float, ...]) -> Pixels:
+        return self._program(path, function)(rgb, self._precision, weights)
 
     def _program(self, path: Path, function: str) -> "Program":
         from impasto.export.coreml import mil_interpreter  # loads torch and coremltools
@@ -92,10 +95,10 @@ class CoreML(_PackageRuntime):
         """Its name."""
         return "Core ML"
 
-    def _predict(self, path: Path, function: str, rgb: Pixels) -> Pixels:
+    def _predict(self, path: Path, function: str, rgb: Pixels, weights: tuple[float, ...]) -> Pixels:
         from impasto.export.coreml import mil_interpreter
 
-        return mil_interpreter.predict(path, rgb, function)
+        return mil_interpreter.predict(path, rgb, function, weights)
 
 
 def runtimes() -> list[Interpreter | CoreML]:

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.stylize import TilesConfig
-from impasto.models import onnx_model
+from impasto.models import onnx_model, style_file
 from impasto.models.image.picture import Picture
 from impasto.models.progress import OnProgress, ignore_progress
 
 if TYPE_CHECKING:
+    import onnx
+
     from impasto.export.onnx_graph.instance_norm import Statistics
 
 
@@ -52,16 +55,44 @@ class Model:
         styles: Mapping[str, float] | None = None,
     ) -> None:
         self._path, self._threads, self._tiles = onnx_model.find(model), threads, tiles
-        self._session = onnx_model.load(self._path, threads, arena=same_size)
-        self._weights = onnx_model.style_weights(self._session, self._path, styles)
-        self.stroke_resolution = onnx_model.stroke_resolution(self._session, self._weights)
+        self._same_size = same_size
+        self._loaded = onnx_model.load(self._path, threads, arena=same_size)
+        self._choose(styles)
 
     def with_styles(self, styles: Mapping[str, float] | None) -> "Model":
         """Return the same model with other styles of a store; raises UsageError."""
         other = copy.copy(self)
-        other._weights = onnx_model.style_weights(self._session, self._path, styles)
-        other.stroke_resolution = onnx_model.stroke_resolution(self._session, other._weights)
+        other._choose(styles)
         return other
+
+    def _choose(self, styles: Mapping[str, float] | None) -> None:
+        """Take the styles of a store, and those of style files, with their weights."""
+        self._session = self._loaded
+        self._graph: onnx.ModelProto | None = None  # of a store with styles of files
+        files = {name: weight for name, weight in (styles or {}).items() if name.endswith(style_file.SUFFIX)}
+        own = styles and {name: weight for name, weight in styles.items() if name not in files}
+        self._weights = onnx_model.style_weights(self._loaded, self._path, own)
+        if self._weights is None:
+            self.stroke_resolution = onnx_model.stroke_resolution(self._loaded)
+            return
+        resolutions = [style.stroke_resolution for style in onnx_model.styles(self._loaded)]
+        weights = [*self._weights.tolist(), *files.values()]
+        if files:
+            resolutions += self._add_files(files, self._weights)
+        self.stroke_resolution = onnx_model.blended_resolution(weights, resolutions)
+
+    def _add_files(self, files: Mapping[str, float], weights: NDArray[np.float32]) -> list[int | None]:
+        """Run a model with the styles of files; return their stroke resolutions."""
+        if self._path.suffix == ".ort":
+            raise UsageError(f"{self._path} cannot take a style file; name the .onnx file of the store")
+        import onnx
+
+        from impasto.export.onnx_graph import styles
+
+        self._graph, resolutions = styles.with_files(onnx.load(self._path), self._path, weights, files)
+        graph = self._graph.SerializeToString()
+        self._session, self._weights = onnx_model.open_session(graph, self._threads, self._same_size), None
+        return resolutions
 
     def stylize(self, picture: Picture, on_progress: OnProgress = ignore_progress) -> Picture:
         """Stylize a picture; size, alpha and profile are preserved.
@@ -95,7 +126,7 @@ class Model:
         from impasto.export.inference.tiled_session import TiledSession
         from impasto.export.onnx_graph import styles
 
-        model = onnx.load(self._path)
+        model = self._graph or onnx.load(self._path)
         if self._weights is not None:
             model = styles.blended(model, self._weights)
         height, width = picture.rgb.shape[:2]

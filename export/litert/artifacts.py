@@ -10,6 +10,7 @@ from impasto.export.litert import writer
 from impasto.export.litert.contracts import FILE, FP16, GPU, LITERT, litert_contract, signature
 from impasto.models import transform_net
 from impasto.models.contract import Label
+from impasto.models.store import Store
 
 _DESCRIPTION = (
     "for LiteRT (TensorFlow Lite), of fixed sizes, one per signature, with weights stored in 16 bits; written for the "
@@ -23,10 +24,10 @@ class LiteRtExporter:
     def __init__(self, config: ExportConfig, label: Label) -> None:
         self._config, self._label = config, label
 
-    def export(self, network: transform_net.TransformNet, folder: Path) -> ExportedFiles:
-        """Write the file of a network, in evaluation mode and on the CPU, into a bundle."""
+    def export(self, network: transform_net.TransformNet | Store, folder: Path) -> ExportedFiles:
+        """Write the file of a network, in evaluation mode and on the CPU, into a bundle; none of a store."""
         sizes = self._config.litert.shapes(self._label.stroke_resolution, network.stride)
-        if not sizes:
+        if not sizes or isinstance(network, Store):
             return ExportedFiles([], {})
         if wrong := [size for size in sizes if any(side % network.stride for side in size)]:
             raise UsageError(

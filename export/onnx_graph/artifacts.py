@@ -10,11 +10,12 @@ from impasto.configs.errors import UsageError
 from impasto.configs.schema.export import ExportConfig, ParityConfig
 from impasto.export import client_files, fp16_rescale
 from impasto.export.contract import ExportedFiles, ImageSize, ModelArtifact, Tolerance
-from impasto.export.onnx_graph import tiled_pair, weight_compression
+from impasto.export.onnx_graph import styles, tiled_pair, weight_compression
 from impasto.export.onnx_graph.contracts import NPU_FILE, ONNX, ORT, QNN
 from impasto.models import onnx_writer, transform_net
 from impasto.models.contract import Label, onnx_contract
 from impasto.models.onnx_model import IN_BUNDLE
+from impasto.models.store import Store
 
 _DESCRIPTIONS = {
     "android/model.onnx": "for ONNX Runtime 1.14 and later, 32-bit floats: the reference",
@@ -44,6 +45,15 @@ _UINT8_DESCRIPTIONS = {
     client_files.KOTLIN_LARGE: "runs these two files on a `Bitmap` of any size",
     client_files.KOTLIN_STATISTICS: "required by StyleTransferLarge.kt",
 }
+_SINGLE_CLIENTS = ("StyleTransfer.kt", "Bitmaps.kt", "Controls.kt", "Strokes.kt")
+_STYLE, _LAYOUT = "android/style.onnx", "android/style.txt"
+_STORE_DESCRIPTIONS = {
+    _STYLE: "the first style alone, with weights stored in 8 bits: the app writes the norms of any style into it",
+    _LAYOUT: "where they are in the file, and the SHA-256 of the network that a style must fit",
+    client_files.KOTLIN_STORE: "gives the model of a style, or of a blend, from these two and the style files",
+    **{name: text for name, text in _UINT8_DESCRIPTIONS.items() if name.endswith(_SINGLE_CLIENTS)},
+}
+_LAYOUT_FORMAT = "impasto-store-1"
 
 
 class OnnxExporter:
@@ -52,9 +62,12 @@ class OnnxExporter:
     def __init__(self, config: ExportConfig, label: Label) -> None:
         self._config, self._label = config, label
 
-    def export(self, network: transform_net.TransformNet, folder: Path) -> ExportedFiles:
-        """Write the files of a network, in evaluation mode and on the CPU, into a bundle."""
+    def export(self, network: transform_net.TransformNet | Store, folder: Path) -> ExportedFiles:
+        """Write the files of a network or a store, in evaluation mode and on the CPU, into a bundle."""
+        count = len(network.networks) if isinstance(network, Store) else 0
         io, limits = self._config.onnx.io, self._config.parity
+        if count and io != "uint8_rgba":
+            raise UsageError(f"onnx.io={io} is for one painting; export a style of the store with style=NAME")
         npu = self._config.onnx.npu_shape(self._label.stroke_resolution, network.stride)
         _require_multiples("onnx.fixed_sizes", self._config.onnx.shapes(), network.stride)
         _require_multiples("onnx.npu_size", [npu] if npu else [], network.stride)
@@ -65,7 +78,7 @@ class OnnxExporter:
 
         def artifact(file: Path, form: str, weights: str, tolerance: Tolerance) -> ModelArtifact:
             name = file.relative_to(folder).as_posix()
-            return ModelArtifact(name, form, weights, onnx_contract(io), tolerance, {}, None)
+            return ModelArtifact(name, form, weights, onnx_contract(io, styles=count), tolerance, {}, None)
 
         exact, fp16 = Tolerance(max_difference=limits.fp32), Tolerance(max_difference=limits.fp16)
         artifacts = [artifact(path, ONNX, "float32", exact)]
@@ -84,19 +97,32 @@ class OnnxExporter:
             size = ImageSize(width, height)
             file = path.with_stem(f"{path.stem}_{size}")
             onnx_writer.write(network, file, io, self._label, (height, width))
-            fixed = replace(artifact(file, ONNX, "float32", exact), contract=onnx_contract(io, (height, width)))
+            fixed = replace(artifact(file, ONNX, "float32", exact), contract=onnx_contract(io, (height, width), count))
             artifacts.append(replace(fixed, functions={"main": size}))
             descriptions[fixed.file] = f"`model.onnx` for images of {size} only, for libraries such as OpenCV's dnn"
-        if npu is not None:
+        if npu is not None and not isinstance(network, Store):
             artifacts.append(_write_npu(network, folder, npu, self._label, self._config.parity))
         client_files.copy([client_files.SHRINKER_RULES], folder)
         if io != "uint8_rgba":
             return ExportedFiles(artifacts, descriptions)
+        if isinstance(network, Store):
+            artifacts.append(self._write_style(network, weight_compression.int8_stored(model), folder))
+            client_files.copy((name for name in client_files.CLIENTS if name in _STORE_DESCRIPTIONS), folder)
+            return ExportedFiles(artifacts, descriptions | _STORE_DESCRIPTIONS)
         artifacts.append(tiled_pair.write(model, folder, self._config.onnx.tile, fp16))
         kotlin = (name for name in client_files.CLIENTS if name in _UINT8_DESCRIPTIONS)
         client_files.copy((*kotlin, *client_files.GRADLE_MODULE), folder)
         return ExportedFiles(artifacts, descriptions | _UINT8_DESCRIPTIONS)
 
+    def _write_style(self, store: Store, model: onnx.ModelProto, folder: Path) -> ModelArtifact:
+        """Write the file of the first style of a store, and where an app writes another style into it."""
+        content, places = styles.layout(model, store.norms(0))
+        (folder / _STYLE).write_bytes(content)
+        words = " ".join(f"{offset}:{count}" for offset, count in places)
+        text = f"{_LAYOUT_FORMAT}\nnetwork {store.trunk_sha256}\nnorms {words}\n"
+        (folder / _LAYOUT).write_text(text, encoding="utf-8", newline="\n")
+        tolerance = Tolerance(min_psnr=self._config.parity.int8_psnr)
+        return ModelArtifact(_STYLE, ONNX, "int8", onnx_contract(self._config.onnx.io), tolerance, {}, None)
 
 def _require_multiples(key: str, sizes: Sequence[tuple[int, int]], stride: int) -> None:
     """Raise UsageError for a size that is not a multiple of the network's stride: the file would pad it."""

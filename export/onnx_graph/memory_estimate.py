@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 
 from impasto.models import onnx_model
+from impasto.models.card import STYLES
 from impasto.models.contract import INPUT
 
 _SIDE = 256  # px: the size at which tensors are measured; all but the weights grow with the number of pixels
@@ -44,5 +45,7 @@ def _bytes(model: onnx.ModelProto) -> dict[str, int]:
     exposed.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     is_uint8 = model.graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.UINT8
     image = np.zeros((1, _SIDE, _SIDE, 4), np.uint8) if is_uint8 else np.zeros((1, 3, _SIDE, _SIDE), np.float32)
-    values = onnx_model.open_session(exposed.SerializeToString()).run(names, {INPUT: image})
+    others = [value for value in model.graph.input if value.name == STYLES]  # of a store
+    feeds = {value.name: np.zeros(value.type.tensor_type.shape.dim[0].dim_value, np.float32) for value in others}
+    values = onnx_model.open_session(exposed.SerializeToString()).run(names, {INPUT: image} | feeds)
     return {INPUT: image.nbytes} | {name: value.nbytes for name, value in zip(names, values, strict=True)}

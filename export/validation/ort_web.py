@@ -63,8 +63,8 @@ class Node(Runtime):
         return None if child_process.find_program("node") else "Node.js is not installed; install version 20 or newer"
 
     def supports(self, artifact: ModelArtifact) -> bool:
-        """Return whether this is an ONNX or .ort file with uint8 input."""
-        return artifact.format in (ONNX, ORT) and artifact.contract.inputs[0].type == "uint8"
+        """Return whether this is an ONNX or .ort file whose only input is uint8."""
+        return artifact.format in (ONNX, ORT) and [spec.type for spec in artifact.contract.inputs] == ["uint8"]
 
     def run(self, folder: Path, artifact: ModelArtifact, images: Sequence[Pixels]) -> list[Pixels]:
         """Run a file on RGBA images [H, W, 4]. Raises CheckFailed."""

@@ -21,7 +21,7 @@ class ParityResult(TypedJson):
     runtime: str
     """The name and version of the runtime."""
     picture: str
-    """The image, by its size: WIDTHxHEIGHT."""
+    """The image, by its size: WIDTHxHEIGHT; of a store, also its style, or `blend`."""
     reference: str
     """What computed the reference image: `PyTorch`, or a file of the bundle."""
     max_difference: int
@@ -62,7 +62,7 @@ def compare(
     difference = np.abs(expected.astype(np.int16) - output)
     mse = float((difference.astype(np.float64) ** 2).mean())
     return ParityResult(
-        *(file, runtime, golden.name, reference),
+        *(file, runtime, golden.title, reference),
         max_difference=int(difference.max()),
         mean_difference=round(float(difference.mean(dtype=np.float64)), 6),
         differing=round(float((difference > 0).mean()), 6),

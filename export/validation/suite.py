@@ -18,10 +18,14 @@ from impasto.export.validation.runtimes import available
 
 @dataclass(frozen=True)
 class Reference:
-    """What computes reference images of sizes that no golden image has: its name, and the function."""
+    """What computes reference images of sizes that no golden image has: its name, and the function.
+
+    `style` names the style of a store that it computes, or a blend.
+    """
 
     name: str
     stylize: Stylize
+    style: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ def validate(
     Raises:
         CheckFailed: A check fails, and `checks.fail_fast` is set.
     """
+    ending = f", {reference.style}" if reference.style else ""
     for artifact in artifacts:
         for form in FORMATS.values():
             checks.run("contract", artifact.file, partial(form.check, folder, artifact))
@@ -85,7 +90,7 @@ def validate(
             checks.run("preflight", runtime.name, partial(runtime.preflight, folder, supported, on_progress))
         for artifact in artifacts:
             for runtime in (runtime for runtime in group if runtime.supports(artifact)):
-                name = f"{artifact.file} in {runtime.name}"
+                name = f"{artifact.file} in {runtime.name}{ending}"
                 checks.run("parity", name, partial(compare_all, key, runtime, artifact))
     return Validation(results, [*by_key], skipped)
 
@@ -104,5 +109,6 @@ class _Images:
             sizes = [tiling.several_tiles(artifact.tiling)]
         for size in sizes:
             if size not in self._by_size:
-                self._by_size[size] = golden_image(self._reference.stylize, *size), self._reference.name
+                image = golden_image(self._reference.stylize, *size, self._reference.style)
+                self._by_size[size] = image, self._reference.name
         return [self._by_size[size] for size in sizes] or self._golden

@@ -10,34 +10,13 @@ import pytest
 import torch
 
 from impasto.configs.errors import UsageError
-from impasto.models import checkpoint, onnx_writer, transform_net
-from impasto.models.card import SCHEMA, Card, StoreCard, StyleCard
+from impasto.models import checkpoint, onnx_writer
+from impasto.models.card import SCHEMA, StoreCard, StyleCard
 from impasto.models.contract import Label
 from impasto.models.network_blocks import InstanceNorm
-from impasto.models.store import Store, trunk_sha256
-from tests.helpers.networks import CARD, MODELS
-
-NAMES = "first", "second", "third"
-
-
-def store_of(model: str = "mobile", seed: int = 0) -> Store:
-    """A store of three styles with random norms."""
-    torch.manual_seed(seed)
-    store = Store([transform_net.build(MODELS[model])] * len(NAMES))
-    with torch.no_grad():
-        for network in store.networks:
-            for module in network.modules():
-                if isinstance(module, InstanceNorm):
-                    module.weight.uniform_(0.5, 1.5)
-                    module.bias.uniform_(-1, 1)
-    return store.eval()
-
-
-def card_of(model: str = "mobile") -> Card:
-    card = Card.from_json({"model": vars(MODELS[model])} | CARD)
-    assert card.style is not None
-    styles = [replace(card.style, name=name) for name in NAMES]
-    return replace(card, style=None, store=StoreCard("all", styles))
+from impasto.models.store import Store
+from tests.helpers.networks import MODELS
+from tests.helpers.stores import NAMES, card_of, store_of
 
 
 @pytest.fixture
@@ -144,9 +123,10 @@ def test_onnx_file_of_store_blends_its_styles(model: str, tmp_path: Path, photo:
 
 def test_trunk_sha256_depends_on_shared_weights_only() -> None:
     store = store_of()
-    names = store.norm_names
-    hashes = {trunk_sha256(state, names) for state in (store.state_dict(), store.network(1).state_dict())}
-    assert len(hashes) == 1
+    before = store.trunk_sha256
+    more = store.with_norms(store.norms(1))
+    assert len(more.networks) == len(NAMES) + 1 and np.array_equal(more.norms(3), store.norms(1))
+    assert more.trunk_sha256 == Store([store.network(2)]).trunk_sha256 == before
     with torch.no_grad():
         store.trunk_parameters()[-1].add_(1)
-    assert trunk_sha256(store.state_dict(), names) not in hashes
+    assert store.trunk_sha256 != before

@@ -150,6 +150,8 @@ class RunLogger:
         # Before the checkpoint, whose presence tells a resumed run that nothing is missing.
         self._export(LAST_MODEL, network, card)
         checkpoint.save(path, network, card)
+        if isinstance(network, Store):
+            checkpoint.save_styles(self.directory / "styles", network, card)
         for suffix in (checkpoint.SUFFIX, train_state.SUFFIX):
             saved = sorted(self.directory.glob(f"step_*{suffix}"))
             retained = [file for file in saved if file.stem <= path.stem][-RETAINED:]
