@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from impasto.configs.cli import app
 from impasto.configs.errors import UsageError
 from impasto.models import checkpoint, style_file, transform_net
 from impasto.models.store import Store
@@ -26,9 +27,9 @@ def test_save_styles_writes_files_that_fit_the_store(files: dict[str, Path]) -> 
 
 
 def test_style_file_of_mobile_has_less_than_4_kb(tmp_path: Path) -> None:
-    from impasto.configs.schema.model import ModelConfig
-
-    store = Store([transform_net.build(ModelConfig("mobile", 1.0, 3, 2))])
+    model = app.compose("train", ["data.root=."]).model
+    store = Store([transform_net.build(model)])
+    assert model.name == "mobile" and len(store.norms(0)) == 696
     card = card_of()
     assert card.store is not None
     style = replace(card.store.styles[0], title="The Great Wave off Kanagawa", source="Museum of Modern Art, New York")
