@@ -49,7 +49,7 @@ Row = dict[str, Any]
 
 def exported_bytes(path: Path) -> tuple[bytes, bytes]:
     """Export a checkpoint to ONNX, with float32 weights and with int8-stored weights."""
-    network, card = checkpoint.load(path)
+    network, card = checkpoint.load_any(path)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "model.onnx")
         onnx_writer.write(network, file, "uint8_rgba", Label.of(card))

@@ -3,12 +3,14 @@
 `train` trains a store on several paintings, and a network on each of them with the same total number of steps, all
 from one checkpoint. `fidelity` measures checkpoints on photos that were not trained on: the mean content and style loss
 of each painting, by the loss that the store was trained with, and the ratio of the store to the single network.
+`blends` measures whether the style loss of blends of two styles falls to each end.
 `frontier` learns one more painting for equal CPU seconds: by its norms alone, by its norms and then all weights, by all
 weights from the store, from the nearest single network and from random weights. The folder of paintings contains a
 styles.csv (benchmarks/runs.py).
 
 Run: python -m benchmarks.store train --styles DIR --photos DIR --val DIR --paintings NAME ... [--steps N] [key=value]
      python -m benchmarks.store fidelity --store FILE --networks FILE ... --styles DIR --val DIR
+     python -m benchmarks.store blends --store FILE --styles DIR --val DIR
      python -m benchmarks.store frontier --store FILE --painting FILE --photos DIR --val DIR [--minutes 1 4 16]
 """
 
@@ -19,6 +21,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import torch
@@ -30,6 +33,7 @@ from impasto.configs.schema.style import StyleConfig, slug
 from impasto.models import checkpoint
 from impasto.models.card import Card, LossCard, StyleCard
 from impasto.models.losses.perceptual import PerceptualLoss
+from impasto.models.store import Store
 from impasto.models.transform_net import TransformNet
 from impasto.models.vgg import weights
 from impasto.train.data import style_image
@@ -37,6 +41,7 @@ from impasto.train.data.dataset import PhotoSet, to_pixels, validation_crops
 
 HOME = Path("outputs/store")
 SIDE = 384  # px, of the center squares that losses are measured on
+BLEND_SIDE = 256  # px, of those that blends are measured on
 TRIAL = 10  # steps, whose CPU seconds give the number of steps of a budget
 WAYS = {
     "norms alone": ("norms",),
@@ -114,6 +119,30 @@ def losses(network: TransformNet, loss: PerceptualLoss, photos: torch.Tensor) ->
     return content, style
 
 
+def blends(options: argparse.Namespace) -> None:
+    """Print the style loss by both paintings of blends of each pair, and whether it falls to each end."""
+    store, card = checkpoint.load_any(options.store)
+    assert isinstance(store, Store) and card.store is not None and card.loss is not None
+    names = card.store.names
+    photos, *_ = validation_crops(PhotoSet(options.val, "--val"), BLEND_SIDE)
+    measured = [_loss(card.loss, style, options.styles) for style in card.store.styles]
+    print(
+        f"style loss of blends, {min(options.count, len(photos))} photos at {BLEND_SIDE} px, by the share of the first"
+    )
+    print("| blend | by | 0 | 1/4 | 1/2 | 3/4 | 1 | monotone |\n|" + " --- |" * 8)
+    for one, other in combinations(range(len(names)), 2):
+        rows: list[list[float]] = [[], []]
+        for share in (0, 0.25, 0.5, 0.75, 1):
+            weights = [share * (index == one) + (1 - share) * (index == other) for index in range(len(names))]
+            network = store.blend(weights)
+            for row, index in zip(rows, (one, other), strict=True):
+                row.append(losses(network, measured[index], photos[: options.count])[1])
+        for row, index in zip((rows[0][::-1], rows[1]), (one, other), strict=True):
+            monotone = all(later >= earlier for earlier, later in pairwise(row))
+            cells = [f"{value:.2f}" for value in (row[::-1] if index == one else row)]
+            print(f"| {names[one]}, {names[other]} | {names[index]} | {' | '.join(cells)} | {monotone} |", flush=True)
+
+
 def frontier(options: argparse.Namespace) -> None:
     """Learn one more painting in several ways, each with equal CPU seconds."""
     _, card = checkpoint.load_any(options.store)
@@ -180,14 +209,14 @@ def main() -> None:
     """Run a subcommand."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
-    for command in (train, fidelity, frontier):
+    for command in (train, fidelity, blends, frontier):
         each = commands.add_parser(command.__name__)
         each.set_defaults(command=command)
         each.add_argument("--val", type=Path, required=True)
         each.add_argument("--count", type=int, default=16, help="photos to measure on")
         if command is not frontier:
             each.add_argument("--styles", type=Path, required=True)
-        if command is not fidelity:
+        if command in (train, frontier):
             each.add_argument("--photos", type=Path, required=True)
             each.add_argument("--home", type=Path, default=HOME)
             each.add_argument("overrides", nargs="*", help="more settings of impasto-train")

@@ -1,13 +1,15 @@
 """The zoo: train its networks, measure them, and write its table and its contact sheet.
 
 `train` trains networks on paintings and copies the checkpoints and the int8-stored ONNX files into models/zoo. `export`
-writes PROVENANCE into the checkpoints' cards, and the ONNX files again, after a change of the exporter. `table`
-measures the networks of the zoo (impasto-evaluate). `sheet` stylizes the demo's photos with `zoo/PAINTING` of each
+writes PROVENANCE into the checkpoints' cards, and the ONNX files again, after a change of the exporter. `store` installs
+a store of the paintings, which benchmarks/store.py measures, as zoo/store. `table` measures the networks of the zoo
+(impasto-evaluate). `sheet` stylizes the demo's photos with `zoo/PAINTING` of each
 painting at the size of a phone's screen, and needs only the demo extra. The folder of paintings contains a styles.csv
 (benchmarks/runs.py).
 
 Run: python -m benchmarks.zoo train --styles DIR --photos DIR [--paintings NAME ...] [--steps N] [key=value ...]
      python -m benchmarks.zoo export
+     python -m benchmarks.zoo store --checkpoint FILE
      python -m benchmarks.zoo table --styles DIR --val DIR
      python -m benchmarks.zoo sheet
 """
@@ -112,6 +114,33 @@ def install(path: Path, painting: str, model: str) -> None:
     (folder / f"{model}.onnx").write_bytes(int8)
 
 
+def store(options: argparse.Namespace) -> None:
+    """Install the checkpoint of a store of paintings of the zoo, with PROVENANCE in its card."""
+    from impasto.models import checkpoint
+    from impasto.models.card import StoreCard
+    from impasto.models.store import Store
+
+    network, card = checkpoint.load_any(options.checkpoint)
+    assert isinstance(network, Store) and card.store is not None and card.data is not None
+    styles = []
+    for style in card.store.styles:
+        title, artist, source = PROVENANCE[style.name]
+        styles.append(replace(style, title=title, artist=artist, source=source, license="public domain"))
+    card = replace(
+        card,
+        store=StoreCard(zoo.STORE, styles),
+        data=replace(card.data, source=PHOTOS, license=PHOTOS_LICENSE),
+        init=card.init and replace(card.init, license=NETWORK_LICENSE),
+        license=NETWORK_LICENSE,
+    )
+    folder = zoo.FOLDER / zoo.STORE
+    folder.mkdir(exist_ok=True)
+    copy = folder / f"{card.model.name}{checkpoint.SUFFIX}"
+    checkpoint.save(copy, network, card)
+    _, int8 = frontier.exported_bytes(copy)
+    copy.with_suffix(".onnx").write_bytes(int8)
+
+
 def export(options: argparse.Namespace) -> None:
     """Install each network of the zoo again."""
     for painting in zoo.names():
@@ -206,6 +235,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
     commands.add_parser("export").set_defaults(command=export)
+    store_parser = commands.add_parser("store")
+    store_parser.add_argument("--checkpoint", type=Path, required=True)
+    store_parser.set_defaults(command=store)
     train_parser, table_parser, sheet_parser = (commands.add_parser(name) for name in ("train", "table", "sheet"))
     for command, folder in ((train_parser, "photos"), (table_parser, "val")):
         command.add_argument("--styles", type=Path, required=True)

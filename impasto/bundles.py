@@ -40,6 +40,7 @@ def export(
     output: PathLike,
     *,
     model: str | None = None,
+    style: str | None = None,
     overrides: Overrides | None = None,
     progress: bool = True,
 ) -> Bundle:
@@ -49,6 +50,7 @@ def export(
         checkpoint: A checkpoint of `train`, a run directory, or `zoo/PAINTING`.
         output: The bundle's folder. An existing bundle is replaced.
         model: Which network of the zoo: `mobile` by default, or `tiny`.
+        style: The style of a store to export as a network of one painting; None exports the whole store.
         overrides: Keys of impasto-export, as in `{"coreml.sizes": []}`, which exports no Core ML packages.
         progress: Whether to show the current step in a terminal.
 
@@ -66,7 +68,9 @@ def export(
         'starry_night'
     """
     require("export", "impasto.export")
-    config, _ = compose("export", {"checkpoint": checkpoint, "output": output, "model": model}, overrides)
+    config, _ = compose(
+        "export", {"checkpoint": checkpoint, "output": output, "model": model, "style": style}, overrides
+    )
     with show_progress(progress), spinner("reading the checkpoint") as on_progress:
         from impasto.export.bundle import writer
 

@@ -3,6 +3,7 @@
 PyTorch is imported by the functions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,7 +54,7 @@ class OptimizedPicture:
 
 
 def train(
-    style: PathLike | None = None,
+    style: PathLike | Sequence[PathLike] | None = None,
     data: PathLike | None = None,
     *,
     minutes: float | None = None,
@@ -67,13 +68,13 @@ def train(
     overrides: Overrides | None = None,
     progress: bool = True,
 ) -> TrainingRun:
-    """Train a network on one painting. None stands for the default of impasto-train.
+    """Train a network on one painting, or a store of styles on several. None stands for the default of impasto-train.
 
     Ctrl-C, or the interrupt of a notebook, saves the run after the current step and raises KeyboardInterrupt, whose
     message names the run directory for `resume`. In a thread other than the main one, no signal is handled.
 
     Args:
-        style: The painting's image file, or the name of a preset.
+        style: The painting's image file, or the name of a preset; a list of files, or a folder, for a store of styles.
         data: A folder or zip file of photos.
         minutes: Time budget, `trainer.minutes`.
         steps: Step budget, `trainer.steps`; with `minutes`, whichever ends first.

@@ -80,6 +80,8 @@ def _bundle(reference: str) -> Iterator[tuple[Path, Collection[str] | None]]:
     from impasto.models import onnx_model  # loads Pillow, which a bundle's page does without
 
     session = onnx_model.load(model, threads=1)
+    if onnx_model.styles(session):
+        raise UsageError(f"bundle={reference} is a store of styles, which has no page; export one with style=NAME")
     properties = session.get_modelmeta().custom_metadata_map
     style, artist, license = (properties.get(key, UNKNOWN) for key in ("style", "artist", "style_license"))
     values: dict[str, Any] = {

@@ -9,13 +9,14 @@ from impasto.models import run_directory
 FOLDER = Path(__file__).parent
 PREFIX = "zoo/"
 MODELS = ZOO_MODELS
+STORE = "store"  # the folder of the store of all paintings; zoo/store, with style=PAINTING
 PAINTING = "painting.jpg"  # in the folder of each painting: a thumbnail of it
 _KINDS = {".safetensors": "checkpoint", ".onnx": "exported file"}
 
 
 def names() -> list[str]:
     """List the paintings in the zoo."""
-    return sorted({path.parent.name for path in FOLDER.glob("*/*.onnx")})
+    return sorted({path.parent.name for path in FOLDER.glob("*/*.onnx")} - {STORE})
 
 
 def models(painting: str) -> list[str]:
@@ -26,7 +27,7 @@ def models(painting: str) -> list[str]:
 def resolve(reference: str, suffix: str, model: str | None = None) -> Path:
     """Resolve `zoo/PAINTING` or `zoo/PAINTING/MODEL` to a file of the zoo, and a run directory to its last network.
 
-    Anything else is a path.
+    `zoo/store` is the store of all paintings, if the zoo has one. Anything else is a path.
 
     Args:
         reference: The reference or path.
@@ -42,7 +43,7 @@ def resolve(reference: str, suffix: str, model: str | None = None) -> Path:
             raise UsageError(f"{reference} does not exist; did you mean {PREFIX}{path.name}?")
         return run_directory.find(path, suffix)
     painting, _, named = reference.removeprefix(PREFIX).partition("/")
-    if painting not in names():
+    if painting not in names() and not (painting == STORE and models(STORE)):
         choices = ", ".join(f"{PREFIX}{name}" for name in names())
         raise UsageError(f"{reference} is not in the zoo; choose one of {choices}")
     if named and model and named != model:

@@ -62,7 +62,7 @@ def evaluate(config: EvaluateConfig) -> "EvaluationReport":
     from impasto.train.runtime import device
 
     source = zoo.resolve(config.checkpoint, checkpoint.SUFFIX)
-    model = loaded_model.load(source)
+    model = loaded_model.load(source, config.style)
     style = model.style_image(config.style)
     settings = model.loss_config(config.weights)
     photos = PhotoSet(Path(config.photos), "photos")

@@ -129,7 +129,7 @@ def _outcome(folder: Path, status: JobStatus, unlike: str) -> Outcome:
 def _weights(newest: Path | None) -> dict[str, float]:
     """The weights, other than 0, of the content and of the style loss that a checkpoint was trained with."""
     try:
-        card = checkpoint.load(newest)[1] if newest else None
+        card = checkpoint.load_any(newest)[1] if newest else None
     except UsageError:  # damaged
         card = None
     if card is None or card.loss is None:

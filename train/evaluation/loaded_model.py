@@ -13,9 +13,10 @@ from impasto.configs.errors import UsageError
 from impasto.configs.schema.fields import validate
 from impasto.configs.schema.loss import LossConfig
 from impasto.configs.schema.style import StyleConfig
-from impasto.models import checkpoint, onnx_model, transform_net
+from impasto.models import checkpoint, onnx_model, provenance, transform_net
 from impasto.models.card import Card, ExportedCard, LossCard
 from impasto.models.image.picture import Picture
+from impasto.models.transform_net import TransformNet
 from impasto.train.data import style_image
 from impasto.train.data.dataset import picture_to_pixels
 from impasto.train.data.style_image import StyleImage
@@ -81,8 +82,12 @@ class StyleModel:
         return replace(self.loss, weights=weights)
 
 
-def load(path: Path) -> StyleModel:
+def load(path: Path, image: str | None = None) -> StyleModel:
     """Load a checkpoint, an exported file, or the exported file in a bundle's folder, on the CPU.
+
+    Args:
+        path: The file or folder.
+        image: The file of the style image, which says which style of a store's checkpoint is meant.
 
     Raises:
         UsageError: The file cannot be loaded, or does not record the style image and the loss.
@@ -91,7 +96,7 @@ def load(path: Path) -> StyleModel:
         run, exported = _load_exported(path)
         output_type, card = "uint8, rounded", None
     else:
-        network, card = checkpoint.load(path)
+        network, card = _load_checkpoint(path, image)
         run = partial(transform_net.stylize, network)
         output_type, exported = "float32, not rounded", ExportedCard.of(card)
     try:
@@ -110,8 +115,26 @@ def load(path: Path) -> StyleModel:
     return StyleModel(run, output_type, card, exported.loss, style, exported.style.sha256, loss)
 
 
+def _load_checkpoint(path: Path, image: str | None) -> tuple[TransformNet, Card]:
+    """A network, or the style of a store that was trained on an image."""
+    network, card = checkpoint.load_any(path)
+    if card.store is None:
+        return checkpoint.one_style(path, network, card, None)
+    if image is None:
+        raise UsageError(
+            f"style is missing: {path} is a store; name the picture of one of {', '.join(card.store.names)}"
+        )
+    digest = provenance.sha256(Path(image))
+    names = [style.name for style in card.store.styles if style.sha256 == digest]
+    if not names:
+        raise UsageError(f"style={image} is not a picture that {path} was trained on; name the original file")
+    return checkpoint.one_style(path, network, card, names[0])
+
+
 def _load_exported(path: Path) -> tuple[Callable[[Tensor], Tensor], ExportedCard | None]:
     session = onnx_model.load(path)
+    if onnx_model.styles(session):
+        raise UsageError(f"{path} is a store of styles; name its checkpoint, or a file that has one of them")
 
     def run(pixels: Tensor) -> Tensor:
         rgb = pixels[0].permute(1, 2, 0).to(torch.uint8).numpy()
