@@ -1,11 +1,10 @@
 """The zoo: train its networks, measure them, and write its table and its contact sheet.
 
 `train` trains networks on paintings and copies the checkpoints and the int8-stored ONNX files into models/zoo. `export`
-writes PROVENANCE into the checkpoints' cards, and the ONNX files again, after a change of the exporter. `store` installs
-a store of the paintings, which benchmarks/store.py measures, as zoo/store. `table` measures the networks of the zoo
-(impasto-evaluate). `sheet` stylizes the demo's photos with `zoo/PAINTING` of each
-painting at the size of a phone's screen, and needs only the demo extra. The folder of paintings contains a styles.csv
-(benchmarks/runs.py).
+writes PROVENANCE into the checkpoints' cards, and the ONNX files again, after a change of the exporter. `store`
+installs a store of the paintings, which benchmarks/store.py measures, as zoo/store. `table` measures the networks of
+the zoo (impasto-evaluate). `sheet` stylizes the demo's photos with `zoo/PAINTING` of each painting at the size of a
+phone's screen, and needs only the demo extra. The folder of paintings contains a styles.csv (benchmarks/runs.py).
 
 Run: python -m benchmarks.zoo train --styles DIR --photos DIR [--paintings NAME ...] [--steps N] [key=value ...]
      python -m benchmarks.zoo export

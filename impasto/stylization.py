@@ -133,12 +133,14 @@ class Style:
         model: The argument of `load`.
         stroke_resolution: The short side in px at which the model's strokes are as large as the painting's; None for a
             model that stylizes each image at its own size.
+        styles: The names of the styles of a store; empty for a model of one painting.
     """
 
     def __init__(self, stylizer: Stylizer) -> None:
         self._stylizer = stylizer
         self.model = stylizer.config.model
         self.stroke_resolution = stylizer.model.stroke_resolution
+        self.styles = stylizer.model.styles
 
     def __call__(
         self,

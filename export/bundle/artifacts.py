@@ -86,12 +86,7 @@ def fill(
     # All are created before any is run, so that one that refuses the configuration does so before any work.
     exporters = {name: form.exporter(config, label) for name, form in FORMATS.items()}
     references = _references(network, variants)
-    golden = {
-        place: [test_images.golden_image(reference.stylize, *size, reference.style) for size in _golden_sizes(place)]
-        for place, reference in references.items()
-    }
-    for place, images in golden.items():
-        test_images.write(folder / place, images)
+    golden = {place: _write_golden(folder / place, reference) for place, reference in references.items()}
     models: list[ModelArtifact] = []
     descriptions: dict[str, str] = {}
     parity: list[ParityResult] = []
@@ -104,10 +99,8 @@ def fill(
         models += written.models
         descriptions |= written.descriptions
         for place, reference in references.items():
-            run, checks = [*written.models], Checks(fail_fast=True)  # the next exporter takes long
-            if place in weights:
-                run = [model for each in written.models if (model := styled(each, weights[place])) is not None]
-            keys = named or RUNTIMES
+            run, checks = _models_in(written.models, weights.get(place)), Checks(fail_fast=True)
+            keys = named or RUNTIMES  # failing fast, since the next exporter takes long
             validation = validate(folder, run, golden[place], reference, keys, tools, on_progress, checks)
             parity += validation.results
             ran += validation.ran
@@ -127,6 +120,13 @@ def fill(
     return BuiltBundle(models, descriptions | _FOLDERS, parity, skipped, graph_report(folder / IN_BUNDLE), measured)
 
 
+def _models_in(models: Sequence[ModelArtifact], weights: tuple[float, ...] | None) -> list[ModelArtifact]:
+    """The models of a store that can run with these weights of its styles; all models of a network."""
+    if weights is None:
+        return [*models]
+    return [model for each in models if (model := styled(each, weights)) is not None]
+
+
 def _references(network: transform_net.TransformNet | Store, variants: Sequence[Variant]) -> dict[str, Reference]:
     """What computes the golden images, by their folders."""
     if not isinstance(network, Store):
@@ -137,9 +137,12 @@ def _references(network: transform_net.TransformNet | Store, variants: Sequence[
     }
 
 
-def _golden_sizes(place: str) -> Sequence[tuple[int, int]]:
-    """(height, width) of the golden images of a folder: fewer for each style of a store."""
-    return test_images.SIZES if place == test_images.FOLDER else _STYLE_SIZES
+def _write_golden(folder: Path, reference: Reference) -> list[test_images.GoldenImage]:
+    """Write golden images: fewer for each style of a store."""
+    sizes = _STYLE_SIZES if reference.style else test_images.SIZES
+    images = [test_images.golden_image(reference.stylize, *size, reference.style) for size in sizes]
+    test_images.write(folder, images)
+    return images
 
 
 def _require(reasons: Mapping[str, str | None]) -> None:

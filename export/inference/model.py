@@ -39,6 +39,7 @@ class Model:
         styles: The weights of a store's styles by name; None for a model of one painting.
 
     Attributes:
+        styles: The names of the styles of a store; empty for a model of one painting.
         stroke_resolution: The short side in px at which the model's strokes are as large as the painting's; None means
             native. `stylize` does not use it.
 
@@ -57,6 +58,7 @@ class Model:
         self._path, self._threads, self._tiles = onnx_model.find(model), threads, tiles
         self._same_size = same_size
         self._loaded = onnx_model.load(self._path, threads, arena=same_size)
+        self.styles = [style.name for style in onnx_model.styles(self._loaded)]
         self._choose(styles)
 
     def with_styles(self, styles: Mapping[str, float] | None) -> "Model":
