@@ -47,20 +47,21 @@ class Label:
     @classmethod
     def _of_store(cls, card: Card, store: StoreCard) -> "Label":
         styles = tuple(
-            StyleLabel(*map(_line, (style.name, style.artist, style.license)), style.stroke_resolution)
+            StyleLabel(_line(style.name), _line(style.artist), _line(style.license), style.stroke_resolution)
             for style in store.styles
         )
-        artist, license, resolution = (
-            values.pop() if len(values) == 1 else None
-            for values in (
-                {style.artist for style in styles},
-                {style.license for style in styles},
-                {style.stroke_resolution for style in styles},
-            )
+        artists, licenses = {style.artist for style in styles}, {style.license for style in styles}
+        sides = {style.stroke_resolution for style in styles}
+        return cls(
+            style=_line(store.name),
+            artist=artists.pop() if len(artists) == 1 else UNKNOWN,
+            style_license=licenses.pop() if len(licenses) == 1 else UNKNOWN,
+            version=importlib.metadata.version("impasto"),
+            card="{}",
+            stroke_resolution=sides.pop() if len(sides) == 1 else None,
+            license=_line(card.license),
+            styles=styles,
         )
-        version = importlib.metadata.version("impasto")
-        named = _line(store.name), artist or UNKNOWN, license or UNKNOWN
-        return cls(*named, version, "{}", resolution, _line(card.license), styles)
 
 
 def _line(value: str) -> str:

@@ -229,7 +229,8 @@ class StopSignal:
 def learned_networks(average: nn.Module, paintings: int) -> list[nn.Module]:
     """The averaged network of each painting of a run: the last styles of a store, or the only network."""
     network = average.module if isinstance(average, ModelEma) else average
-    return [*networks_of(network)][-paintings:] or [network]
+    networks: list[nn.Module] = [*networks_of(network)[-paintings:]]
+    return networks or [network]
 
 
 @torch.no_grad()
