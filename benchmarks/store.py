@@ -3,7 +3,7 @@
 `train` trains a store on several paintings, and a network on each of them with the same total number of steps, all
 from one checkpoint. `fidelity` measures checkpoints on photos that were not trained on: the mean content and style loss
 of each painting, by the loss that the store was trained with, and the ratio of the store to the single network.
-`blends` measures whether the style loss of blends of two styles falls to each end.
+`blends` measures whether the style loss of blends of two styles falls to each end, `sizes` the bytes of stores.
 `frontier` learns one more painting for equal CPU seconds: by its norms alone, by its norms and then all weights, by all
 weights from the store, from the nearest single network and from random weights. The folder of paintings contains a
 styles.csv (benchmarks/runs.py).
@@ -11,6 +11,7 @@ styles.csv (benchmarks/runs.py).
 Run: python -m benchmarks.store train --styles DIR --photos DIR --val DIR --paintings NAME ... [--steps N] [key=value]
      python -m benchmarks.store fidelity --store FILE --networks FILE ... --styles DIR --val DIR
      python -m benchmarks.store blends --store FILE --styles DIR --val DIR
+     python -m benchmarks.store sizes
      python -m benchmarks.store frontier --store FILE --painting FILE --photos DIR --val DIR [--minutes 1 4 16]
 """
 
@@ -27,11 +28,12 @@ from pathlib import Path
 import torch
 
 from benchmarks import runs
+from benchmarks.frontier import exported_bytes
 from impasto.configs.schema.fields import validate
 from impasto.configs.schema.loss import LossConfig
 from impasto.configs.schema.style import StyleConfig, slug
-from impasto.models import checkpoint
-from impasto.models.card import Card, LossCard, StyleCard
+from impasto.models import checkpoint, zoo
+from impasto.models.card import Card, LossCard, StoreCard, StyleCard
 from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.models.store import Store
 from impasto.models.transform_net import TransformNet
@@ -143,6 +145,26 @@ def blends(options: argparse.Namespace) -> None:
             print(f"| {names[one]}, {names[other]} | {names[index]} | {' | '.join(cells)} | {monotone} |", flush=True)
 
 
+def sizes(options: argparse.Namespace) -> None:
+    """Print the bytes of stores of the zoo's networks, and of a style file."""
+    print("| network | styles | int8 ONNX | as single networks | a style file |\n|" + " --- |" * 5)
+    for model in zoo.MODELS:
+        path = zoo.resolve(f"zoo/starry_night/{model}", checkpoint.SUFFIX)
+        network, card = checkpoint.load(path)
+        assert card.style is not None
+        single = len(exported_bytes(path)[1])
+        for count in (1, 7, 20):
+            styles = [replace(card.style, name=f"{card.style.name}_{number}") for number in range(count)]
+            with tempfile.TemporaryDirectory() as name:
+                file = Path(name) / f"store{checkpoint.SUFFIX}"
+                whole = replace(card, style=None, store=StoreCard("store", styles))
+                checkpoint.save(file, Store([network] * count), whole)
+                one = replace(whole, store=StoreCard("store", styles[:1]))
+                written = checkpoint.save_styles(Path(name), Store([network]), one)
+                cells = len(exported_bytes(file)[1]), count * single, next(iter(written.values())).stat().st_size
+            print(f"| {model} | {count} | {' | '.join(f'{value:,}' for value in cells)} |")
+
+
 def frontier(options: argparse.Namespace) -> None:
     """Learn one more painting in several ways, each with equal CPU seconds."""
     _, card = checkpoint.load_any(options.store)
@@ -209,6 +231,7 @@ def main() -> None:
     """Run a subcommand."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
+    commands.add_parser("sizes").set_defaults(command=sizes)
     for command in (train, fidelity, blends, frontier):
         each = commands.add_parser(command.__name__)
         each.set_defaults(command=command)

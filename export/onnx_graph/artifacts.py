@@ -107,7 +107,8 @@ class OnnxExporter:
             return ExportedFiles(artifacts, descriptions)
         if isinstance(network, Store):
             artifacts.append(self._write_style(network, weight_compression.int8_stored(model), folder))
-            client_files.copy((name for name in client_files.CLIENTS if name in _STORE_DESCRIPTIONS), folder)
+            names = *client_files.CLIENTS, *client_files.STORE_CLIENTS
+            client_files.copy((name for name in names if name in _STORE_DESCRIPTIONS), folder)
             return ExportedFiles(artifacts, descriptions | _STORE_DESCRIPTIONS)
         artifacts.append(tiled_pair.write(model, folder, self._config.onnx.tile, fp16))
         kotlin = (name for name in client_files.CLIENTS if name in _UINT8_DESCRIPTIONS)

@@ -33,11 +33,16 @@ def int8_stored(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a copy of an fp32 model whose convolution weights are stored as int8: about a quarter of the size.
 
     Quantization is symmetric, with a scale for each output channel; tensors smaller than LARGE stay. The first
-    convolution, which sees the pixels, is stored as float16: int8 would cost 5 dB there, to save a thousand bytes.
+    convolution, which sees the pixels, is stored as float16: int8 would cost 5 dB there, to save a thousand bytes. So
+    are the tables of a store's norms.
     """
 
     def choose(values: NDArray[np.float32]) -> Store | None:
-        if values.ndim != 4 or values.size < LARGE:
+        if values.size < LARGE:
+            return None
+        if values.ndim == 2:  # the norms of a store's styles: a row for each
+            return _fp16
+        if values.ndim != 4:
             return None
         return _fp16 if values.shape[1] == 3 else _int8
 

@@ -1,4 +1,4 @@
-"""The Kotlin client of a store, which gives the models of styles and blends."""
+"""The clients of a store: that in Kotlin is compiled and run, that in Swift is parsed."""
 
 from pathlib import Path
 
@@ -6,6 +6,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import tree_sitter
+import tree_sitter_swift
 
 from impasto.export import client_files
 from impasto.export.onnx_graph import styles, weight_compression
@@ -17,6 +19,12 @@ from tests.helpers.stores import card_of, store_of
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (1, 40, 56, 4), np.uint8)
 WEIGHTS = {"second": [0, 1, 0], "again": [0, 1, 0], "blend": [0.25, 0, 0.75]}
+
+
+def test_swift_store_parses_without_syntax_error() -> None:
+    parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_swift.language()))
+    source = android.CLIENTS / "swift" / Path(client_files.SWIFT_STORE).name
+    assert not parser.parse(source.read_bytes()).root_node.has_error
 
 
 @pytest.mark.heavy
