@@ -151,3 +151,31 @@ def test_wrong_request_is_a_usage_error(style: impasto.Style, call: Callable[[An
     with pytest.raises(impasto.UsageError) as caught:
         call(style)
     assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_style_of_a_store_is_chosen_by_name_or_weights(tmp_path: Path) -> None:
+    from impasto.models import onnx_writer
+    from impasto.models.contract import Label
+    from tests.helpers.stores import NAMES, card_of, store_of
+
+    path = tmp_path / "store.onnx"
+    onnx_writer.write(store_of(), path, "uint8_rgba", Label.of(card_of()))
+    photo = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    style = impasto.load(path, style="first")
+    assert style.styles == [*NAMES] and style.stroke_resolution == 100
+    first, second = pixels(style(photo)), pixels(style(photo, style="second"))
+    assert np.abs(first.astype(int) - second).max() > 5
+    blend = pixels(style(photo, style={"first": np.float32(0.5), "second": 0.5}))
+    np.testing.assert_array_equal(blend, pixels(impasto.stylize(photo, path, style="{first: 0.5, second: 0.5}")))
+    np.testing.assert_array_equal(first, pixels(style(photo)))
+    wrong: list[tuple[Any, str]] = [
+        (None, "is a store of styles; choose one with style=: first, second, third"),
+        ("fourth", "style=fourth is not in"),
+        ({"first": 0.5}, r"sum to 0\.5"),
+        ({"first": "1"}, "a weight of type str; give a number"),
+        (["first"], "style is of type list"),
+    ]
+    for value, words in wrong:
+        with pytest.raises(impasto.UsageError, match=words):
+            impasto.stylize(photo, path, style=value)

@@ -2,8 +2,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 
 from impasto.configs.cli import app
@@ -11,10 +13,13 @@ from impasto.configs.errors import UsageError
 from impasto.configs.schema.train import TrainConfig
 from impasto.models import checkpoint, zoo
 from impasto.models.losses.perceptual import PerceptualLoss
+from impasto.models.store import Store
+from impasto.models.transform_net import TransformNet
 from impasto.models.vgg import weights as vgg_weights
 from impasto.train.data import dataset, style_image
 from impasto.train.engine import init_weights, paintings
 from tests.helpers.commands import Run
+from tests.helpers.stores import card_of, store_of
 
 FOLDER_OF_ZOO = zoo.FOLDER
 SIZE = 64
@@ -81,6 +86,34 @@ def test_load_auto_returns_network_with_lowest_loss(
         learned = paintings.Painting(config.style, "", painting, loss)
         nearest = init_weights.load(config, [learned], val_photos, SIZE)
         assert nearest.origin is not None and nearest.origin.name == f"zoo/{name}"
+
+
+@pytest.mark.slow
+def test_load_store_gives_each_painting_the_norms_of_its_name_or_the_nearest(
+    load_weights: Callable[..., tuple[init_weights.InitialWeights, TrainConfig]], tmp_path: Path
+) -> None:
+    store, path = store_of("tiny"), tmp_path / "store.safetensors"
+    checkpoint.save(path, store, card_of("tiny"))
+    for name in ("second", "other"):
+        Image.new("RGB", (64, 64), "red").save(tmp_path / f"{name}.png")
+    line = [f"init={path}", "model=tiny", "model.blocks=3"]
+    paintings_of_run = f"style=[{tmp_path / 'second.png'},{tmp_path / 'other.png'}]"
+    initial, _ = load_weights(*line, paintings_of_run)
+    assert isinstance(initial.network, Store) and initial.kept is None
+    assert np.array_equal(initial.network.norms(0), store.norms(1))
+    assert any(np.array_equal(initial.network.norms(1), store.norms(index)) for index in range(3))
+    single, _ = load_weights(*line, f"style={tmp_path / 'second.png'}")
+    assert isinstance(single.network, TransformNet)
+    assert torch.equal(weights(single.network), weights(store.network(1)))
+    added, _ = load_weights(*line, f"style={tmp_path / 'other.png'}", "freeze=all_but_norms")
+    assert isinstance(added.network, Store) and added.kept is not None
+    assert added.kept.names == ["first", "second", "third"] and len(added.network.networks) == 4
+    assert added.network.trunk_sha256 == store.trunk_sha256
+    with pytest.raises(UsageError, match="a style of the name second already; give another style"):
+        load_weights(*line, f"style={tmp_path / 'second.png'}", "freeze=all_but_norms")
+    copies, _ = load_weights("init=zoo/udnie", "model=tiny", paintings_of_run)
+    assert isinstance(copies.network, Store)
+    assert np.array_equal(copies.network.norms(0), copies.network.norms(1))
 
 
 @pytest.mark.slow

@@ -36,3 +36,16 @@ def test_step_metrics_mean_over_steps_until_reset() -> None:
     metrics.add(measures(7.0), [])
     assert metrics.losses()["total"] == 7
     assert metrics.steps_per_second(TrainState(8, seconds=22.0)) == 0.5
+
+
+def test_losses_of_several_paintings_are_means_of_all_and_of_each() -> None:
+    metrics = StepMetrics(Group(), CPU, TrainState(), ["a", "b", "c"])
+    for total, painting in ((2.0, 0), (4.0, 0), (9.0, 2)):
+        metrics.add(measures(total), [], painting)
+    losses = metrics.losses()
+    assert losses["total"] == 5.0
+    assert (losses["total/a"], losses["total/c"]) == (3.0, 9.0)
+    assert "total/b" not in losses and losses["content/a"] == losses["content"] == 1.0
+    assert metrics.statistics() == pytest.approx([50.0, 0.1])
+    metrics.reset(TrainState())
+    assert metrics.add(measures(1.0), [], 1).losses()["total/b"] == 1.0
