@@ -50,6 +50,8 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
+_NO_PAGE = "bundle={} is a store of styles, which has no page; export a style of it with style=NAME"
+
 
 def main() -> None:
     """The command."""
@@ -81,7 +83,7 @@ def _bundle(reference: str) -> Iterator[tuple[Path, Collection[str] | None]]:
 
     session = onnx_model.load(model, threads=1)
     if onnx_model.styles(session):
-        raise UsageError(f"bundle={reference} is a store of styles, which has no page; export one with style=NAME")
+        raise UsageError(_NO_PAGE.format(reference))
     properties = session.get_modelmeta().custom_metadata_map
     style, artist, license = (properties.get(key, UNKNOWN) for key in ("style", "artist", "style_license"))
     values: dict[str, Any] = {
@@ -117,6 +119,8 @@ def server(
     """
     if listed is None:
         manifest = Manifest.load(bundle)
+        if manifest.store is not None:
+            raise UsageError(_NO_PAGE.format(bundle))
         manifest.check_files(bundle)
         listed = {MANIFEST, *manifest.files}
     runtime = ort_web.runtime_files(tools)
