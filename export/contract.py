@@ -76,7 +76,7 @@ class ModelArtifact(TypedJson):
 class StyledArtifact(ModelArtifact):
     """A model of a store with the weights of its styles: what a runtime is to run. No manifest has one."""
 
-    style_weights: tuple[float, ...]
+    style_weights: tuple[float, ...] = field(kw_only=True)
 
 
 def style_function(index: int) -> str:

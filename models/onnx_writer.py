@@ -9,18 +9,17 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial, singledispatch
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor, nn
+from onnx import TensorProto, helper
+from torch import nn
 
 from impasto.models import transform_net
 from impasto.models.card import STYLES
 from impasto.models.contract import INPUT, IR, OPSET, OUTPUT, Label, TensorSpec, metadata, onnx_contract
+from impasto.models.graph_builder import GraphBuilder
 from impasto.models.network_blocks import Eighth, InstanceNorm, Recurrent, Residual, Subpixel
 from impasto.models.store import Store
 from impasto.models.style_file import NETWORK
@@ -29,44 +28,7 @@ from impasto.models.style_file import NETWORK
 _WEIGHTS = {"Conv": ("conv", "weight", "bias"), "InstanceNormalization": ("norm", "scale", "bias")}
 _TYPES = {"uint8": TensorProto.UINT8, "float32": TensorProto.FLOAT}
 _END = int(np.iinfo(np.int64).max)  # of a slice
-_Content = tuple[str, tuple[int, ...], bytes]  # of a tensor: type, shape, values
 _Network = Callable[[str], str]  # from the name of RGB 0..255 to that of the result
-
-
-class _Graph:
-    """Nodes in the order of their execution, and weights and constants, each stored once."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.weights: dict[_Content, onnx.TensorProto] = {}
-        self.constants: dict[_Content, onnx.TensorProto] = {}
-
-    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """Add a node; its output."""
-        output = f"value {len(self.nodes)}"
-        node = helper.make_node(operator, inputs, [output])
-        node.attribute.extend(helper.make_attribute(name, value) for name, value in attributes.items())
-        self.nodes.append(node)
-        return output
-
-    def constant(self, value: int | float | list[int] | list[float]) -> str:
-        """Store integers as int64 and other numbers as float32; the tensor's name."""
-        array = np.array(value)
-        return _store(self.constants, array.astype(np.int64 if array.dtype.kind == "i" else np.float32), "constant")
-
-    def weight(self, weight: Tensor) -> str:
-        """Store a weight; its name."""
-        return _store(self.weights, weight.detach().float().cpu().contiguous().numpy(), "weight")
-
-    def slice(self, x: str, start: int, end: str, axis: int) -> str:
-        """Add a slice of an axis; its output."""
-        return self.add("Slice", x, self.constant([start]), end, self.constant([axis]), self.constant([1]))
-
-
-def _store(tensors: dict[_Content, onnx.TensorProto], array: NDArray[Any], prefix: str) -> str:
-    """Store an array unless an equal one is stored; its name."""
-    content = array.dtype.str, array.shape, array.tobytes()
-    return tensors.setdefault(content, numpy_helper.from_array(array, f"{prefix} {len(tensors)}")).name
 
 
 class _StyledNorm(nn.InstanceNorm2d):
@@ -101,7 +63,7 @@ def write(
         TypeError: A module of the network has no `_emit`.
     """
     contract = onnx_contract(io, size, len(network.networks) if isinstance(network, Store) else 0)
-    graph, properties = _Graph(), metadata(label, contract, "fp32")
+    graph, properties = GraphBuilder(), metadata(label, contract, "fp32")
     if isinstance(network, Store):
         properties[NETWORK] = network.trunk_sha256
         network = _with_styles(graph, network)
@@ -127,7 +89,7 @@ def write(
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def _with_styles(graph: _Graph, store: Store) -> transform_net.TransformNet:
+def _with_styles(graph: GraphBuilder, store: Store) -> transform_net.TransformNet:
     """A network of the store whose norms take the mean of those of the styles, weighted by the input STYLES."""
     network = copy.deepcopy(store.network(0))
     tables = store.state_dict()
@@ -140,7 +102,7 @@ def _with_styles(graph: _Graph, store: Store) -> transform_net.TransformNet:
     return network
 
 
-def _uint8_rgba(graph: _Graph, network: _Network, stride: int, size: tuple[int, int] | None) -> None:
+def _uint8_rgba(graph: GraphBuilder, network: _Network, stride: int, size: tuple[int, int] | None) -> None:
     """RGBA bytes [1, H, W, 4], H and W from 16 on; alpha is passed through."""
     sides = [] if size else [_side(graph, axis) for axis in (1, 2)]
     # At both ends of the graph, where runtimes separate channels fastest.
@@ -153,24 +115,24 @@ def _uint8_rgba(graph: _Graph, network: _Network, stride: int, size: tuple[int, 
     graph.add("Transpose", graph.add("Concat", stylized, alpha, axis=1), perm=[0, 2, 3, 1])
 
 
-def _float32_rgb(graph: _Graph, network: _Network, stride: int, size: tuple[int, int] | None) -> None:
+def _float32_rgb(graph: GraphBuilder, network: _Network, stride: int, size: tuple[int, int] | None) -> None:
     """Float RGB [1, 3, H, W], 0..255, H and W from 16 on."""
     sides = [] if size else [_side(graph, axis) for axis in (2, 3)]
     _crop(graph, network(_pad(graph, INPUT, sides, stride)), sides)
 
 
-def _side(graph: _Graph, axis: int) -> tuple[str, str]:
+def _side(graph: GraphBuilder, axis: int) -> tuple[str, str]:
     """A side of the input, as a vector of one number and as a scalar."""
     vector = graph.add("Shape", INPUT, end=axis + 1, start=axis)
     return vector, graph.add("Squeeze", vector)
 
 
-def _rest(graph: _Graph, side: str, stride: int) -> str:
+def _rest(graph: GraphBuilder, side: str, stride: int) -> str:
     """What a side lacks to a multiple of the stride."""
     return graph.add("Mod", graph.add("Mul", graph.constant(-1), side), graph.constant(stride))
 
 
-def _pad(graph: _Graph, x: str, sides: list[tuple[str, str]], stride: int) -> str:
+def _pad(graph: GraphBuilder, x: str, sides: list[tuple[str, str]], stride: int) -> str:
     """Pad x at the bottom and right with its edge, as `transform_net.pad` does; not at all without sides."""
     if not sides:
         return x
@@ -179,14 +141,14 @@ def _pad(graph: _Graph, x: str, sides: list[tuple[str, str]], stride: int) -> st
     return graph.add("Pad", x, graph.add("Concat", *[zero] * 6, *pads, axis=0), mode="edge")
 
 
-def _crop(graph: _Graph, x: str, sides: list[tuple[str, str]]) -> str:
+def _crop(graph: GraphBuilder, x: str, sides: list[tuple[str, str]]) -> str:
     """Crop x to the sides of the input; not at all without sides."""
     for axis, (side, _) in enumerate(sides, 2):
         x = graph.slice(x, 0, side, axis)
     return x
 
 
-def _fused(graph: _Graph, network: transform_net.TransformNet, rgb: str) -> str:
+def _fused(graph: GraphBuilder, network: transform_net.TransformNet, rgb: str) -> str:
     """The network from RGB 0..255 to RGB 0..255, with the scale of its input folded into the first convolution.
 
     The offset of the input is dropped, since the instance norm after that convolution subtracts the mean. This saves a
@@ -202,38 +164,38 @@ def _fused(graph: _Graph, network: transform_net.TransformNet, rgb: str) -> str:
     return _bounded(graph, _emit(body, graph, rgb))
 
 
-def _normalized(graph: _Graph, network: transform_net.TransformNet, rgb: str) -> str:
+def _normalized(graph: GraphBuilder, network: transform_net.TransformNet, rgb: str) -> str:
     """The network from RGB 0..255 to RGB 0..255, in operators that are exact in fp16 before the first convolution."""
     pixels = graph.add("Sub", rgb, graph.constant(transform_net.PIXEL_MEAN))
     scaled = graph.add("Mul", pixels, graph.constant(1 / transform_net.PIXEL_SCALE))
     return _bounded(graph, _emit(network.body, graph, scaled))
 
 
-def _bounded(graph: _Graph, x: str) -> str:
+def _bounded(graph: GraphBuilder, x: str) -> str:
     return graph.add("Mul", graph.add("Sigmoid", x), graph.constant(255.0))
 
 
 @singledispatch
-def _emit(module: nn.Module, graph: _Graph, x: str) -> str:
+def _emit(module: nn.Module, graph: GraphBuilder, x: str) -> str:
     """Add the operators of a module that is applied to x; its output."""
     raise TypeError(f"no ONNX operators are known for {type(module).__name__}; register an _emit for it")
 
 
 @_emit.register
-def _(module: nn.Sequential, graph: _Graph, x: str) -> str:
+def _(module: nn.Sequential, graph: GraphBuilder, x: str) -> str:
     for child in module:
         x = _emit(child, graph, x)
     return x
 
 
 @_emit.register
-def _(module: nn.ReflectionPad2d, graph: _Graph, x: str) -> str:
+def _(module: nn.ReflectionPad2d, graph: GraphBuilder, x: str) -> str:
     left, right, top, bottom = module.padding
     return graph.add("Pad", x, graph.constant([0, 0, top, left, 0, 0, bottom, right]), mode="reflect")
 
 
 @_emit.register
-def _(module: nn.Conv2d, graph: _Graph, x: str) -> str:
+def _(module: nn.Conv2d, graph: GraphBuilder, x: str) -> str:
     weights = [graph.weight(weight) for weight in (module.weight, module.bias) if weight is not None]
     group = {"group": module.groups} if module.groups > 1 else {}
     strides = {"strides": module.stride} if set(module.stride) != {1} else {}
@@ -241,23 +203,23 @@ def _(module: nn.Conv2d, graph: _Graph, x: str) -> str:
 
 
 @_emit.register
-def _(module: nn.InstanceNorm2d, graph: _Graph, x: str) -> str:
+def _(module: nn.InstanceNorm2d, graph: GraphBuilder, x: str) -> str:
     weights = graph.weight(module.weight), graph.weight(module.bias)
     return graph.add("InstanceNormalization", x, *weights, epsilon=module.eps)
 
 
 @_emit.register
-def _(module: _StyledNorm, graph: _Graph, x: str) -> str:
+def _(module: _StyledNorm, graph: GraphBuilder, x: str) -> str:
     return graph.add("InstanceNormalization", x, module.scale, module.shift, epsilon=module.eps)
 
 
 @_emit.register
-def _(module: nn.ReLU, graph: _Graph, x: str) -> str:
+def _(module: nn.ReLU, graph: GraphBuilder, x: str) -> str:
     return graph.add("Relu", x)
 
 
 @_emit.register
-def _(module: nn.Upsample, graph: _Graph, x: str) -> str:
+def _(module: nn.Upsample, graph: GraphBuilder, x: str) -> str:
     factor = module.scale_factor
     assert isinstance(factor, float)
     scales = graph.constant([1.0, 1.0, factor, factor])
@@ -270,24 +232,24 @@ def _(module: nn.Upsample, graph: _Graph, x: str) -> str:
 
 
 @_emit.register
-def _(module: Residual | Eighth, graph: _Graph, x: str) -> str:
+def _(module: Residual | Eighth, graph: GraphBuilder, x: str) -> str:
     return graph.add("Add", x, _emit(module.body, graph, x))
 
 
 @_emit.register
-def _(module: Recurrent, graph: _Graph, x: str) -> str:
+def _(module: Recurrent, graph: GraphBuilder, x: str) -> str:
     for _ in range(module.times):
         x = _emit(module.body, graph, x)
     return x
 
 
 @_emit.register
-def _(module: Subpixel, graph: _Graph, x: str) -> str:
+def _(module: Subpixel, graph: GraphBuilder, x: str) -> str:
     return graph.add("DepthToSpace", _emit(module.conv, graph, x), mode="CRD", blocksize=2)
 
 
 @_emit.register
-def _(module: transform_net.Hourglass, graph: _Graph, x: str) -> str:
+def _(module: transform_net.Hourglass, graph: GraphBuilder, x: str) -> str:
     skip = _emit(module.entrance, graph, x)
     both = graph.add("Concat", _emit(module.inner, graph, skip), skip, axis=1)
     return _emit(module.exit, graph, _emit(module.wide, graph, both))

@@ -125,6 +125,7 @@ class OnnxExporter:
         tolerance = Tolerance(min_psnr=self._config.parity.int8_psnr)
         return ModelArtifact(_STYLE, ONNX, "int8", onnx_contract(self._config.onnx.io), tolerance, {}, None)
 
+
 def _require_multiples(key: str, sizes: Sequence[tuple[int, int]], stride: int) -> None:
     """Raise UsageError for a size that is not a multiple of the network's stride: the file would pad it."""
     for height, width in sizes:
