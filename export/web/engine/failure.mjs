@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The impasto authors
+
+// Errors of the engine carry a `code`, the key of the sentence that the page shows.
+
+/**
+ * @param {string} code
+ * @param {string} message
+ * @returns {Error & { code: string }}
+ */
+export const failure = (code, message) => Object.assign(new Error(message), { code })
+
+/** The error of work that its AbortSignal ended. */
+export const aborted = () => new DOMException('The work was canceled.', 'AbortError')

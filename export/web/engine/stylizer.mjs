@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The impasto authors
+
+// From a photo to a stylized picture, as export/inference/stylizer.py does it.
+/** @import { Bytes, Model, Pixels, Request, Style } from './types.mjs' */
+import { aborted, failure } from './failure.mjs'
+import { mixPixels } from './mix.mjs'
+import { cropped, padToSide } from './pixels.mjs'
+import { enlarge, reduce, smallSize } from './strokes.mjs'
+import { stylizeTiles } from './tiles.mjs'
+/** @import { Networks } from './networks.mjs' */
+
+const MIN_SIDE = 16  // px; the contract of an exported file
+const MAX_WHOLE = 1.1e6  // pixels that the network gets at once; `mobile` needs 0.5 GB for them
+
+/**
+ * @typedef {object} Work
+ * @property {Networks} networks
+ * @property {() => boolean} canceled
+ * @property {(done: number, total: number) => void} report
+ */
+
+/**
+ * Runs the network; strength, colors and mask are not applied.
+ * @param {Pixels} photo
+ * @param {Request} request
+ * @param {Work} work
+ * @returns {Promise<Uint8Array<ArrayBuffer>>} RGBA of the photo's size
+ */
+export async function stylize(photo, { style, strokeResolution = 'auto' }, work) {
+  const pause = async () => {
+    await new Promise(resolve => setTimeout(resolve))  // lets a message that cancels in
+    if (work.canceled()) throw aborted()
+  }
+  const resolution = resolve(photo, style, strokeResolution), small = smallSize(photo, resolution)
+  const copy = small ? reduce(photo, small) : photo
+  await pause()
+  const stylized = await runNetwork(copy, style, work, pause)
+  if (!small) return stylized
+  await pause()
+  return enlarge(stylized, copy, photo, pause)
+}
+
+/**
+ * The short side at which the network runs: null is the photo's own.
+ * @param {Pixels} photo
+ * @param {Style} style
+ * @param {'auto' | 'native' | number} wanted
+ * @returns {number | null}
+ */
+function resolve(photo, style, wanted) {
+  const resolution = wanted === 'auto' ? style.stroke_resolution ?? null : wanted === 'native' ? null : wanted
+  const whole = Math.floor(Math.min(photo.width, photo.height) * Math.sqrt(MAX_WHOLE / (photo.width * photo.height)))
+  if (whole >= (resolution ?? Math.min(photo.width, photo.height)) || style.files.tile) return resolution
+  return whole  // without the files for tiles, this is the largest that the memory allows
+}
+
+/**
+ * @param {Pixels} photo
+ * @param {Style} style
+ * @param {Work} work
+ * @param {() => Promise<void>} pause
+ */
+async function runNetwork(photo, style, work, pause) {
+  const { stats, tile, onnx } = style.files
+  if (photo.width * photo.height > MAX_WHOLE && stats && tile)
+    return stylizeTiles(photo, stats, tile, work, pause)
+  return runWhole(await work.networks.open(onnx), photo)
+}
+
+/**
+ * @param {Model} model
+ * @param {Pixels} photo
+ */
+export async function runWhole(model, photo) {
+  const padded = padToSide(photo, MIN_SIDE)
+  const data = await model.run(padded).catch(error => {
+    throw failure('engine.memory', `${photo.width} × ${photo.height} pixels are too much for this browser (${error.message ?? error})`)
+  })
+  if (data.length !== padded.data.length) throw failure('engine.style', 'The network changed the size of the picture.')
+  return padded === photo ? data : cropped({ ...padded, data }, photo.width, photo.height)
+}
+
+/**
+ * @param {Pixels} photo
+ * @param {Bytes} stylized
+ * @param {Request} request
+ */
+export const finish = (photo, stylized, request) => new ImageData(mixPixels(photo, stylized, request), photo.width, photo.height)
