@@ -7,8 +7,8 @@ import { aborted, failure } from './failure.mjs'
 
 const SMOOTHING = 0.7  // of frames; docs/stylize.md recommends it for videos
 
-/** @typedef {{ image: ImageData, milliseconds: number, runtime: string }} Result */
-/** @typedef {{ image: ImageBitmap, milliseconds: number, runtime: string }} Frame */
+/** @typedef {Info & { image: ImageData, milliseconds: number }} Result */
+/** @typedef {Info & { image: ImageBitmap, milliseconds: number }} Frame */
 /** @typedef {Request & { previous?: Frame | null, smoothing?: number }} FrameRequest */
 
 /**
@@ -87,12 +87,13 @@ class Engine {
 
   /** @param {'auto' | 'webgpu' | 'wasm'} prefer */
   async #start(prefer) {
-    const worker = this.#worker = new Worker(new URL('worker.mjs', import.meta.url), { type: 'module' })
+    const worker = this.#worker = new Worker(new URL('worker.js', import.meta.url))
     worker.onmessage = ({ data }) => this.#receive(data)
     worker.onerror = event => {
       event.preventDefault()
-      this.#stop(failure('engine.memory', `The browser stopped the network (${event.message || 'no memory'}).`))
-      this.started = this.#start('wasm')
+      const started = Boolean(this.info.runtime), code = started ? 'engine.memory' : 'engine.runtime'
+      this.#stop(failure(code, `The browser stopped the network (${event.message || 'no memory'}).`))
+      if (started) this.#restart()
     }
     this.#sent = 0
     this.info = await this.#post('start', { base: this.base.href, prefer })
@@ -110,7 +111,13 @@ class Engine {
     task.reject(name === 'AbortError' ? aborted() : code ? failure(code, message) : new Error(message))
     if (code !== 'engine.memory') return
     this.#stop(failure(code, message))  // after it, the state of the runtime's memory is undefined
+    this.#restart()
+  }
+
+  #restart() {
+    this.info = { runtime: '', threads: 0, reason: null }
     this.started = this.#start('wasm')
+    this.started.catch(() => {})  // who asks for something next gets the error
   }
 
   /**

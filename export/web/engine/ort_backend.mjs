@@ -28,6 +28,7 @@ export async function createWasmBackend(runtime) {
   return {
     name: 'ONNX Runtime WASM',
     threads,
+    format: 'onnx',
     lost: new Promise(() => {}),
     open: async file => createModel(ort, await ort.InferenceSession.create(new Uint8Array(file), options)),
   }

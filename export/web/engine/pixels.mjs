@@ -4,6 +4,7 @@
 // Reads pictures into RGBA bytes.
 /** @import { Pixels } from './types.mjs' */
 
+const MIN_SIDE = 16  // px; the contract of an exported file
 const BAND = 256  // rows that are read at a time: a canvas of the whole photo would take its memory once more
 
 /**
@@ -37,13 +38,14 @@ export function sizeOf(source) {
 }
 
 /**
- * Repeats the right and bottom edges so that both sides are at least `side`; returns the photo itself where they are.
+ * Repeats the right and bottom edges until both sides are a multiple of a number and at least MIN_SIDE; returns the photo
+ * itself where they are.
  * @param {Pixels} photo
- * @param {number} side
+ * @param {number} multiple
  * @returns {Pixels}
  */
-export function padToSide(photo, side) {
-  const width = Math.max(side, photo.width), height = Math.max(side, photo.height)
+export function padTo(photo, multiple = 1) {
+  const [width, height] = [photo.width, photo.height].map(side => multiple * Math.ceil(Math.max(side, MIN_SIDE) / multiple))
   if (width === photo.width && height === photo.height) return photo
   return { data: cropped(photo, width, height), width, height }
 }

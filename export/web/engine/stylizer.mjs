@@ -5,12 +5,11 @@
 /** @import { Bytes, Model, Pixels, Request, Style } from './types.mjs' */
 import { aborted, failure } from './failure.mjs'
 import { mixPixels } from './mix.mjs'
-import { cropped, padToSide } from './pixels.mjs'
+import { cropped, padTo } from './pixels.mjs'
 import { enlarge, reduce, smallSize } from './strokes.mjs'
 import { stylizeTiles } from './tiles.mjs'
 /** @import { Networks } from './networks.mjs' */
 
-const MIN_SIDE = 16  // px; the contract of an exported file
 const MAX_WHOLE = 1.1e6  // pixels that the network gets at once; `mobile` needs 0.5 GB for them
 
 /**
@@ -62,10 +61,10 @@ function resolve(photo, style, wanted) {
  * @param {() => Promise<void>} pause
  */
 async function runNetwork(photo, style, work, pause) {
-  const { stats, tile, onnx } = style.files
+  const { stats, tile } = style.files
   if (photo.width * photo.height > MAX_WHOLE && stats && tile)
     return stylizeTiles(photo, stats, tile, work, pause)
-  return runWhole(await work.networks.open(onnx), photo)
+  return runWhole(await work.networks.of(style), photo)
 }
 
 /**
@@ -73,7 +72,7 @@ async function runNetwork(photo, style, work, pause) {
  * @param {Pixels} photo
  */
 export async function runWhole(model, photo) {
-  const padded = padToSide(photo, MIN_SIDE)
+  const padded = padTo(photo)
   const data = await model.run(padded).catch(error => {
     throw failure('engine.memory', `${photo.width} × ${photo.height} pixels are too much for this browser (${error.message ?? error})`)
   })

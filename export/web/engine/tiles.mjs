@@ -16,12 +16,12 @@ import { estimateStatistics } from './statistics.mjs'
  * @returns {Promise<Uint8Array<ArrayBuffer>>} RGBA of the photo's size
  */
 export async function stylizeTiles(photo, stats, tile, { networks, report }, pause) {
-  const measurer = await networks.open(stats)
+  const measurer = await networks.forTiles(stats)
   const statistics = await estimateStatistics(photo, async sample => {
     await pause()
     return /** @type {Float32Array} */ (await measurer.measure(sample))
   })
-  const model = await networks.open(tile), { side } = tile
+  const model = await networks.forTiles(tile), { side } = tile
   const rows = spans(photo.height, tile), columns = spans(photo.width, tile), result = new Uint8Array(photo.data.length)
   const pixels = { data: new Uint8Array(4 * side * side), width: side, height: side }
   let done = 0

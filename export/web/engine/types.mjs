@@ -47,12 +47,13 @@
  * @typedef {object} Backend
  * @property {string} name
  * @property {number} threads
+ * @property {'onnx' | 'tflite'} format of the files that it loads
  * @property {(file: ArrayBuffer) => Promise<Model>} open
  * @property {Promise<string>} lost resolves to a reason if the backend stops working
  */
 
 /**
- * What runs, and why it is not the GPU.
+ * What runs, and why it is not the GPU; `reason` is null where it is.
  * @typedef {object} Info
  * @property {string} runtime
  * @property {number} threads

@@ -3,8 +3,9 @@
 
 // The engine's thread. engine.mjs sends { id, task, ... } and gets { id, result } or { id, error }, and { id, progress }
 // before; { cancel: id } ends a task at its next tile. Tasks run one after the other.
-/** @import { Info, Pixels, Request } from './types.mjs' */
-import { chooseBackend } from './choose.mjs'
+/** @import { Style } from './types.mjs' */
+/** @import { Work } from './stylizer.mjs' */
+import { Runtimes } from './runtimes.mjs'
 import { aborted } from './failure.mjs'
 import { FrameStylizer } from './frames.mjs'
 import { LastResult } from './last_result.mjs'
@@ -12,67 +13,59 @@ import { Networks } from './networks.mjs'
 
 /** @type {Networks} */
 let networks
-/** @type {Info} */
-let info
-/** @type {URL} */
-let base
+/** @type {Runtimes} */
+let runtimes
 const canceled = new Set(), last = new LastResult(), frames = new FrameStylizer()
 
-/** @type {Record<string, (message: any, work: import('./stylizer.mjs').Work) => Promise<any>>} */
+/** @type {Record<string, (message: any, work: Work) => Promise<any>>} */
 const tasks = {
-  async start(message) {
-    base = new URL(message.base)
-    const chosen = await chooseBackend(new URL('runtime/', base), message.prefer)
-    info = chosen.info
-    networks = new Networks(base, chosen.backend)
-    chosen.backend.lost.then(reason => leaveGpu(reason))
-    return info
+  async start({ base, prefer }) {
+    runtimes = new Runtimes(new URL('runtime/', base))
+    networks = new Networks(new URL(base), runtimes)
+    await runtimes.start(prefer, async () => {
+      networks.forget()
+      postMessage({ info: (await runtimes.of()).info })
+    })
+    return (await runtimes.of()).info
   },
-  async load({ style }) {
-    const { downloaded } = await networks.download(style.files.onnx)
-    await networks.open(style.files.onnx)
-    return downloaded
-  },
-  async stylize(message, work) {
-    const start = performance.now(), image = await retrying(() => last.stylize(message, work))
-    return { image, milliseconds: performance.now() - start, runtime: info.runtime }
-  },
+  load: ({ style }) => retrying(() => networks.load(style)),
+  stylize: (message, work) => timed(message.style, () => last.stylize(message, work)),
   async frame(message, work) {
-    const start = performance.now(), photo = frames.read(message)
-    const image = await retrying(() => frames.stylize(photo, message, work))
-    return { image, milliseconds: performance.now() - start, runtime: info.runtime }
+    const photo = frames.read(message)
+    return timed(message.style, () => frames.stylize(photo, message, work))
   },
+}
+
+/**
+ * @param {Style} style
+ * @param {() => Promise<ImageData | ImageBitmap>} work
+ */
+async function timed(style, work) {
+  const start = performance.now(), image = await retrying(work), { info } = await runtimes.of(style)
+  return { image, milliseconds: performance.now() - start, ...info }
 }
 
 /**
  * Repeats work on the CPU if the GPU fails.
  * @template T
  * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
  */
 async function retrying(work) {
   try {
     return await work()
   } catch (error) {
-    if (info.reason === null && /** @type {any} */ (error).name !== 'AbortError') {
-      await leaveGpu(String(/** @type {any} */ (error).message ?? error))
-      return work()
-    }
-    throw error
+    const { name, message, code } = /** @type {any} */ (error), { info } = await runtimes.of()
+    if (info.reason !== null || name === 'AbortError' || code === 'engine.style') throw error
+    runtimes.leaveGpu(message ?? String(error))
+    return work()
   }
-}
-
-/** @param {string} reason */
-async function leaveGpu(reason) {
-  if (info.reason !== null) return  // it is not the GPU that runs
-  const chosen = await chooseBackend(new URL('runtime/', base), 'wasm')
-  info = { ...chosen.info, reason }
-  networks = new Networks(base, chosen.backend)
-  postMessage({ info })
 }
 
 /** @type {Promise<void>} */
 let queue = Promise.resolve()
-onmessage = ({ data }) => {
+/** @param {any} data a message of engine.mjs */
+export function receive(data) {
   if ('cancel' in data) canceled.add(data.cancel)
   else queue = queue.then(() => serve(data))
 }
@@ -83,7 +76,7 @@ async function serve({ id, task, ...message }) {
     if (task === 'stylize') last.read(message)  // later requests rely on it, even if this one is canceled
     if (canceled.has(id)) throw aborted()
     const result = await tasks[task](message, {
-      get networks() { return networks },
+      networks,
       canceled: () => canceled.has(id),
       report: (done, total) => postMessage({ id, progress: { done, total } }),
     })
