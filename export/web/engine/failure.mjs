@@ -6,9 +6,10 @@
 /**
  * @param {string} code
  * @param {string} message
+ * @param {unknown} [cause]
  * @returns {Error & { code: string }}
  */
-export const failure = (code, message) => Object.assign(new Error(message), { code })
+export const failure = (code, message, cause) => Object.assign(new Error(message, { cause }), { code })
 
 /** The error of work that its AbortSignal ended. */
 export const aborted = () => new DOMException('The work was canceled.', 'AbortError')

@@ -4,8 +4,10 @@
 // Resizes pictures with separable filters, as Pillow does.
 /** @import { Pixels } from './types.mjs' */
 
+const ONE = 1 << 22  // weights of bytes are integers, of which this is 1, as in Pillow
+
 /** @typedef {{ radius: number, weight: (x: number) => number }} Filter */
-/** @typedef {{ first: Int32Array, weights: Float32Array, count: number }} Taps */
+/** @typedef {{ first: Int32Array, weights: Float64Array, count: number }} Taps */
 
 const sinc = (/** @type {number} */ x) => x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x)
 
@@ -33,7 +35,7 @@ export const CUBIC = {
  */
 export function filterTaps(length, size, { radius, weight }) {
   const step = length / size, stretch = Math.max(step, 1), count = Math.min(length, Math.ceil(2 * radius * stretch) + 1)
-  const first = new Int32Array(size), weights = new Float32Array(size * count)
+  const first = new Int32Array(size), weights = new Float64Array(size * count)
   for (let i = 0; i < size; i++) {
     const center = (i + 0.5) * step
     const start = Math.max(0, Math.floor(center - radius * stretch + 0.5))
@@ -48,38 +50,49 @@ export function filterTaps(length, size, { radius, weight }) {
 }
 
 /**
- * Resizes a picture: first its rows, then its columns. Alpha becomes 255.
+ * The taps for bytes, with weights in 1 / ONE.
+ * @param {number} length
+ * @param {number} size
+ * @param {Filter} filter
+ */
+function byteTaps(length, size, filter) {
+  const taps = filterTaps(length, size, filter)
+  return { ...taps, weights: taps.weights.map(weight => Math.sign(weight) * Math.floor(Math.abs(weight) * ONE + 0.5)) }
+}
+
+/**
+ * Resizes a picture: first its rows, then its columns, to the same bytes as Pillow. Alpha becomes 255.
  * @param {Pixels} photo
  * @param {{ width: number, height: number }} size
  * @param {Filter} filter
  * @returns {Pixels}
  */
 export function resize(photo, size, filter) {
-  const { data, height } = photo, columns = filterTaps(photo.width, size.width, filter)
-  const rows = filterTaps(height, size.height, filter), line = 3 * size.width
-  const narrow = new Uint8ClampedArray(line * height)  // rounds and clamps
+  const { data, height } = photo, columns = byteTaps(photo.width, size.width, filter)
+  const rows = byteTaps(height, size.height, filter), line = 3 * size.width
+  const narrow = new Uint8ClampedArray(line * height)  // clamps
   for (let y = 0, to = 0; y < height; y++) {
     for (let x = 0; x < size.width; x++, to += 3) {
-      let red = 0, green = 0, blue = 0, i = (y * photo.width + columns.first[x]) * 4
+      let red = ONE / 2, green = ONE / 2, blue = ONE / 2, i = (y * photo.width + columns.first[x]) * 4
       for (let tap = x * columns.count; tap < (x + 1) * columns.count; tap++, i += 4) {
         const weight = columns.weights[tap]
         red += weight * data[i]
         green += weight * data[i + 1]
         blue += weight * data[i + 2]
       }
-      narrow[to] = red
-      narrow[to + 1] = green
-      narrow[to + 2] = blue
+      narrow[to] = red >> 22
+      narrow[to + 1] = green >> 22
+      narrow[to + 2] = blue >> 22
     }
   }
-  const result = new Uint8ClampedArray(size.width * size.height * 4).fill(255), sums = new Float32Array(line)
+  const result = new Uint8ClampedArray(size.width * size.height * 4).fill(255), sums = new Int32Array(line)
   for (let y = 0, to = 0; y < size.height; y++) {
-    sums.fill(0)
+    sums.fill(ONE / 2)
     for (let tap = 0; tap < rows.count; tap++) {
       const weight = rows.weights[y * rows.count + tap], start = (rows.first[y] + tap) * line
       for (let k = 0; k < line; k++) sums[k] += weight * narrow[start + k]
     }
-    for (let k = 0; k < line; k += 3, to += 4) for (let c = 0; c < 3; c++) result[to + c] = sums[k + c]
+    for (let k = 0; k < line; k += 3, to += 4) for (let c = 0; c < 3; c++) result[to + c] = sums[k + c] >> 22
   }
   return { data: new Uint8Array(result.buffer), ...size }
 }

@@ -74,7 +74,7 @@ async function runNetwork(photo, style, work, pause) {
 export async function runWhole(model, photo) {
   const padded = padTo(photo)
   const data = await model.run(padded).catch(error => {
-    throw failure('engine.memory', `${photo.width} × ${photo.height} pixels are too much for this browser (${error.message ?? error})`)
+    throw failure('engine.memory', `${photo.width} × ${photo.height} pixels are too much for this browser (${error.message ?? error})`, error)
   })
   if (data.length !== padded.data.length) throw failure('engine.style', 'The network changed the size of the picture.')
   return padded === photo ? data : cropped({ ...padded, data }, photo.width, photo.height)

@@ -55,9 +55,9 @@ async function retrying(work) {
   try {
     return await work()
   } catch (error) {
-    const { name, message, code } = /** @type {any} */ (error), { info } = await runtimes.of()
+    const { name, message, code, cause } = /** @type {any} */ (error), { info } = await runtimes.of()
     if (info.reason !== null || name === 'AbortError' || code === 'engine.style') throw error
-    runtimes.leaveGpu(message ?? String(error))
+    runtimes.leaveGpu(cause?.message ?? message ?? String(error))
     return work()
   }
 }
