@@ -13,13 +13,16 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
-import impasto.export
+from impasto.export import contract
+from impasto.export.test_images import picture
 from tests.helpers.heavy import tool
 
-ENGINE = Path(impasto.export.__file__).parent / "web" / "engine"
+ENGINE = Path(contract.__file__).parent / "web" / "engine"
 TESTS = Path(__file__).parents[1] / "export" / "web" / "engine"
+HEIGHT, WIDTH, RESOLUTION = 131, 90, 72  # of the picture of a site, and the stroke resolution of its styles
 SOFTWARE_GPU = "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"
 NO_GPU = ("--disable-gpu",)
 _TYPES = {".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html"}
@@ -117,3 +120,57 @@ def serving(folder: Path) -> Iterator[Site]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def image(height: int, width: int) -> NDArray[np.uint8]:
+    """Return a picture RGB [H, W, 3]."""
+    return np.ascontiguousarray(picture(256, 256)[:height, :width])
+
+
+def rgba(rgb: NDArray[np.uint8]) -> bytes:
+    return np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)]).tobytes()
+
+
+def entry(folder: Path, url: str) -> dict[str, Any]:
+    return {"url": url, "bytes": (folder / url).stat().st_size}
+
+
+def described(name: str, folder: Path, **files: str) -> dict[str, Any]:
+    """An entry of app.json for files in the folder."""
+    return {
+        "name": name,
+        "stroke_resolution": RESOLUTION,
+        "files": {key: entry(folder, url) for key, url in files.items()},
+    }
+
+
+def site_of(folder: Path, files: dict[str, bytes], cases: dict[str, Any]) -> Path:
+    """Write a site with a picture and cases.json, in which a style is described by the names of its files."""
+    rgb = image(HEIGHT, WIDTH)
+    site = write_site(folder, {"picture": rgba(rgb), **files})
+    for key in ("style", "styles"):
+        if key in cases:
+            styles = cases[key] if key == "styles" else [cases[key]]
+            entries = [described(f"style{number}", site, **style) for number, style in enumerate(styles)]
+            cases[key] = entries if key == "styles" else entries[0]
+    cases.setdefault("picture", {"file": "picture", "width": WIDTH, "height": HEIGHT})
+    (site / "cases.json").write_text(json.dumps(cases))
+    return site
+
+
+def difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.int64]:
+    return np.abs(one.astype(np.int64) - other)
+
+
+def with_tiles(folder: Path) -> None:
+    """Add what the manifest says of tile.onnx to the styles of cases.json."""
+    properties = {
+        item.key: int(item.value)
+        for item in onnx.load(folder / "tile.onnx").metadata_props
+        if item.key in ("margin", "multiple")
+    }
+    cases = json.loads((folder / "cases.json").read_text())
+    for style in [cases["style"]] if "style" in cases else cases["styles"]:
+        if "tile" in style["files"]:
+            style["files"]["tile"] |= {"side": 256, **properties}
+    (folder / "cases.json").write_text(json.dumps(cases))

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Copyright (c) 2026 The impasto authors
 
-// The viewfinder: paints what the camera sees, as large as the machine can at TARGET frames a second.
+// The viewfinder: paints what the camera sees, as large as the machine can at 15 frames a second.
 /** @import { createEngine, Frame } from './engine.mjs' */
 /** @import { Style } from './types.mjs' */
 import { failure } from './failure.mjs'
+import { Pace } from './pace.mjs'
+import { keyOf } from './store.mjs'
 
-const TARGET = 15  // frames a second
-const SIDES = [96, 128, 160, 192, 256, 320, 384, 512, 640]  // px; the short sides of the viewfinder
-const FIRST = 192
 const STEP = 8  // px; sides are multiples of it, so that no network has to pad
-const PATIENCE = 8  // frames of one size before another is tried
-const SPARE = 0.6  // of the time of a frame: only with less is a larger size tried
 const PHOTO_TIMEOUT = 5000  // ms
 const ERRORS = { NotAllowedError: 'camera.denied', SecurityError: 'camera.denied' }
 
@@ -37,15 +34,15 @@ export async function startCamera({ engine, canvas, facing = 'environment', styl
   async function paintFrame(source) {
     const now = style(), { width, height } = source.sizeFor(pace.side)
     const frame = await createImageBitmap(source.video, { resizeWidth: width, resizeHeight: height, resizeQuality: 'medium' })
-    if (now.name !== lastStyle) previous = null
-    lastStyle = now.name
+    if (keyOf(now) !== lastStyle) previous = null
+    lastStyle = keyOf(now)
     const result = await engine.frame(frame, { style: now, strength: strength(), strokeResolution: 'native', previous })
     previous = source.closed ? null : result
     if (!source.closed) {
       Object.assign(canvas, { width, height })  // also clears the transform
       if (source.mirrored) context.setTransform(-1, 0, 0, 1, width, 0)
       context.drawImage(result.image, 0, 0)
-      onStats?.({ fps: pace.frame(), width, height, milliseconds: result.milliseconds, runtime: result.runtime })
+      onStats?.({ fps: pace.frame(performance.now()), width, height, milliseconds: result.milliseconds, runtime: result.runtime })
     }
     result.image.close()
   }
@@ -87,39 +84,6 @@ export async function startCamera({ engine, canvas, facing = 'environment', styl
   }
 }
 
-/** Chooses the size of the viewfinder by how long its frames take. */
-class Pace {
-  #index = SIDES.indexOf(FIRST)
-  #frames = 0
-  #period = 0  // ms, a moving average
-  #last = 0
-
-  get side() {
-    return SIDES[this.#index]
-  }
-
-  /** Counts a frame; returns the frames a second. */
-  frame() {
-    const now = performance.now(), elapsed = now - this.#last
-    this.#last = now
-    if (++this.#frames <= 2) return 1000 / (this.#period = elapsed)  // a new size is prepared first
-    this.#period += (elapsed - this.#period) / 4
-    const budget = 1000 / TARGET
-    if (this.#frames >= PATIENCE) {
-      if (this.#period > 1.1 * budget) this.#change(-Math.max(1, Math.round(Math.log2(this.#period / budget))))
-      else if (this.#period < SPARE * budget) this.#change(1)
-    }
-    return 1000 / this.#period
-  }
-
-  /** @param {number} steps */
-  #change(steps) {
-    const index = Math.min(Math.max(this.#index + steps, 0), SIDES.length - 1)
-    if (index !== this.#index) this.#frames = 0
-    this.#index = index
-  }
-}
-
 class Camera {
   /**
    * @param {'user' | 'environment'} facing
@@ -149,7 +113,8 @@ class Camera {
   }
 
   nextFrame() {
-    if (this.track.readyState === 'ended' && !this.closed) return Promise.reject(failure('camera.missing', 'The camera was taken away.'))
+    if (this.track.readyState === 'ended' && !this.closed)
+      return Promise.reject(failure('camera.missing', 'The camera was taken away.'))
     return new Promise(resolve => {
       const done = () => resolve(undefined)
       this.track.addEventListener('ended', done, { once: true })

@@ -98,8 +98,8 @@ function forOutput(source, width, height) {
   const main = /** @type {Directory} */ (new Map([...all].filter(([tag]) => DESCRIPTIVE.has(tag))))
   main.set(ORIENTATION, number(SHORT, 1, little))
   const [camera, place] = [EXIF, GPS].map(tag => {
-    const pointer = all.get(tag)
-    return pointer ? readDirectory(source, viewOf(pointer.value).getUint32(0, little), little) : /** @type {Directory} */ (new Map())
+    const pointer = all.get(tag), none = /** @type {Directory} */ (new Map())
+    return pointer ? readDirectory(source, viewOf(pointer.value).getUint32(0, little), little) : none
   })
   for (const tag of LAYOUT_BOUND) camera.delete(tag)
   for (const [tag, value] of [[WIDTH, width], [HEIGHT, height]]) if (camera.has(tag)) camera.set(tag, number(LONG, value, little))
@@ -107,8 +107,8 @@ function forOutput(source, width, height) {
   for (;;) {
     const data = write(main, camera, place, little)
     if (data.length <= MAX_BYTES) return data
-    const longest = [main, camera, place].flatMap(directory => [...directory].map(([tag, { value }]) => ({ directory, tag, length: value.length })))
-      .reduce((one, other) => other.length > one.length ? other : one)
+    const all = [main, camera, place].flatMap(directory => [...directory].map(([tag, { value }]) => ({ directory, tag, value })))
+    const longest = all.reduce((one, other) => other.value.length > one.value.length ? other : one)
     longest.directory.delete(longest.tag)
   }
 }

@@ -4,9 +4,10 @@
 // Stylizes the frames of a camera or a video.
 /** @import { Pixels, Request } from './types.mjs' */
 /** @import { Work } from './stylizer.mjs' */
+import { mixPixels } from './mix.mjs'
 import { readPixels, sizeOf } from './pixels.mjs'
 import { smallSize } from './strokes.mjs'
-import { finish, stylize } from './stylizer.mjs'
+import { stylize } from './stylizer.mjs'
 import { TemporalFilter } from './temporal_filter.mjs'
 
 export class FrameStylizer {
@@ -31,6 +32,7 @@ export class FrameStylizer {
    */
   async stylize(photo, { smoothing, ...request }, work) {
     const stylized = await stylize(photo, request, work)
-    return createImageBitmap(finish(photo, this.#filter.filter(photo, stylized, smoothing), request))
+    const mixed = mixPixels(photo, this.#filter.filter(photo, stylized, smoothing), request)
+    return createImageBitmap(new ImageData(mixed, photo.width, photo.height))
   }
 }

@@ -127,7 +127,8 @@ class GpuModel {
         unused.delete()
       }
       network = await this.litert.loadAndCompile(resized(this.file, width, height), this.options)
-      if (network.options.accelerator !== this.options.accelerator) throw failure('engine.gpu', 'the GPU cannot run the whole network')
+      if (network.options.accelerator !== this.options.accelerator)
+        throw failure('engine.gpu', 'the GPU cannot run the whole network')
     }
     this.#compiled.set(key, network)
     return network

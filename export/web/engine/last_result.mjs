@@ -5,9 +5,13 @@
 // thumbnails of all styles, then need not read or run it again.
 /** @import { Pixels, Request } from './types.mjs' */
 /** @import { Work } from './stylizer.mjs' */
+import { mixPixels } from './mix.mjs'
 import { readPixels } from './pixels.mjs'
+import { keyOf } from './store.mjs'
 import { reduce, smallSize } from './strokes.mjs'
-import { finish, stylize } from './stylizer.mjs'
+import { stylize } from './stylizer.mjs'
+
+const MAX_KEPT = 16e6  // pixels; what a larger photo became is not kept, but mixed in place
 
 export class LastResult {
   /** @type {{ key: number, pixels: Pixels } | null} */
@@ -36,12 +40,17 @@ export class LastResult {
     const { sourceKey } = request
     if (this.#photo?.key !== sourceKey) throw new Error('the photo was not sent')
     const photo = this.#scaled(request.size ?? null)
-    const key = [sourceKey, request.style.name, request.style.files.onnx.url, request.strokeResolution, request.size].join(' ')
+    const key = [sourceKey, keyOf(request.style), request.strokeResolution, request.size].join(' ')
     if (this.#result?.key !== key && request.strength !== 0) {
       this.#result = null  // first, to free its memory
       this.#result = { key, stylized: await stylize(photo, request, work) }
     }
-    return finish(photo, this.#result?.stylized ?? photo.data, request)
+    const stylized = this.#result?.key === key ? this.#result.stylized : photo.data
+    if (photo.width * photo.height <= MAX_KEPT || stylized === photo.data)
+      return new ImageData(mixPixels(photo, stylized, request), photo.width, photo.height)
+    this.#result = null
+    const result = new Uint8ClampedArray(stylized.buffer)
+    return new ImageData(mixPixels(photo, result, request, result), photo.width, photo.height)
   }
 
   /** @param {number | null} size the short side, px; null is the photo's own */

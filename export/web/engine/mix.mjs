@@ -27,12 +27,15 @@ export const mix = (photo, stylized, controls) =>
  * @param {Pixels} photo
  * @param {Bytes} stylized RGBA
  * @param {Controls} controls
- * @returns {Uint8ClampedArray<ArrayBuffer>} RGBA, newly allocated
+ * @param {Uint8ClampedArray<ArrayBuffer>} [result] where to write; it may be `stylized`
+ * @returns {Uint8ClampedArray<ArrayBuffer>} RGBA
  */
-export function mixPixels(photo, stylized, { strength = 1, keepColors = false, mask = null }) {
-  const original = photo.data, result = new Uint8ClampedArray(original.length), weight = Math.round(strength * ONE)
-  if (strength === 0) {
-    result.set(original)
+export function mixPixels(photo, stylized, controls, result = new Uint8ClampedArray(photo.data.length)) {
+  const { strength = 1, keepColors = false, mask = null } = controls
+  const original = photo.data, weight = Math.round(strength * ONE), alone = strength === 1 && !keepColors && !mask
+  if (strength === 0 || alone) {
+    if (alone && stylized === result) return result
+    result.set(alone ? stylized : original)
     return result
   }
   const maskRow = mask && maskReader(mask, photo.width, photo.height)

@@ -68,7 +68,8 @@ export class Networks {
       if (this.#models.size >= MAX_LOADED) await this.#releaseOldest()
       model = this.#download(file).then(({ bytes }) => backend.open(bytes)).catch(error => {
         this.#models.delete(url)
-        throw error.code || backend.format === 'tflite' ? error : failure('engine.style', `${file.url} is not a model that this page can run (${error.message ?? error})`)
+        if (error.code || backend.format === 'tflite') throw error
+        throw failure('engine.style', `${file.url} is not a model that this page can run (${error.message ?? error})`)
       })
     }
     this.#models.set(url, model)

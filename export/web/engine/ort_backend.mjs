@@ -43,12 +43,12 @@ export function createModel(ort, session) {
   const floats = session.inputMetadata[0].type !== 'uint8'
   /**
    * @param {Pixels} photo
-   * @param {Float32Array} [statistics]
+   * @param {Float32Array | null} [more] statistics: the means, then the variances; or the weights of a store's styles
    */
-  const values = async (photo, statistics) => {
+  const values = async (photo, more) => {
     const { data, width, height } = photo, [image, second] = session.inputNames
     const feeds = { [image]: floats ? floatTensor(ort, photo) : new ort.Tensor('uint8', bytes(data), [1, height, width, 4]) }
-    if (statistics) feeds[second] = new ort.Tensor('float32', statistics, [2, statistics.length / 2])
+    if (more) feeds[second] = new ort.Tensor('float32', more, second === 'styles' ? [more.length] : [2, more.length / 2])
     const output = (await session.run(feeds))[session.outputNames[0]], result = (await output.getData()).slice()
     output.dispose()
     return result
@@ -56,7 +56,7 @@ export function createModel(ort, session) {
   return {
     release: () => session.release(),
     measure: values,
-    run: async (photo, statistics) => floats ? bytesOf(await values(photo), photo) : values(photo, statistics),
+    run: async (photo, more) => floats ? bytesOf(await values(photo), photo) : values(photo, more),
   }
 }
 

@@ -2,10 +2,10 @@
 // Copyright (c) 2026 The impasto authors
 
 // From a photo to a stylized picture, as export/inference/stylizer.py does it.
-/** @import { Bytes, Model, Pixels, Request, Style } from './types.mjs' */
+/** @import { Model, Pixels, Request, Style } from './types.mjs' */
 import { aborted, failure } from './failure.mjs'
-import { mixPixels } from './mix.mjs'
 import { cropped, padTo } from './pixels.mjs'
+import { strokeResolutionOf, weightsOf } from './store.mjs'
 import { enlarge, reduce, smallSize } from './strokes.mjs'
 import { stylizeTiles } from './tiles.mjs'
 /** @import { Networks } from './networks.mjs' */
@@ -48,7 +48,7 @@ export async function stylize(photo, { style, strokeResolution = 'auto' }, work)
  * @returns {number | null}
  */
 function resolve(photo, style, wanted) {
-  const resolution = wanted === 'auto' ? style.stroke_resolution ?? null : wanted === 'native' ? null : wanted
+  const resolution = wanted === 'auto' ? strokeResolutionOf(style) : wanted === 'native' ? null : wanted
   const whole = Math.floor(Math.min(photo.width, photo.height) * Math.sqrt(MAX_WHOLE / (photo.width * photo.height)))
   if (whole >= (resolution ?? Math.min(photo.width, photo.height)) || style.files.tile) return resolution
   return whole  // without the files for tiles, this is the largest that the memory allows
@@ -64,25 +64,21 @@ async function runNetwork(photo, style, work, pause) {
   const { stats, tile } = style.files
   if (photo.width * photo.height > MAX_WHOLE && stats && tile)
     return stylizeTiles(photo, stats, tile, work, pause)
-  return runWhole(await work.networks.of(style), photo)
+  const weights = weightsOf(style)
+  return runWhole(await work.networks.of(style), photo, weights)
 }
 
 /**
  * @param {Model} model
  * @param {Pixels} photo
+ * @param {Float32Array | null} weights of the styles of a store
  */
-export async function runWhole(model, photo) {
+async function runWhole(model, photo, weights) {
   const padded = padTo(photo)
-  const data = await model.run(padded).catch(error => {
-    throw failure('engine.memory', `${photo.width} × ${photo.height} pixels are too much for this browser (${error.message ?? error})`, error)
+  const data = await model.run(padded, weights).catch(error => {
+    const size = `${photo.width} × ${photo.height} pixels`
+    throw failure('engine.memory', `${size} are too much for this browser (${error.message ?? error})`, error)
   })
   if (data.length !== padded.data.length) throw failure('engine.style', 'The network changed the size of the picture.')
   return padded === photo ? data : cropped({ ...padded, data }, photo.width, photo.height)
 }
-
-/**
- * @param {Pixels} photo
- * @param {Bytes} stylized
- * @param {Request} request
- */
-export const finish = (photo, stylized, request) => new ImageData(mixPixels(photo, stylized, request), photo.width, photo.height)

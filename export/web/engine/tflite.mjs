@@ -64,7 +64,8 @@ export function multipleOf(file) {
  */
 function scaleOf(value, side) {
   const scale = SCALES.find(scale => Math.abs(value - side / scale) <= PADDING)
-  if (!scale && value >= LEAST) throw failure('engine.gpu', `the file for the GPU has a side of ${value} px where its picture has ${side}`)
+  if (!scale && value >= LEAST)
+    throw failure('engine.gpu', `the file for the GPU has a side of ${value} px where its picture has ${side}`)
   return value < LEAST ? 0 : scale ?? 0
 }
 
@@ -74,7 +75,8 @@ function parts(view) {
   const [subgraph] = view.tables(root, MODEL.subgraphs), tensors = view.tables(subgraph, SUBGRAPH.tensors)
   const [image] = view.integers(view.vector(subgraph, SUBGRAPH.inputs))
   const [, height, width] = view.integers(view.vector(tensors[image], TENSOR.shape))
-  if (Math.min(height, width) < 8 * LEAST) throw failure('engine.gpu', `the file for the GPU has pictures of ${width} × ${height} px, too small to tell its sides`)
+  if (Math.min(height, width) < 8 * LEAST)
+    throw failure('engine.gpu', `the file for the GPU has pictures of ${width} × ${height} px, too small to tell its sides`)
   return { root, tensors, buffers: view.tables(root, MODEL.buffers), size: [height, width] }
 }
 

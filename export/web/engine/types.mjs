@@ -12,10 +12,13 @@
  */
 
 /**
- * A style of app.json.
+ * A style of app.json, or a store of styles: one network for all of them. A store is used with weights, by the names of
+ * its styles, which sum to 1.
  * @typedef {object} Style
  * @property {string} name
  * @property {number | null} [stroke_resolution] short side, px, at which its strokes are as large as the painting's
+ * @property {{ name: string, stroke_resolution?: number | null }[]} [store]
+ * @property {Record<string, number>} [weights]
  * @property {{ onnx: StyleFile, tflite?: StyleFile | null, stats?: StyleFile, tile?: TileFile }} files
  */
 
@@ -35,9 +38,10 @@
  */
 
 /**
- * A loaded network. `run` keeps the size and alpha; a tile's network takes statistics, which `stats` measures.
+ * A loaded network. `run` keeps the size and alpha. A tile's network takes the statistics that `stats` measured, and that
+ * of a store the weights of its styles.
  * @typedef {object} Model
- * @property {(photo: Pixels, statistics?: Float32Array) => Promise<Uint8Array<ArrayBuffer>>} run
+ * @property {(photo: Pixels, values?: Float32Array | null) => Promise<Uint8Array<ArrayBuffer>>} run
  * @property {(photo: Pixels) => Promise<Float32Array>} measure
  * @property {() => Promise<void>} release
  */

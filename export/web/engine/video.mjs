@@ -21,10 +21,11 @@ const CODECS = { mp4: ['avc', 'hevc', 'av1', 'vp9'], webm: ['vp9', 'vp8', 'av1']
  * @param {(share: number) => void} [options.onProgress] 0..1
  * @returns {Promise<Blob>} an MP4 or WebM file
  */
-export async function stylizeVideo(file, { engine, style, strength = 1, strokeResolution = 'auto', sound = true, signal, onProgress }) {
+export async function stylizeVideo(file, options) {
+  const { engine, style, strength = 1, strokeResolution = 'auto', sound = true, signal, onProgress } = options
   if (!('VideoEncoder' in globalThis && 'VideoDecoder' in globalThis))
     throw failure('video.unsupported', 'This browser cannot encode videos (it has no WebCodecs).')
-  const { signal: _, ...controls } = { style, strength, strokeResolution, signal }
+  const controls = { style, strength, strokeResolution, signal }
   const media = await load(engine.base)
   if (signal?.aborted) throw aborted()
   const input = new media.Input({ source: new media.BlobSource(file), formats: media.ALL_FORMATS })
@@ -44,7 +45,7 @@ export async function stylizeVideo(file, { engine, style, strength = 1, strokeRe
         allowTransformationMetadata: false,  // frames are upright, as the network wants them
         async process(sample) {
           if (signal?.aborted) throw aborted()
-          const result = previous = await engine.frame(sample.toVideoFrame(), { ...controls, previous, signal })
+          const result = previous = await engine.frame(sample.toVideoFrame(), { ...controls, previous })
           const painted = new media.VideoSample(result.image, { timestamp: sample.timestamp, duration: sample.duration })
           result.image.close()
           return painted
@@ -96,7 +97,8 @@ async function chooseFormat(media, input, size) {
   const isWebm = await input.getFormat() instanceof media.WebMInputFormat
   for (const name of isWebm ? ['webm', 'mp4'] : ['mp4', 'webm']) {
     const codec = await media.getFirstEncodableVideoCodec(CODECS[name], size)
-    if (codec) return { codec, format: name === 'mp4' ? new media.Mp4OutputFormat({ fastStart: 'in-memory' }) : new media.WebMOutputFormat() }
+    if (codec && name === 'mp4') return { codec, format: new media.Mp4OutputFormat({ fastStart: 'in-memory' }) }
+    if (codec) return { codec, format: new media.WebMOutputFormat() }
   }
   throw failure('video.unsupported', `This browser cannot encode videos of ${size.width} × ${size.height} pixels.`)
 }

@@ -5,7 +5,7 @@ const json = async name => (await fetch(name)).json()
 const bytes = async name => new Uint8ClampedArray(await (await fetch(name)).arrayBuffer())
 const save = (name, image) => fetch(`saved/${name}`, { method: 'PUT', body: image.data })
 const pictureOf = async ({ file, width, height }) => new ImageData(await bytes(file), width, height)
-const outcome = promise => promise.then(() => 'done', error => [error.name, error.code ?? '', error.message])
+const outcome = promise => promise.then(() => ['done'], error => [error.name, error.code ?? '', error.message])
 
 // Stylizes a picture in each way that cases.json lists.
 export async function cases() {
@@ -47,10 +47,10 @@ export async function failures() {
   }))
   const [again] = [await engine.stylize(photo, { style: styles[0], size: 64 })]
   const early = await outcome(engine.stylize(photo, { style: styles[0], signal: AbortSignal.abort() }))
-  const file = url => ({ name: url, files: { onnx: { url, bytes: 0 } } })
+  const file = (url, bytes) => ({ name: url, files: { onnx: { url, bytes } } })
   const missing = await outcome(engine.stylize(photo, { style: file('absent.onnx') }))
   const damaged = await outcome(engine.stylize(photo, { style: file('scenarios.mjs') }))
-  const short = await outcome(engine.load({ ...styles[1], files: { onnx: { ...styles[1].files.onnx, bytes: 1 } } }))
+  const short = await outcome(engine.load(file('picture', 1)))
   engine.close()
   const closed = await outcome(engine.stylize(photo, { style: styles[0] }))
   return { canceled, seen, again: again.image.width, early, missing, damaged, short, closed }
@@ -79,4 +79,54 @@ export async function large() {
   const { milliseconds, image } = await engine.stylize(photo, { style, strokeResolution: resolution, strength: 0.5, keepColors: true })
   sizes.push([image.width, image.height, Math.round(milliseconds)])
   return { sizes }
+}
+
+// Shows the camera for a while, takes a photo, and turns to the other camera and back.
+export async function camera() {
+  const { startCamera } = await import('./engine/camera.mjs'), { style, real } = await json('cases.json')
+  const passing = { frame: async bitmap => ({ image: bitmap, milliseconds: 1, runtime: 'none' }) }  // shows what it gets
+  const engine = real ? await createEngine({ prefer: 'wasm' }) : passing
+  const canvas = document.createElement('canvas'), stats = []
+  let enough
+  const frames = count => new Promise(resolve => { enough = () => stats.length >= count && resolve() })
+  const show = await startCamera({
+    engine, canvas, facing: 'user', style: () => style, strength: () => 1, onStats: one => { stats.push(one); enough?.() },
+  })
+  const corners = image => {
+    const context = new OffscreenCanvas(image.width, image.height).getContext('2d', { willReadFrequently: true })
+    context.drawImage(image, 0, 0)
+    return [8, image.width - 8].map(x => [...context.getImageData(x, 8, 1, 1).data].slice(0, 3))
+  }
+  await frames(real ? 12 : 60)
+  const front = { facing: show.facing, corners: corners(canvas) }, photo = await show.still()
+  const turned = await outcome(show.flip())
+  await frames(stats.length + 3)
+  const back = { facing: show.facing, corners: corners(canvas) }
+  await show.stop()
+  const stopped = stats.length
+  await new Promise(resolve => setTimeout(resolve, 300))
+  return { stats, front, back, turned, photo: [photo.width, photo.height], still: corners(photo), late: stats.length - stopped }
+}
+
+// Asks for a camera that is denied or absent.
+export async function noCamera() {
+  const { startCamera } = await import('./engine/camera.mjs')
+  return { outcome: await outcome(startCamera({ engine: {}, canvas: document.createElement('canvas'), style() {}, strength() {} })) }
+}
+
+// Stylizes a video, cancels it in the middle of another try, and gives what is no video.
+export async function video() {
+  const { stylizeVideo } = await import('./engine/video.mjs'), { style } = await json('cases.json')
+  const engine = await createEngine({ prefer: 'wasm' }), file = await (await fetch('video')).blob(), shares = []
+  const result = await stylizeVideo(file, { engine, style, onProgress: share => shares.push(share) })
+  await fetch('saved/video', { method: 'PUT', body: result })
+  const control = new AbortController()
+  const canceled = await outcome(stylizeVideo(file, { engine, style, signal: control.signal, onProgress: share => share > 0.2 && control.abort() }))
+  const wrong = await outcome(stylizeVideo(new Blob(['no video']), { engine, style }))
+  const { VideoEncoder } = globalThis
+  delete globalThis.VideoEncoder
+  const old = await outcome(stylizeVideo(file, { engine, style }))
+  Object.assign(globalThis, { VideoEncoder })
+  const again = await engine.stylize(new ImageData(32, 32), { style })
+  return { type: result.type, shares, canceled, wrong, old, again: again.image.width }
 }

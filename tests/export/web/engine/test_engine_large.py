@@ -1,0 +1,90 @@
+"""Large photos in the engine of the page: tiles, memory, and how a run ends early or goes wrong."""
+
+import json
+from pathlib import Path
+
+import onnx
+import pytest
+from PIL import Image
+
+from impasto.export.contract import Tolerance
+from impasto.export.onnx_graph import tiled_pair
+from impasto.export.test_images import picture
+from impasto.models import zoo
+from impasto.models.image.decode import read
+from tests.helpers.stylize import run_stylize, save
+from tests.helpers.web_engine import NO_GPU, difference, rgba, serving, site_of, with_tiles
+
+MOBILE = zoo.resolve("zoo/starry_night", ".onnx")
+
+
+@pytest.fixture
+def pair(tmp_path: Path, trained_file: Path) -> dict[str, bytes]:
+    """The two files for tiles of the trained network."""
+    (tmp_path / "pair" / "android").mkdir(parents=True)
+    tiled_pair.write(onnx.load(trained_file), tmp_path / "pair", 256, Tolerance(max_difference=2))
+    names = {"stats.onnx": tiled_pair.STATS, "tile.onnx": tiled_pair.TILE}
+    return {name: (tmp_path / "pair" / path).read_bytes() for name, path in names.items()}
+
+
+@pytest.mark.heavy
+def test_engine_in_tiles_gives_the_picture_of_impasto_stylize(
+    pair: dict[str, bytes], trained_file: Path, tmp_path: Path
+) -> None:
+    height, width = 1003, 1201  # more than the engine runs at once
+    rgb = picture(height, width)
+    files = {"model.onnx": trained_file.read_bytes(), "large": rgba(rgb), **pair}
+    style = {"onnx": "model.onnx", "stats": "stats.onnx", "tile": "tile.onnx"}
+    cases = {"prefer": "wasm", "style": style, "cases": [{"name": "native", "strokeResolution": "native"}]}
+    folder = site_of(tmp_path / "site", files, cases | {"picture": {"file": "large", "width": width, "height": height}})
+    with_tiles(folder)
+    with serving(folder) as site:
+        result = site.run("cases", *NO_GPU)
+    assert not result["console"] and site.fetched(".onnx") == ["stats.onnx", "tile.onnx"]
+    target = tmp_path / "expected.png"
+    settings = "stroke_resolution=native", "tiles.statistics=thumbnail", f"tiles.thumbnail_mp={(1 << 20) / 1e6}"
+    run_stylize(trained_file, save(tmp_path / "photo.png", rgb), target, *settings)
+    found = site.pixels("native", (height, width))
+    assert difference(found, read(target).rgb).max() <= 2
+    assert difference(found, read(target).rgb).mean() < 0.2  # weights of 16 bits
+
+
+@pytest.mark.heavy
+def test_engine_reports_what_is_wrong_by_codes(pair: dict[str, bytes], trained_file: Path, tmp_path: Path) -> None:
+    height, width = 1003, 1201
+    files = {"model.onnx": trained_file.read_bytes(), "large": rgba(picture(height, width)), **pair}
+    styles = [{"onnx": "model.onnx", "stats": "stats.onnx", "tile": "tile.onnx"}, {"onnx": "model.onnx"}]
+    large = {"file": "large", "width": width, "height": height}
+    folder = site_of(tmp_path / "site", files, {"styles": styles, "picture": large})
+    with_tiles(folder)
+    with serving(folder) as site:
+        result = site.run("failures", *NO_GPU)
+    assert result["canceled"][0] == result["early"][0] == "AbortError"
+    assert result["seen"][:2] == ["1/42", "2/42"] and len(result["seen"]) < 5
+    assert result["again"] == 77
+    assert [result[key][1] for key in ("missing", "damaged", "short")] == ["engine.style"] * 3
+    assert "absent.onnx" in result["missing"][2]
+    assert result["closed"][1] == "engine.closed"
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("resolution", ["auto", "native"])
+def test_photo_of_12_megapixels_needs_less_than_1500_mb(
+    resolution: str, pair: dict[str, bytes], trained_file: Path, tmp_path: Path
+) -> None:
+    Image.fromarray(picture(3000, 4000)).save(tmp_path / "large.jpg", quality=90)
+    files = {"model.onnx": MOBILE.read_bytes() if resolution == "auto" else trained_file.read_bytes(), **pair}
+    files["large.jpg"] = (tmp_path / "large.jpg").read_bytes()
+    style = {"onnx": "model.onnx", "stats": "stats.onnx", "tile": "tile.onnx"}
+    folder = site_of(tmp_path / "site", files, {"style": style, "resolution": resolution})
+    with_tiles(folder)
+    if resolution == "auto":
+        described = json.loads((folder / "cases.json").read_text())
+        described["style"]["stroke_resolution"] = 768  # as in the zoo
+        (folder / "cases.json").write_text(json.dumps(described))
+    with serving(folder) as site:
+        result = site.run("large", *NO_GPU, timeout=500)
+    print(result)
+    assert not result["console"]
+    assert [size[:2] for size in result["sizes"]] == [[171, 128], [683, 512], [4000, 3000], [4000, 3000]]
+    assert result["memory"] < 1500
