@@ -140,13 +140,17 @@ class Engine {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(aborted())
       if (!this.#worker) return reject(failure('engine.closed', 'The engine is closed.'))
-      const id = this.#nextId++
-      this.#pending.set(id, { resolve, reject, onProgress })
-      this.#worker.postMessage({ id, task, ...message }, transfer)
-      signal?.addEventListener('abort', () => {
+      const id = this.#nextId++, cancel = () => {
         this.#worker?.postMessage({ cancel: id })
         if (this.#pending.delete(id)) reject(aborted())
-      }, { once: true })
+      }
+      const settled = (/** @type {Function} */ settle) => (/** @type {unknown} */ value) => {
+        signal?.removeEventListener('abort', cancel)  // a video has one signal for all frames
+        settle(value)
+      }
+      this.#pending.set(id, { resolve: settled(resolve), reject: settled(reject), onProgress })
+      this.#worker.postMessage({ id, task, ...message }, transfer)
+      signal?.addEventListener('abort', cancel, { once: true })
     })
   }
 

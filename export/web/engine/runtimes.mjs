@@ -64,6 +64,9 @@ export class Runtimes {
   }
 
   #startCpu() {
-    return this.#cpu ??= createWasmBackend(this.folder)
+    return this.#cpu ??= createWasmBackend(this.folder).catch(error => {
+      this.#cpu = null  // the next try may find the network again
+      throw error
+    })
   }
 }

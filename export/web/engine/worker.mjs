@@ -74,7 +74,10 @@ export function receive(data) {
 async function serve({ id, task, ...message }) {
   try {
     if (task === 'stylize') last.read(message)  // later requests rely on it, even if this one is canceled
-    if (canceled.has(id)) throw aborted()
+    if (canceled.has(id)) {
+      message.source?.close?.()
+      throw aborted()
+    }
     const result = await tasks[task](message, {
       networks,
       canceled: () => canceled.has(id),

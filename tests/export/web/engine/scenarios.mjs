@@ -49,11 +49,13 @@ export async function failures() {
   const early = await outcome(engine.stylize(photo, { style: styles[0], signal: AbortSignal.abort() }))
   const file = (url, bytes) => ({ name: url, files: { onnx: { url, bytes } } })
   const missing = await outcome(engine.stylize(photo, { style: file('absent.onnx') }))
+  const fixed = await outcome(engine.stylize(photo, { style: file('fixed.onnx'), size: 80 }))  // as if there were no memory
+  const after = await engine.stylize(photo, { style: styles[1], size: 64 })
   const damaged = await outcome(engine.stylize(photo, { style: file('scenarios.mjs') }))
   const short = await outcome(engine.load(file('picture', 1)))
   engine.close()
   const closed = await outcome(engine.stylize(photo, { style: styles[0] }))
-  return { canceled, seen, again: again.image.width, early, missing, damaged, short, closed }
+  return { canceled, seen, again: again.image.width, early, missing, damaged, short, closed, fixed, after: after.image.width }
 }
 
 // Starts the engine where something about the GPU is wrong, twice.

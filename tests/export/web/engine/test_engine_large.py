@@ -12,6 +12,7 @@ from impasto.export.onnx_graph import tiled_pair
 from impasto.export.test_images import picture
 from impasto.models import zoo
 from impasto.models.image.decode import read
+from tests.helpers.onnx_models import model
 from tests.helpers.stylize import run_stylize, save
 from tests.helpers.web_engine import NO_GPU, difference, rgba, serving, site_of, with_tiles
 
@@ -53,6 +54,7 @@ def test_engine_in_tiles_gives_the_picture_of_impasto_stylize(
 def test_engine_reports_what_is_wrong_by_codes(pair: dict[str, bytes], trained_file: Path, tmp_path: Path) -> None:
     height, width = 1003, 1201
     files = {"model.onnx": trained_file.read_bytes(), "large": rgba(picture(height, width)), **pair}
+    files["fixed.onnx"] = model(tmp_path / "fixed.onnx", shape=[1, 64, 64, 4]).read_bytes()
     styles = [{"onnx": "model.onnx", "stats": "stats.onnx", "tile": "tile.onnx"}, {"onnx": "model.onnx"}]
     large = {"file": "large", "width": width, "height": height}
     folder = site_of(tmp_path / "site", files, {"styles": styles, "picture": large})
@@ -61,7 +63,8 @@ def test_engine_reports_what_is_wrong_by_codes(pair: dict[str, bytes], trained_f
         result = site.run("failures", *NO_GPU)
     assert result["canceled"][0] == result["early"][0] == "AbortError"
     assert result["seen"][:2] == ["1/42", "2/42"] and len(result["seen"]) < 5
-    assert result["again"] == 77
+    assert result["again"] == result["after"] == 77  # the engine goes on after each of them
+    assert result["fixed"][1] == "engine.memory"
     assert [result[key][1] for key in ("missing", "damaged", "short")] == ["engine.style"] * 3
     assert "absent.onnx" in result["missing"][2]
     assert result["closed"][1] == "engine.closed"
