@@ -1,10 +1,11 @@
 """The zoo: train its networks, measure them, and write its table and its contact sheet.
 
-`train` trains networks on paintings and copies the checkpoints and the int8-stored ONNX files into models/zoo. `export`
-writes PROVENANCE into the checkpoints' cards, and the ONNX files again, after a change of the exporter. `store`
-installs a store of the paintings, which benchmarks/store.py measures, as zoo/store. `table` measures the networks of
-the zoo (impasto-evaluate). `sheet` stylizes the demo's photos with `zoo/PAINTING` of each painting at the size of a
-phone's screen, and needs only the demo extra. The folder of paintings contains a styles.csv (benchmarks/runs.py).
+`train` trains networks on paintings and copies the checkpoints, the int8-stored ONNX files and the LiteRT files into
+models/zoo. `export` writes PROVENANCE into the checkpoints' cards, and the exported files again, after a change of an
+exporter. `store` installs a store of the paintings, which benchmarks/store.py measures, as zoo/store. `table` measures
+the networks of the zoo (impasto-evaluate). `sheet` stylizes the demo's photos with `zoo/PAINTING` of each painting at
+the size of a phone's screen, and needs only the demo extra. The folder of paintings contains a styles.csv
+(benchmarks/runs.py).
 
 Run: python -m benchmarks.zoo train --styles DIR --photos DIR [--paintings NAME ...] [--steps N] [key=value ...]
      python -m benchmarks.zoo export
@@ -80,6 +81,7 @@ HEAD = (
 )
 DISPLAY = 1080  # px: the short side of a phone's screen, at which the photos of the contact sheet are stylized
 SIDE = 280  # px: the short side of a picture on the contact sheet, at most
+LITERT_SIZE = (256, 256)  # px; the page rewrites it for each photo (export/web/engine/tflite.mjs)
 QUALITY, LARGEST = 75, 600_000  # JPEG quality and bytes of the contact sheet, which the README shows
 
 
@@ -111,6 +113,19 @@ def install(path: Path, painting: str, model: str) -> None:
     checkpoint.save(copy, network, card)
     _, int8 = frontier.exported_bytes(copy)
     (folder / f"{model}.onnx").write_bytes(int8)
+    write_litert(copy)
+
+
+def write_litert(path: Path) -> None:
+    """Write the LiteRT file of a checkpoint beside it, for the GPU in the page of impasto-app."""
+    from impasto.export import fp16_rescale
+    from impasto.export.litert import writer
+    from impasto.models import checkpoint
+    from impasto.models.contract import Label
+
+    network, card = checkpoint.load(path)
+    safe = fp16_rescale.fp16_safe(network, fp16_rescale.calibration_images())
+    writer.write(safe, path.with_suffix(zoo.LITERT), [LITERT_SIZE], Label.of(card))
 
 
 def store(options: argparse.Namespace) -> None:

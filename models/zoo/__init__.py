@@ -1,5 +1,6 @@
 """The zoo: pretrained networks of famous paintings; no torch. May import configs; train and export may import it."""
 
+import json
 from pathlib import Path
 
 from impasto.configs.errors import UsageError
@@ -10,6 +11,7 @@ FOLDER = Path(__file__).parent
 PREFIX = "zoo/"
 MODELS = ZOO_MODELS
 STORE = "store"  # the folder of the store of all paintings; zoo/store, with style=PAINTING
+LITERT = ".tflite"  # the suffix of the files for the GPU in the page of impasto-app
 PAINTING = "painting.jpg"  # in the folder of each painting: a thumbnail of it
 _KINDS = {".safetensors": "checkpoint", ".onnx": "exported file"}
 
@@ -22,6 +24,14 @@ def names() -> list[str]:
 def models(painting: str) -> list[str]:
     """List the networks of a painting in the zoo."""
     return [model for model in MODELS if (FOLDER / painting / f"{model}.onnx").is_file()]
+
+
+def title(painting: str) -> str:
+    """Return the title of a painting in the zoo, from the card of its first network; needs no torch."""
+    with (FOLDER / painting / f"{models(painting)[0]}.safetensors").open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))  # the format's first 8 bytes: its length
+    name: str = json.loads(header["__metadata__"]["card"])["style"]["title"]
+    return name
 
 
 def resolve(reference: str, suffix: str, model: str | None = None) -> Path:
