@@ -1,5 +1,6 @@
 """Each command and the type of its settings."""
 
+from impasto.configs.schema.app import AppConfig
 from impasto.configs.schema.bench import BenchConfig
 from impasto.configs.schema.check import CheckConfig
 from impasto.configs.schema.evaluate import EvaluateConfig
@@ -24,6 +25,7 @@ COMMANDS: dict[str, type] = {
     "bench": BenchConfig,
     "verify": VerifyConfig,
     "stylize": StylizeConfig,
+    "app": AppConfig,
     "preview": PreviewConfig,
     "vote": VoteConfig,
 }

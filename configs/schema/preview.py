@@ -4,13 +4,13 @@ from typing import Annotated, ClassVar
 
 from pydantic.dataclasses import dataclass
 
-from impasto.configs.schema.export import TOOLS
+from impasto.configs.schema.app import OPEN, PAGE_TOOLS, PORT
 from impasto.configs.schema.fields import CONFIG, Key
 
 
 @dataclass(config=CONFIG)
 class PreviewConfig:
-    """Serve a bundle's web page on this computer, to try the network on any photo."""
+    """Serve the web page of one network on this computer, to try it on photos, camera and videos."""
 
     examples: ClassVar = (
         "impasto-preview bundle=bundles/swirls",
@@ -20,6 +20,6 @@ class PreviewConfig:
     bundle: Annotated[
         str, Key("Bundle of impasto-export, run directory, exported .onnx file, or zoo/PAINTING.", path="PATH|zoo/*")
     ]
-    port: Annotated[int, Key("Port on this computer; 0 takes a free one.", 0, 65535)] = 0
-    open: Annotated[bool, Key("Open the page in the browser.")] = True
-    tools_dir: Annotated[str | None, TOOLS] = None
+    port: Annotated[int, PORT] = 0
+    open: Annotated[bool, OPEN] = True
+    tools_dir: Annotated[str | None, PAGE_TOOLS] = None

@@ -19,7 +19,7 @@ from impasto.export.onnx_graph import memory_estimate, op_coverage
 from impasto.export.onnx_graph.contracts import ONNX
 from impasto.export.runtime import tools_folder
 from impasto.export.test_images import Pixels
-from impasto.export.validation import latency, ort_web, runtimes
+from impasto.export.validation import latency, runtimes
 from impasto.export.validation.checks import Checks
 from impasto.export.validation.parity import ParityResult
 from impasto.export.validation.suite import Reference, validate
@@ -66,7 +66,7 @@ def fill(
     on_progress: Callable[[str], object],
     variants: Sequence[Variant] = (),
 ) -> BuiltBundle:
-    """Write everything but README and manifest into a bundle's folder, and validate it.
+    """Write everything but page, README and manifest into a bundle's folder, and validate it.
 
     Args:
         network: A network, or a store, in evaluation mode, on the CPU.
@@ -106,8 +106,6 @@ def fill(
             ran += validation.ran
             skipped |= validation.skipped_runtimes
     _require(runtimes.not_run(named, ran, skipped))
-    if config.onnx.io == "uint8_rgba" and not variants:
-        ort_web.copy_page(folder, tools)
     if config.sample:
         sample_apps.write(folder, label)
         descriptions[f"{sample_apps.FOLDER}/"] = sample_apps.DESCRIPTION

@@ -8,16 +8,25 @@ from typing import Literal
 
 from impasto.configs.schema.export import LicensesConfig
 from impasto.configs.terminal import printable
-from impasto.export.validation import ort_web
+from impasto.export.bundle import page
+from impasto.export.webapp import runtime
 from impasto.models.card import UNKNOWN, Card, StyleCard
 from impasto.models.typed_json import TypedJson
 
 LICENSE = "LICENSE"
 _SOURCE = Path(__file__).with_name(LICENSE)
-_OUR_COPYRIGHT, _COPYRIGHT_OF_ORT = "Copyright (c) 2026 The impasto authors", "Copyright (c) Microsoft Corporation"
-_URL_OF_ORT = "https://github.com/microsoft/onnxruntime"
 
-Part = Literal["code", "ONNX Runtime Web", "network", "initial network", "painting", "photos", "loss network"]
+Part = Literal[
+    "code",
+    "ONNX Runtime Web",
+    "LiteRT.js",
+    "Mediabunny",
+    "network",
+    "initial network",
+    "painting",
+    "photos",
+    "loss network",
+]
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ class License(TypedJson):
 
 
 _CODE = License("code", "clients and page", "the impasto authors", "impasto", "MIT")
-_ORT_WEB = License("ONNX Runtime Web", "the runtime of the page", "Microsoft Corporation", _URL_OF_ORT, "MIT")
+_PARTS: dict[str, Part] = {"ONNX Runtime Web": "ONNX Runtime Web", "LiteRT.js": "LiteRT.js", "Mediabunny": "Mediabunny"}
 # By network and origin of its weights, as in the loss of a card; random weights, for tests, have no license.
 _LOSS_NETWORKS = {
     ("vgg16", "original"): License(
@@ -53,7 +62,7 @@ def chain(card: Card, config: LicensesConfig, folder: Path) -> list[License]:
         folder: The bundle, with all its models and the page.
     """
     data, loss, init = card.data, card.loss, card.init
-    licenses = [_CODE, *([_ORT_WEB] if _has_ort_web(folder) else [])]
+    licenses = [_CODE, *_runtimes(folder)]
     named = card.store or card.style
     name = named.name if named else UNKNOWN
     origin = f"trained with impasto {card.versions.get('impasto', UNKNOWN)}"
@@ -100,11 +109,8 @@ def missing(licenses: Sequence[License]) -> list[str]:
 
 
 def write(folder: Path) -> None:
-    """Write the license texts of a bundle's code."""
+    """Write the license text of a bundle's code."""
     shutil.copyfile(_SOURCE, folder / LICENSE)
-    if _has_ort_web(folder):
-        text = _SOURCE.read_text(encoding="utf-8").replace(_OUR_COPYRIGHT, _COPYRIGHT_OF_ORT)
-        (folder / ort_web.FOLDER / f"{LICENSE}.onnxruntime").write_text(text, encoding="utf-8")
 
 
 def _on_one_line(entry: License) -> License:
@@ -113,8 +119,11 @@ def _on_one_line(entry: License) -> License:
     return License(entry.part, *(printable(" ".join(text.split())) for text in texts))
 
 
-def _has_ort_web(folder: Path) -> bool:
-    return (folder / ort_web.FOLDER / ort_web.RUNTIME[0]).is_file()
+def _runtimes(folder: Path) -> list[License]:
+    """The licenses of the runtimes that the page of a bundle has; their texts are beside them."""
+    packages = runtime.packages().values()
+    present = [one for one in packages if (folder / page.FOLDER / runtime.FOLDER / one.license_name).is_file()]
+    return [License(_PARTS[one.title], one.package, one.author, one.source, one.license) for one in present]
 
 
 def _remedy(part: str) -> str:

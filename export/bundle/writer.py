@@ -1,15 +1,14 @@
 """Write a bundle: the folder appears complete, or stays as it was."""
 
 import shutil
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from impasto.configs.atomic_folder import atomic_folder
 from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.export import ExportConfig
-from impasto.export.bundle import artifacts, licenses, readme, store
+from impasto.export.bundle import artifacts, licenses, page, readme, store
 from impasto.export.bundle.manifest import (
     ATTRIBUTES,
     ATTRIBUTES_TEXT,
@@ -27,6 +26,7 @@ from impasto.export.bundle.manifest import (
     file_names,
 )
 from impasto.export.formats import FORMATS
+from impasto.export.runtime import tools_folder
 from impasto.models import checkpoint, zoo
 from impasto.models.contract import Label
 from impasto.models.provenance import sha256, versions
@@ -49,10 +49,12 @@ def write(config: ExportConfig, on_progress: Callable[[str], object]) -> tuple[M
     check_target(output)
     network, card = store.load(source, config.style, config.style_files)
     label = Label.of(card)
-    with _atomic_folder(output) as staging:
+    with atomic_folder(output, check_target) as staging:
         built = artifacts.fill(network, staging, config, label, on_progress, store.variants(card))
         entry = store.write_styles(staging, network, card) if isinstance(network, Store) else None
         built = replace(built, descriptions=built.descriptions | (store.DESCRIPTIONS if entry else {}))
+        if config.onnx.io == "uint8_rgba" and entry is None:
+            page.write(staging, label, card, tools_folder(config.tools_dir))
         sizes = {name: (staging / name).stat().st_size for name in file_names(staging)}
         chain = licenses.chain(card, config.licenses, staging)
         (staging / README).write_text(readme.render(label, built, sizes, chain, entry), encoding="utf-8")
@@ -101,49 +103,6 @@ def check_target(output: Path) -> None:
     added = [name for name in manifest.additions(output) if Path(name).name not in FILE_MANAGER]
     if added:
         raise UsageError(f"output={output} contains {added[0]}, which is not part of the bundle there; move it away")
-
-
-@contextmanager
-def _atomic_folder(output: Path) -> Iterator[Path]:
-    """A hidden folder beside `output` to write to, which replaces it at the end, and is removed where that fails.
-
-    An OSError becomes a UsageError. (configs.atomic_file does the same for files.)
-    """
-    created = [folder for folder in output.parents if not folder.exists()]
-    staging = output.parent / f".impasto-{uuid.uuid4().hex}.part"
-    try:
-        staging.mkdir(parents=True)
-        yield staging
-        check_target(output)  # again, since an export takes minutes
-        _replace(output, staging)
-    except BaseException as error:
-        shutil.rmtree(staging, ignore_errors=True)
-        for folder in created:
-            with suppress(OSError):
-                folder.rmdir()
-        if isinstance(error, OSError):
-            raise UsageError(f"output={output} cannot be written: {_reason(error)}") from error
-        raise
-
-
-def _replace(output: Path, staging: Path) -> None:
-    """Rename `staging` to `output`; an earlier `output` is removed afterwards, and restored where that fails."""
-    old = output.parent / f".impasto-{uuid.uuid4().hex}.old"
-    try:
-        if output.exists():
-            output.rename(old)
-        staging.rename(output)
-    except BaseException:
-        if old.exists() and not output.exists():
-            old.rename(output)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _reason(error: OSError) -> str:
-    """The reason in a few words; an error of copytree is a list of (source, target, reason)."""
-    why = str(error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror or error)
-    return why.split("] ")[-1].split(":")[0].strip("\"'] ")
 
 
 def _entry(path: Path) -> FileEntry:

@@ -1,8 +1,7 @@
-"""ONNX Runtime Web: its files for the page of a bundle, and two runtimes, Node and Chromium."""
+"""ONNX Runtime Web as two runtimes, in Node and in Chromium."""
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from functools import cached_property
@@ -15,32 +14,14 @@ from impasto.export.runtime import NO_TOOLS, Runtime
 from impasto.export.test_images import Pixels
 from impasto.export.validation.subprocess_runtime import TIMEOUT, call, exchange, read
 
-FOLDER = "preview"  # in a bundle
-_PAGES = Path(__file__).parents[1] / "web"
-PAGE = tuple(_PAGES / name for name in ("index.html", "style.css", "page.js", "worker.mjs", "strokes.mjs"))
-RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+_SCRIPT = Path(__file__).parents[1] / "web" / "run.mjs"
 BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
-_SCRIPT = _PAGES / "run.mjs"
 _PACKAGE = "onnxruntime-web"
+_RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 _FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
-
-
-def runtime_files(tools: Path | None) -> list[Path]:
-    """Return the files of ONNX Runtime Web in the tools folder that the page loads, or none where one is missing."""
-    if tools is None:
-        return []
-    files = [tools / "node_modules" / _PACKAGE / "dist" / name for name in RUNTIME]
-    return files if all(path.is_file() for path in files) else []
-
-
-def copy_page(bundle: Path, tools: Path | None) -> None:
-    """Copy the page into a bundle, and ONNX Runtime Web where the tools folder has it."""
-    (bundle / FOLDER).mkdir(parents=True, exist_ok=True)
-    for path in (*PAGE, *runtime_files(tools)):
-        shutil.copyfile(path, bundle / FOLDER / path.name)
 
 
 class Node(Runtime):
@@ -58,7 +39,7 @@ class Node(Runtime):
         """Return a sentence on what it needs and this machine lacks, or None where it can run."""
         if self.tools is None:
             return NO_TOOLS
-        if not runtime_files(self.tools):
+        if not all((self._packages / _PACKAGE / "dist" / name).is_file() for name in _RUNTIME):
             return f"tools_dir does not contain {_PACKAGE}; run make tools"
         return None if child_process.find_program("node") else "Node.js is not installed; install version 20 or newer"
 

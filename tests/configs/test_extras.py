@@ -28,6 +28,7 @@ BASE_REQUESTS = {
     "bench": "model=zoo/udnie",
     "verify": "bundle=.",
     "stylize": "model=zoo/udnie input=a.jpg output=b.jpg",
+    "app": "output=out",
     "preview": "bundle=.",
     "vote": "models=[zoo/udnie,zoo/the_scream] photos=. output=out",
 }

@@ -174,3 +174,26 @@ def with_tiles(folder: Path) -> None:
         if "tile" in style["files"]:
             style["files"]["tile"] |= {"side": 256, **properties}
     (folder / "cases.json").write_text(json.dumps(cases))
+
+
+def store_model() -> bytes:
+    """A network of two styles with the inputs of a store: the first inverts colors, the second keeps them."""
+    table = np.array([[-1, -1, -1, 1, 255, 255, 255, 0], [1, 1, 1, 1, 0, 0, 0, 0]], np.float32)
+    make, constant = onnx.helper.make_node, onnx.numpy_helper.from_array
+    nodes = [
+        make("MatMul", ["styles", "table"], ["both"]),
+        make("Split", ["both"], ["gain", "offset"], axis=0, num_outputs=2),
+        make("Cast", ["image"], ["float"], to=onnx.TensorProto.FLOAT),
+        make("Mul", ["float", "gain"], ["scaled"]),
+        make("Add", ["scaled", "offset"], ["sum"]),
+        make("Round", ["sum"], ["rounded"]),
+        make("Cast", ["rounded"], ["stylized"], to=onnx.TensorProto.UINT8),
+    ]
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.UINT8, [1, "H", "W", 4])
+        for name in ("image", "stylized")
+    ]
+    styles = onnx.helper.make_tensor_value_info("styles", onnx.TensorProto.FLOAT, [2])
+    graph = onnx.helper.make_graph(nodes, "store", [ends[0], styles], [ends[1]], [constant(table, "table")])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
+    return bytes(model.SerializeToString())

@@ -79,12 +79,6 @@ def test_fill_analyzes_the_graph_at_four_sizes(fill: Fill) -> None:
     assert graph.execution_providers == {"CPU": "yes: it ran here", "NNAPI": "partly"}
 
 
-@pytest.mark.parametrize(("io", "has_page"), [("uint8_rgba", True), ("float32_rgb", False)])
-def test_fill_copies_the_page_for_the_files_that_it_runs(fill: Fill, io: str, has_page: bool) -> None:
-    fill("benchmark.sizes=[]", f"onnx.io={io}")
-    assert (fill.folder / "preview" / "index.html").is_file() == has_page
-
-
 def test_fill_measures_onnx_files_alone(fill: Fill, monkeypatch: pytest.MonkeyPatch) -> None:
     measured = Latency("impasto-latency-1", "a processor", 1, [LatencyRow(FILE, 64, 48, 1, 1.5, None)])
 

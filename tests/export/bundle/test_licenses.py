@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from impasto.configs.schema.export import LicensesConfig
-from impasto.export.bundle import licenses
+from impasto.export.bundle import licenses, page
 from impasto.export.client_files import CLIENTS
-from impasto.export.validation import ort_web
+from impasto.export.webapp import site
 from impasto.models import checkpoint, zoo
 from impasto.models.card import Card, ModelCard
 from tests.helpers.networks import CARD
@@ -72,16 +72,13 @@ def test_chain_of_a_zoo_network_lacks_nothing(name: str, tmp_path: Path) -> None
         assert all(entry.source != "unknown" for entry in entries if entry.part in ("painting", "photos"))
 
 
-def test_write_adds_the_license_of_onnx_runtime_beside_its_files(tmp_path: Path) -> None:
+def test_chain_has_the_runtime_that_the_page_has(tmp_path: Path) -> None:
     licenses.write(tmp_path)
     ours = (tmp_path / "LICENSE").read_text()
     assert ours.startswith("MIT License") and HEADER[1] in ours
     assert [path.name for path in tmp_path.iterdir()] == ["LICENSE"]
-    (tmp_path / ort_web.FOLDER).mkdir()
-    (tmp_path / ort_web.FOLDER / ort_web.RUNTIME[0]).touch()
-    licenses.write(tmp_path)
-    theirs = (tmp_path / ort_web.FOLDER / "LICENSE.onnxruntime").read_text()
-    assert "Copyright (c) Microsoft Corporation" in theirs and HEADER[1] not in theirs
+    (tmp_path / page.LICENSE).parent.mkdir(parents=True)
+    (tmp_path / page.LICENSE).touch()
     assert [*chain(tmp_path)][:2] == ["code", "ONNX Runtime Web"]
 
 
@@ -107,9 +104,15 @@ def test_missing_takes_an_empty_license_as_unknown(tmp_path: Path) -> None:
     assert len(licenses.missing([replace(code, license=text) for text in ("", " ", "Unknown", "MIT")])) == 3
 
 
+NO_COMMENTS = (".json", ".webmanifest", ".png", ".jpg", ".svg")
+
+
 def test_every_source_file_of_a_bundle_begins_with_license_and_copyright() -> None:
     root = files("impasto.export")
     languages = {"android": "kotlin", "ios": "swift"}
     clients = [Path(str(root), "clients", languages[Path(name).parts[0]], Path(name).name) for name in CLIENTS]
-    for path in (*clients, *ort_web.PAGE):
+    sources = {name: path for name, path in site.page_files().items() if not name.endswith(NO_COMMENTS)}
+    assert len(sources) > 20
+    for path in (*clients, *sources.values()):
+        assert isinstance(path, Path)
         assert all(line in path.read_text(encoding="utf-8")[:160] for line in HEADER), path.name

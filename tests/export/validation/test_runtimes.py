@@ -99,7 +99,7 @@ def test_call_beyond_the_timeout_kills_the_process_on_windows(tmp_path: Path, mo
 def test_runtime_without_a_named_tools_folder_searches_none(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for file in ort_web.RUNTIME:
+    for file in ort_web._RUNTIME:
         path = tmp_path / "build/tools/node_modules/onnxruntime-web/dist" / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("code of the current folder")

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 
 from impasto.export.litert import writer
@@ -24,6 +23,7 @@ from tests.helpers.web_engine import (
     image,
     serving,
     site_of,
+    store_model,
 )
 
 CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
@@ -137,33 +137,10 @@ def test_style_costs_one_download_of_its_own_bytes(trained_file: Path, inverter:
     assert wasm == ["runtime/ort-wasm-simd-threaded.wasm"]
 
 
-def store() -> bytes:
-    """A network of two styles with the inputs of a store: the first inverts colors, the second keeps them."""
-    table = np.array([[-1, -1, -1, 1, 255, 255, 255, 0], [1, 1, 1, 1, 0, 0, 0, 0]], np.float32)
-    make, constant = onnx.helper.make_node, onnx.numpy_helper.from_array
-    nodes = [
-        make("MatMul", ["styles", "table"], ["both"]),
-        make("Split", ["both"], ["gain", "offset"], axis=0, num_outputs=2),
-        make("Cast", ["image"], ["float"], to=onnx.TensorProto.FLOAT),
-        make("Mul", ["float", "gain"], ["scaled"]),
-        make("Add", ["scaled", "offset"], ["sum"]),
-        make("Round", ["sum"], ["rounded"]),
-        make("Cast", ["rounded"], ["stylized"], to=onnx.TensorProto.UINT8),
-    ]
-    ends = [
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.UINT8, [1, "H", "W", 4])
-        for name in ("image", "stylized")
-    ]
-    styles = onnx.helper.make_tensor_value_info("styles", onnx.TensorProto.FLOAT, [2])
-    graph = onnx.helper.make_graph(nodes, "store", [ends[0], styles], [ends[1]], [constant(table, "table")])
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
-    return bytes(model.SerializeToString())
-
-
 @pytest.mark.heavy
 def test_engine_blends_the_styles_of_a_store(tmp_path: Path) -> None:
     styles = [{"name": name, "stroke_resolution": None} for name in "ab"]
-    files = {"store.onnx": store(), "model.tflite": b""}
+    files = {"store.onnx": store_model(), "model.tflite": b""}
     folder = site_of(tmp_path / "site", files, {"prefer": "wasm", "style": {"onnx": "store.onnx"}})
     described = json.loads((folder / "cases.json").read_text())
     entry = described["style"] | {"store": styles}
