@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal
 
-.PHONY: check test demo docs dist setup tools lint types test-all clean
+.PHONY: check test demo docs dist setup tools web lint types test-all clean
 
 setup: $(VENV)/.ready
 
@@ -29,6 +29,13 @@ build/tools/.ready: tests/tools/package.json $(VENV)/.ready
 	rm -f $(@D)/*.whl
 	$(BIN)/python -m pip download --quiet --no-deps --only-binary=:all: --platform manylinux_2_28_aarch64 \
 		--dest $(@D) onnxruntime==$$($(BIN)/python -c 'from importlib.metadata import version; print(version("onnxruntime"))')
+	touch $@
+
+# The runtimes of the page, which the wheel and the sdist carry; a checkout without them takes those of build/tools.
+web: build/tools/.web
+
+build/tools/.web: build/tools/.ready export/web/engine/runtime.json
+	$(BIN)/python -m impasto.export.webapp.runtime build/tools
 	touch $@
 
 lint: setup
@@ -60,11 +67,13 @@ docs: setup
 	$(BIN)/mkdocs build --strict
 
 # The sdist and the wheel that is built from it, in dist/, and the wheel at work in an environment of its own.
-dist: setup
+# WEB= builds them without the runtimes of the page, where npm is not installed; do not publish such a wheel.
+WEB ?= web
+dist: setup $(WEB)
 	rm -rf dist
 	$(BIN)/python -m build
 	$(BIN)/python -m twine check --strict dist/*
 	$(BIN)/python -m tests.smoke dist/*.whl
 
 clean:
-	rm -rf build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf build dist site export/web/runtime .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

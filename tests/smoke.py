@@ -50,6 +50,8 @@ def main(wheel: Path, folder: Path) -> None:
     call(folder, scripts / "impasto-stylize", "model=zoo/starry_night", f"input={photo}", "output=stylized.png")
     assert (folder / "stylized.png").read_bytes() != Path(photo).read_bytes()
     call(folder, scripts / "impasto-bench", "model=zoo/starry_night", "benchmark.sizes=[256]", "benchmark.rounds=1")
+    call(folder, scripts / "impasto-app", "output=site")
+    assert (folder / "site" / "runtime" / "ort.wasm.min.mjs").is_file()
     own = Path(sys.executable).with_name("impasto-export")  # only verification does without PyTorch
     call(folder, own, "checkpoint=zoo/starry_night/tiny", "output=bundle", "coreml.sizes=[]", "benchmark.sizes=[]")
     assert "bundle is intact" in call(folder, scripts / "impasto-verify", "bundle=bundle")
