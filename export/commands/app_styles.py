@@ -112,7 +112,7 @@ def _style(reference: str) -> Style:
         stroke_resolution=onnx_model.stroke_resolution(session),
         model=model,
         painting=zoo.FOLDER / name / zoo.PAINTING if in_zoo else None,
-        tflite=model.with_suffix(zoo.LITERT) if in_zoo else None,
+        tflite=model.with_suffix(zoo.LITERT) if in_zoo and model.with_suffix(zoo.LITERT).is_file() else None,
         tiles=_tiles_of(model),
     )
 

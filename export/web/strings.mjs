@@ -224,6 +224,7 @@ const fa = {
     composition_vii: 'ترکیب‌بندی ۷',
     contrast_of_forms: 'تضاد فرم‌ها',
     great_wave: 'موج بزرگ',
+    night_cafe: 'کافهٔ شبانه',
     starry_night: 'شب پرستاره',
     the_scream: 'جیغ',
     udnie: 'اودنی',
