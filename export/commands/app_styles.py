@@ -40,8 +40,10 @@ def of_bundle(folder: Path, manifest: Manifest) -> Style:
     """Return the style of a bundle, whose files are not checked.
 
     Raises:
-        UsageError: Its model takes no RGBA bytes, which the page has.
+        UsageError: Its model takes no RGBA bytes, which the page has, or it is a store.
     """
+    if manifest.store is not None:
+        raise UsageError(f"{folder} is a store of styles, which has no page; export a style of it with style=NAME")
     model = next((model for model in manifest.models if model.file == IN_BUNDLE.as_posix()), None)
     if model is not None and model.contract.inputs[0].type != "uint8":
         raise UsageError(

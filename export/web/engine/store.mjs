@@ -22,6 +22,8 @@ export function weightsOf({ name, store, weights = {} }) {
   return values
 }
 
+export const DEFAULT_STROKE_RESOLUTION = 1024  // px, of a style without one: as in impasto-stylize
+
 /**
  * The stroke resolution of a style: for a blend the mean by weight, null where one of its styles has none.
  * @param {Style} style

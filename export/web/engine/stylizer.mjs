@@ -5,7 +5,7 @@
 /** @import { Model, Pixels, Request, Style } from './types.mjs' */
 import { aborted, failure } from './failure.mjs'
 import { cropped, padTo } from './pixels.mjs'
-import { strokeResolutionOf, weightsOf } from './store.mjs'
+import { DEFAULT_STROKE_RESOLUTION, strokeResolutionOf, weightsOf } from './store.mjs'
 import { enlarge, reduce, smallSize } from './strokes.mjs'
 import { stylizeTiles } from './tiles.mjs'
 /** @import { Networks } from './networks.mjs' */
@@ -48,7 +48,7 @@ export async function stylize(photo, { style, strokeResolution = 'auto' }, work)
  * @returns {number | null}
  */
 function resolve(photo, style, wanted) {
-  const resolution = wanted === 'auto' ? strokeResolutionOf(style) : wanted === 'native' ? null : wanted
+  const resolution = wanted === 'auto' ? strokeResolutionOf(style) ?? DEFAULT_STROKE_RESOLUTION : wanted === 'native' ? null : wanted
   const whole = Math.floor(Math.min(photo.width, photo.height) * Math.sqrt(MAX_WHOLE / (photo.width * photo.height)))
   if (whole >= (resolution ?? Math.min(photo.width, photo.height)) || style.files.tile) return resolution
   return whole  // without the files for tiles, this is the largest that the memory allows

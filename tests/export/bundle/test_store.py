@@ -12,7 +12,7 @@ from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.export import ExportConfig
 from impasto.export.bundle import store, verification, writer
 from impasto.export.bundle.manifest import Manifest
-from impasto.export.commands import preview
+from impasto.export.commands import app_styles
 from impasto.export.inference.stylizer import Stylizer
 from impasto.models import checkpoint, onnx_model, onnx_writer, style_file
 from impasto.models.contract import Label
@@ -136,11 +136,9 @@ def test_load_adds_style_files_and_refuses_what_does_not_fit(path: Path, tmp_pat
         store.load(path, "x", [])
 
 
-def test_preview_of_a_store_raises_one_sentence(bundle: Path) -> None:
+def test_page_of_a_store_raises_one_sentence(bundle: Path) -> None:
     with pytest.raises(UsageError, match=r"is a store of styles, which has no page; export a style"):
-        preview.server(bundle, None)
-    with pytest.raises(UsageError, match="which has no page"), preview._bundle(str(bundle / "android" / "model.onnx")):
-        pass
+        app_styles.find([str(bundle)])
 
 
 def test_manifest_that_contradicts_its_store_raises(bundle: Path) -> None:

@@ -140,7 +140,7 @@ def test_clients_and_page_have_the_default_stroke_resolution_of_the_command() ->
         ("clients/kotlin/StyleTransferNetworks.kt", "const val DEFAULT_STROKE_RESOLUTION = "),
         ("clients/swift/StyleTransfer.swift", "static let defaultStrokeResolution = "),
         ("clients/swift/StyleTransferLarge.swift", "strokeResolution ?? "),
-        ("web/page.js", "let strokeResolution = "),
+        ("web/engine/store.mjs", "export const DEFAULT_STROKE_RESOLUTION = "),
     ):
         text = (CLIENTS.parent / path).read_text()
         assert re.search(rf"{re.escape(declaration)}{DEFAULT_STROKE_RESOLUTION}\b", text), path
