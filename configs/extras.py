@@ -5,12 +5,12 @@ from importlib.util import find_spec
 
 from impasto.configs.errors import UsageError
 
-_TRAIN = {"torch": "PyTorch", "torchvision": "torchvision", "safetensors": "safetensors", "scipy": "SciPy"}
+_TRAIN = {"torch": "PyTorch", "torchvision": "torchvision", "scipy": "SciPy"}
 
 # Of each extra in pyproject.toml, the modules that impasto imports, and the names that their libraries are known by.
 EXTRAS: dict[str, dict[str, str]] = {
     "train": _TRAIN | {"matplotlib": "Matplotlib", "tensorboard": "TensorBoard"},
-    "export": {"torch": "PyTorch", "safetensors": "safetensors", "jinja2": "Jinja"}
+    "export": {"torch": "PyTorch", "jinja2": "Jinja"}
     | ({} if sys.platform == "win32" else {"coremltools": "Core ML Tools"}),
     "video": {"av": "PyAV", "cv2": "OpenCV"},
     "litert": {"ai_edge_litert": "LiteRT"},

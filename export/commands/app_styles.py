@@ -11,9 +11,9 @@ from impasto.export.bundle.manifest import Manifest
 from impasto.export.contract import ImageSize, ModelArtifact, Tolerance
 from impasto.export.litert.contracts import FILE as LITERT_FILE
 from impasto.export.webapp import site
-from impasto.export.webapp.site import Style, Tiles
+from impasto.export.webapp.site import StoreStyle, Style, Tiles
 from impasto.models import zoo
-from impasto.models.card import UNKNOWN
+from impasto.models.card import UNKNOWN, StyleLabel
 from impasto.models.onnx_model import IN_BUNDLE
 
 _LITERT_SIZE = (256, 256)  # px; export/web/engine/tflite.mjs changes the sizes of such a file
@@ -106,6 +106,9 @@ def _style(reference: str) -> Style:
     properties = session.get_modelmeta().custom_metadata_map
     name, artist, license = (properties.get(key, UNKNOWN) for key in ("style", "artist", "style_license"))
     in_zoo = reference.startswith(zoo.PREFIX)
+    if labels := onnx_model.styles(session):
+        styles = tuple(_of_store(label, in_zoo) for label in labels)
+        return Style(slug(name), name, UNKNOWN, UNKNOWN, None, model, store=styles)
     return Style(
         name=slug(name),
         title=zoo.title(name) if in_zoo else name,
@@ -116,6 +119,15 @@ def _style(reference: str) -> Style:
         painting=zoo.FOLDER / name / zoo.PAINTING if in_zoo else None,
         tflite=model.with_suffix(zoo.LITERT) if in_zoo and model.with_suffix(zoo.LITERT).is_file() else None,
         tiles=_tiles_of(model),
+    )
+
+
+def _of_store(label: StyleLabel, in_zoo: bool) -> StoreStyle:
+    return StoreStyle(
+        label.name,
+        zoo.title(label.name) if in_zoo else label.name,
+        *(label.artist, label.license, label.stroke_resolution),
+        painting=zoo.FOLDER / label.name / zoo.PAINTING if in_zoo else None,
     )
 
 

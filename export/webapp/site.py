@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from impasto.configs.schema.style import slug
 from impasto.export.webapp.runtime import FOLDER, WEB, Source, flat
 from impasto.models.provenance import sha256
 
@@ -29,6 +30,18 @@ class Tiles:
 
 
 @dataclass(frozen=True)
+class StoreStyle:
+    """A style of a store; `name` is that of the model."""
+
+    name: str
+    title: str
+    artist: str
+    license: str
+    stroke_resolution: int | None
+    painting: Path | None = None
+
+
+@dataclass(frozen=True)
 class Style:
     """A style of the page. `name` is a slug, which is unique in a page; the other texts are shown."""
 
@@ -44,6 +57,8 @@ class Style:
     tflite: Path | None = None
     """The file for the GPU, whose first signature is for 256x256 pixels."""
     tiles: Tiles | None = None
+    store: tuple[StoreStyle, ...] = ()
+    """The styles of a store, in the order of their weights."""
 
     def files(self) -> dict[str, Source]:
         """Return its own files by their paths in the page."""
@@ -55,7 +70,12 @@ class Style:
             f"{folder}/{TILE}": self.tiles.tile if self.tiles else None,
             f"{folder}/{PAINTING}": self.painting,
         }
+        named |= {self.thumbnail(one): one.painting for one in self.store}
         return {name: source for name, source in named.items() if source is not None}
+
+    def thumbnail(self, one: StoreStyle) -> str:
+        """Return where the page finds the painting of a style of the store."""
+        return f"styles/{self.name}/{slug(one.name)}.jpg"
 
 
 def contents(styles: Sequence[Style], runtimes: Mapping[str, Mapping[str, Source]]) -> dict[str, Source]:
@@ -115,15 +135,18 @@ def _entry(style: Style) -> dict[str, Any]:
     if style.tiles is not None:
         tiling = {"side": style.tiles.side, "margin": style.tiles.margin, "multiple": style.tiles.multiple}
         files |= {"stats": file(STATS), "tile": {**(file(TILE) or {}), **tiling}}
-    return {
-        "name": style.name,
-        "title": style.title,
-        "artist": style.artist,
-        "license": style.license,
-        "thumbnail": f"{folder}/{PAINTING}" if style.painting else None,
-        "stroke_resolution": style.stroke_resolution,
-        "files": files,
-    }
+    entry = {**_about(style), "thumbnail": f"{folder}/{PAINTING}" if style.painting else None, "files": files}
+    if style.store:
+        thumbnails = [style.thumbnail(one) if one.painting else None for one in style.store]
+        entry["store"] = [
+            {**_about(one), "thumbnail": thumbnail} for one, thumbnail in zip(style.store, thumbnails, strict=True)
+        ]
+    return entry
+
+
+def _about(style: Style | StoreStyle) -> dict[str, Any]:
+    names = ("name", "title", "artist", "license", "stroke_resolution")
+    return {name: getattr(style, name) for name in names}
 
 
 def _file(url: str, source: Source) -> dict[str, Any]:

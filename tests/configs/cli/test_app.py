@@ -101,14 +101,13 @@ SENTENCES = [  # arguments, and what the sentence must name
     (["--config-name=x"], ["--config-name"]),
     (["--config-dir=nowhere"], ["--config-dir nowhere", "directory"]),
     (["hydra.run.dir=file"], ["hydra.run.dir=", "is a file"]),
-    (["style=swirl"], ["style=swirl", "did you mean swirls?", "facets, picture, swirls", "path"]),
-    (["style=nowhere.jpg"], ["style=nowhere.jpg", "facets, picture, swirls", "path"]),
-    (["style=folder"], ["style=folder", "swirls", "image file"]),
+    (["style=swirl"], ["style=swirl", "did you mean swirls?", "facets, picture, store, swirls", "path"]),
+    (["style=nowhere.jpg"], ["style=nowhere.jpg", "facets, picture, store, swirls", "path"]),
     (["style=picture"], ["style.image is missing; add style.image=FILE"]),
     (["-m", "style=file,swirls"], ["file,swirls", "mixes"]),
     (["style=no 'such' file, here.jpg"], ["style=no 'such' file, here.jpg", "image file"]),
     (["-m", "style=*.png"], ["style=*.png", "neither a preset nor the path"]),
-    (["-m", "style=swirls,swril"], ["style=swril", "facets, picture, swirls"]),
+    (["-m", "style=swirls,swril"], ["style=swril", "facets, picture, store, swirls"]),
     (["-m", "model=mobile,jonson"], ["model=jonson", "johnson, mobile, tiny"]),
     (["-m", "seed=1,x"], ["seed=x", "an integer from 0"]),
     (["-m", "trainer.batch_size=1,2,0"], ["trainer.batch_size=0", "1024"]),
@@ -215,7 +214,7 @@ def test_preset_with_an_unknown_key_is_one_sentence(start: Start, tmp_path: Path
 def test_help_version_and_cfg_print_and_write_nothing(start: Start, tmp_path: Path) -> None:
     text = start("--help").out
     for words in (
-        "Train a network on one painting.",
+        "Train a network on one painting, or a store of styles on several.",
         "model: deep, johnson, mobile, tiny",
         "optimizer: adam, soap\n",
         "trainer.batch_size=1\n      an integer from 1 to 1024. Photos per step, over all processes.",
@@ -238,7 +237,7 @@ def test_help_version_and_cfg_print_and_write_nothing(start: Start, tmp_path: Pa
 @pytest.mark.slow
 def test_completion_lists_only_the_commands_own_groups(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMP_LINE", "impasto-train style=")
-    assert start("-sc", "query=bash").out.split() == ["style=facets", "style=picture", "style=swirls"]
+    assert start("-sc", "query=bash").out.split() == ["style=facets", "style=picture", "style=store", "style=swirls"]
     monkeypatch.setenv("COMP_LINE", "impasto-stylize mod")
     assert start("-sc", "query=bash", verb="stylize").out.split() == ["model="]
     monkeypatch.setenv("COMP_LINE", "impasto-optimize ")
