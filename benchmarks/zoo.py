@@ -49,6 +49,9 @@ thumbnail of the painting.
   version 0.1, where there was one; The Starry Night and Udnie had 800 and 1,000 crops with an earlier loss before
   these. The others: `python -m benchmarks.zoo train --styles DIR --photos DIR` on 128 px crops, with `--steps 800`, or
   `--steps 300 init=zoo/starry_night` for The Scream, from version 0.1's network of that name.
+- **Store.** `zoo/store` is one network of all eight paintings, 111 kB as ONNX: `impasto-stylize model=zoo/store
+  style=udnie`, or a blend, `style='{{udnie: 0.6, great_wave: 0.4}}'`. It began with `zoo/starry_night` and had 2,800
+  crops. [Its losses beside those of the single networks](../../docs/benchmarks.md#a-store-of-styles).
 - **Measurement.** `python -m benchmarks.zoo table --styles DIR --val DIR`. Distance to the painting at each octave of a
   display of 1080 px (1 is the photo's own), edges and pattern are the medians of {count} photos that were not trained
   on, for networks with a stroke resolution. Equivalent iterations of projected L-BFGS and the ratio to the optimizer's

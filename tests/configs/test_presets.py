@@ -1,5 +1,6 @@
 """Every preset composes, passes the checks and names only keys of the schema; every default has one place."""
 
+import shlex
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -112,13 +113,13 @@ def test_command_has_a_description_and_examples(command: str) -> None:
     schema: Any = COMMANDS[command]
     assert schema.__doc__.endswith((".", "?")) and "\n" not in schema.__doc__
     assert len(schema.examples) >= 2
-    assert all(example.startswith(f"impasto-{command} ") for example in schema.examples)
+    assert all(example.split()[0] == f"impasto-{command}" for example in schema.examples)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_example_names_only_known_keys(command: str) -> None:
     for example in COMMANDS[command].examples:  # type: ignore[attr-defined]
-        for word in example.split()[1:]:
+        for word in shlex.split(example)[1:]:
             if word != "-m":
                 vocabulary(command).find(word.split("=")[0])
 
