@@ -1,14 +1,17 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+import torch
 from PIL import Image
 
 from impasto.configs.cli import app
 from impasto.configs.schema.train import TrainConfig, TrainerConfig
 from impasto.models.card import CropStage, OriginCard
 from impasto.train.engine import recipe
+from impasto.train.engine.paintings import Painting
 from impasto.train.engine.train_state import TrainState
 from tests.helpers.training import metrics_of
 
@@ -35,14 +38,21 @@ def test_sentence_names_what_the_run_chose() -> None:
 def test_warn_of_small_pictures_names_sides(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     painting = tmp_path / "painting.png"
     Image.new("RGB", (900, 500)).save(painting)
-    settings = config(f"style={painting}")
+
+    def warn(short_side: int, *lines: str, paintings: int = 1) -> None:
+        settings = config(*lines)
+        known = [Painting(settings.style, "5e", torch.zeros(1, 3, 1, 1), cast(Any, None))] * paintings
+        recipe.warn_of_small_pictures(settings, known, STAGES[1], short_side)
+
     with caplog.at_level(logging.WARNING, "impasto"):
-        recipe.warn_of_small_pictures(settings, STAGES[1], 250)
-        recipe.warn_of_small_pictures(config(f"style={painting}", "style.size=500"), STAGES[1], 256)
-        recipe.warn_of_small_pictures(config(), STAGES[1], 0)
-    photos, style = caplog.messages
+        warn(250, f"style={painting}")
+        warn(256, f"style={painting}", "style.size=500")
+        warn(0)
+        warn(0, f"style={painting}", paintings=2)
+    photos, style, *styles = caplog.messages
     assert "are only 250 px on the short side, and are enlarged to 256 to 320 px" in photos
     assert "the painting is only 500 px on the short side, and is enlarged to style.size=768" in style
+    assert len(styles) == 2 and styles[0].startswith("the painting painting is only 500 px")
 
 
 @pytest.mark.parametrize(
