@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -166,7 +166,7 @@ def test_style_of_a_store_is_chosen_by_name_or_weights(tmp_path: Path) -> None:
     assert style.styles == [*NAMES] and style.stroke_resolution == 100
     first, second = pixels(style(photo)), pixels(style(photo, style="second"))
     assert np.abs(first.astype(int) - second).max() > 5
-    blend = pixels(style(photo, style={"first": np.float32(0.5), "second": 0.5}))
+    blend = pixels(style(photo, style={"first": cast(Any, np.float32(0.5)), "second": 0.5}))
     np.testing.assert_array_equal(blend, pixels(impasto.stylize(photo, path, style="{first: 0.5, second: 0.5}")))
     np.testing.assert_array_equal(first, pixels(style(photo)))
     wrong: list[tuple[Any, str]] = [

@@ -63,8 +63,8 @@ def compile_kotlin(sources: Iterable[Path], classes: Iterable[Path], output: Pat
     """Compile with warnings as errors, against classes and what a release of Java has; a jar includes the runtime."""
     flags = ["-Werror", f"-Xjdk-release={java}", *(["-include-runtime"] if output.suffix == ".jar" else [])]
     run(
-        *(tool("kotlin-compiler") / "bin" / "kotlinc", *flags),
-        *("-cp", ":".join(map(str, classes)), "-d", output, *sources),
+        *(str(tool("kotlin-compiler") / "bin" / "kotlinc"), *flags),
+        *("-cp", ":".join(map(str, classes)), "-d", str(output), *map(str, sources)),
         timeout=60 * _COMPILE_MINUTES,
         JAVA_OPTS="-XX:TieredStopAtLevel=1",  # the compiler runs once: optimizing it costs more than it gains
     )

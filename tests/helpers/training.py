@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from impasto.models.card import Card
+from impasto.models.store import Store
 from impasto.models.transform_net import TransformNet
 from impasto.train.engine.step_metrics import StepMetrics
 from impasto.train.engine.train_state import TrainState
@@ -33,10 +34,10 @@ class RecordingLogger:
         assert all(photos.shape == pictures.shape for pictures in stylized)
         self.samples.append(step)
 
-    def checkpoint(self, step: int, network: TransformNet, card: Card) -> None:
+    def checkpoint(self, step: int, network: TransformNet | Store, card: Card) -> None:
         self.cards.append(card)
 
-    def best(self, network: TransformNet, card: Card) -> None:
+    def best(self, network: TransformNet | Store, card: Card) -> None:
         assert card.training is not None
         self.best_steps.append(card.training.steps)
 

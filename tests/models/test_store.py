@@ -2,6 +2,7 @@ import copy
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import jsonschema
 import numpy as np
@@ -44,7 +45,7 @@ def test_state_dict_has_a_row_per_style_and_loads_into_any_copy(photo: torch.Ten
     assert {value.shape[0] for name, value in store.state_dict().items() if single[name].dim() == 1} >= {len(NAMES)}
     wrapped = torch.nn.ModuleDict({"module": copy.deepcopy(other)})
     wrapped.load_state_dict({f"module.{name}": value for name, value in store.state_dict().items()})
-    for loaded in (copy.deepcopy(other), wrapped["module"]):
+    for loaded in (copy.deepcopy(other), cast(Store, wrapped["module"])):
         loaded.load_state_dict(store.state_dict())
         for one, two in zip(store.networks, loaded.networks, strict=True):
             assert torch.equal(one(photo), two(photo))

@@ -14,6 +14,7 @@ from impasto.export.bundle import store, verification, writer
 from impasto.export.bundle.manifest import Manifest
 from impasto.export.commands import app_styles
 from impasto.export.inference.stylizer import Stylizer
+from impasto.export.validation.checks import Checks
 from impasto.models import checkpoint, onnx_model, onnx_writer, style_file
 from impasto.models.contract import Label
 from impasto.models.image.picture import Picture
@@ -76,7 +77,7 @@ def test_verify_runs_each_style_of_a_store_and_finds_exchanged_ones(bundle: Path
     assert manifest.store is not None
     first = next(iter(manifest.store.golden))
     manifest.store.golden[first] = {"second": 1.0}
-    checks = verification.Checks()
+    checks = Checks()
     verification.validate_models(bundle, manifest, settings, lambda _: None, checks)
     assert checks.failures
 

@@ -142,7 +142,7 @@ def test_clients_and_page_have_the_default_stroke_resolution_of_the_command() ->
         ("clients/swift/StyleTransferLarge.swift", "strokeResolution ?? "),
         ("web/engine/store.mjs", "export const DEFAULT_STROKE_RESOLUTION = "),
     ):
-        text = (CLIENTS.parent / path).read_text()
+        text = (Path(str(CLIENTS)).parent / path).read_text()
         assert re.search(rf"{re.escape(declaration)}{DEFAULT_STROKE_RESOLUTION}\b", text), path
 
 
