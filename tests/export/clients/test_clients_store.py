@@ -31,7 +31,7 @@ def test_swift_store_parses_without_syntax_error() -> None:
 def test_kotlin_store_gives_models_of_styles_and_blends(tmp_path: Path) -> None:
     kotlin, javac, java = tool("kotlin-compiler") / "bin" / "kotlinc", tool("javac"), tool("java")
     stubs = [android.ANDROID / "android" / "content" / name for name in ("Context.java", "res/AssetManager.java")]
-    android.run(javac, "--release", "11", "-d", tmp_path / "stub", *stubs)
+    android.run(javac, "--release", "11", "-sourcepath", android.ANDROID, "-d", tmp_path / "stub", *stubs)
     sources = android.CLIENTS / "kotlin" / Path(client_files.KOTLIN_STORE).name, android.ANDROID / "store" / "Store.kt"
     flags = "-Werror", "-Xjdk-release=8", "-include-runtime", "-cp", str(tmp_path / "stub")
     android.run(kotlin, *flags, "-d", tmp_path / "store.jar", *map(str, sources))

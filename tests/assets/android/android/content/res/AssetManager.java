@@ -21,8 +21,4 @@ public final class AssetManager {
     public InputStream open(String fileName) throws IOException {
         return Files.newInputStream(folder.resolve(fileName));
     }
-
-    public String[] list(String path) {
-        return folder.resolve(path).toFile().list();
-    }
 }
