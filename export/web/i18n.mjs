@@ -34,9 +34,12 @@ export function t(key, values = {}) {
   const text = /** @type {any} */ (STRINGS[language])[key] ?? /** @type {any} */ (STRINGS.en)[key] ?? key
   return text.replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) => {
     const value = values[name]
-    return typeof value === 'number' ? number(value) : String(value ?? '')
+    return typeof value === 'number' ? number(value) : plain(String(value ?? ''))
   })
 }
+
+/** A value without the marks of direction (embeddings, overrides, isolates) that would turn the text around it. */
+const plain = (/** @type {string} */ value) => value.replace(/[\u202a-\u202e\u2066-\u2069]/g, '')
 
 /** Whether there is such a text. */
 export const known = (/** @type {unknown} */ key) => typeof key === 'string' && Object.hasOwn(STRINGS.en, key)
@@ -56,13 +59,24 @@ export function duration(/** @type {number} */ seconds) {
   return `${number(Math.floor(whole / 60))}:${number(whole % 60, two)}`
 }
 
-/** The title of a style as the language writes it. */
-export const titleOf = (/** @type {{ name: string, title: string }} */ style) =>
-  /** @type {any} */ (STRINGS[language]).styles?.[style.name] ?? style.title
+/**
+ * A name as the language writes it.
+ * @param {'styles' | 'artists'} kind
+ * @param {string} name
+ * @returns {string | undefined}
+ */
+function localName(kind, name) {
+  const names = /** @type {any} */ (STRINGS[language])[kind] ?? {}
+  return Object.hasOwn(names, name) ? names[name] : undefined
+}
+
+/** The title of a style as the language writes it; `inStore` is the name of a style in its store. */
+export const titleOf = (/** @type {{ name: string, title: string, inStore?: string }} */ { name, title, inStore = name }) =>
+  localName('styles', inStore) ?? title
 
 /** The artist of a style as the language writes it; empty where nobody named one. */
 export const artistOf = (/** @type {{ artist: string }} */ { artist }) =>
-  artist === 'unknown' ? '' : /** @type {any} */ (STRINGS[language]).artists?.[artist] ?? artist
+  artist === 'unknown' ? '' : localName('artists', artist) ?? artist
 
 /** Writes the texts of the language into the document. */
 export function translate() {

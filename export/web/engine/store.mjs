@@ -16,7 +16,7 @@ export function weightsOf({ name, store, weights = {} }) {
   if (!store) return null
   const names = store.map(one => one.name), unknown = Object.keys(weights).find(one => !names.includes(one))
   if (unknown !== undefined) throw failure('engine.style', `${name} has no style ${unknown}`)
-  const values = Float32Array.from(names, one => weights[one] ?? 0), sum = values.reduce((total, value) => total + value, 0)
+  const values = Float32Array.from(names, one => Object.hasOwn(weights, one) ? weights[one] : 0), sum = values.reduce((total, value) => total + value, 0)
   if (!(Math.abs(sum - 1) <= TOLERANCE) || values.some(value => value < 0))
     throw failure('engine.style', `the weights of the styles of ${name} sum to ${sum} instead of 1`)
   return values
