@@ -39,7 +39,9 @@ export function blended(style, { other, share }) {
 export function offerBlend(style, blend) {
   const others = style?.store?.filter((/** @type {any} */ { name }) => name !== style.inStore) ?? []
   const select = /** @type {HTMLSelectElement} */ (at('blend-style'))
-  at('tab-blend').hidden = !others.length
+  const tab = at('tab-blend')
+  tab.hidden = !others.length
+  if (tab.hidden && tab.getAttribute('aria-selected') === 'true') at('tab-strength').click()
   if (!others.some((/** @type {any} */ { name }) => name === blend.other)) blend.other = others[0]?.name ?? ''
   select.replaceChildren(...others.map((/** @type {any} */ one) => new Option(titleOf(one), one.name, false, one.name === blend.other)))
 }
@@ -62,4 +64,5 @@ export function startBlend(blend, repaint) {
   }
   share.onchange = repaint  // when the finger is lifted: each blend runs the network
   label()
+  document.addEventListener('change', event => event.target === at('language') && label())
 }

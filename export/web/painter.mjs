@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The impasto authors
 
 // Asks the engine for pictures of the photo: the one that is shown, the thumbnails after it, and the full size.
-import { DEFAULT_STROKE_RESOLUTION } from './engine/store.mjs'
+import { DEFAULT_STROKE_RESOLUTION, strokeResolutionOf } from './engine/store.mjs'
 /** @import { Picture } from './picture.mjs' */
 
 const SHOWN = 1080  // px of the short side of the picture that is shown
@@ -20,7 +20,7 @@ const STROKES = [0.5, 0.71, 1, 1.41, 2]  // factors of the stroke resolution, fr
  * @param {ImageBitmap} photo
  */
 function resolutionOf(style, strokes, { width, height }) {
-  const resolution = Math.min(style.stroke_resolution ?? DEFAULT_STROKE_RESOLUTION, width, height)
+  const resolution = Math.min(strokeResolutionOf(style) ?? DEFAULT_STROKE_RESOLUTION, width, height)
   return Math.max(LEAST, Math.round(resolution * STROKES[strokes]))
 }
 

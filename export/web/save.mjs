@@ -14,6 +14,8 @@ const choice = (/** @type {string} */ name) =>
 
 /** @type {AbortController | null} */
 let running = null
+/** A picture that the browser did not share, and what was chosen. @type {{ chosen: string, file: File } | null} */
+let unshared = null
 
 /**
  * Gives a file to the user.
@@ -111,7 +113,11 @@ export function startSaving(current) {
   })
   at('save-share').hidden = !canShare('image/jpeg')
   at('save-share').onclick = () => act(async signal => {
-    await navigator.share({ files: [await encoded(signal)] })
+    const chosen = `${choice('format')} ${choice('size')}`, file = unshared?.chosen === chosen ? unshared.file : await encoded(signal)
+    unshared = { chosen, file }
+    await navigator.share({ files: [file] }).catch(error => {
+      throw error.name === 'NotAllowedError' ? problem('save.again') : error  // a tap counts for some seconds alone
+    })
     return ''
   })
   at('save-copy').hidden = typeof ClipboardItem === 'undefined' || !navigator.clipboard?.write
@@ -121,5 +127,8 @@ export function startSaving(current) {
     return t('save.copied')
   })
   at('save-close').onclick = () => sheet.close()
-  sheet.onclose = () => running?.abort()
+  sheet.onclose = () => {
+    running?.abort()
+    unshared = null
+  }
 }

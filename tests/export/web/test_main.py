@@ -20,6 +20,7 @@ from tests.helpers.webapp import drive, page, serving
 pytestmark = pytest.mark.heavy
 STYLE = zoo.resolve("zoo/udnie/tiny", ".onnx")
 STYLES = "zoo/starry_night/tiny", "zoo/udnie/tiny"
+HOSTILE = "<img src=x onerror=alert(1)>\u202e" + 300 * "W"
 SHOWN = 1080  # px of the short side at which a style without a stroke resolution is shown, and saved
 
 
@@ -91,17 +92,24 @@ def _assert_jpeg(path: Path, png: Path) -> None:
 
 
 def test_page_blends_two_styles_of_a_store(photo: Path, tmp_path: Path) -> None:
-    """The first style of this store inverts colors, the second keeps them."""
+    """The first style of this store inverts colors, the second keeps them and has names that mean something else."""
     (tmp_path / "store.onnx").write_bytes(store_model())
     style = site.Style("store", "Store", "unknown", "MIT", None, tmp_path / "store.onnx")
     files = site.contents([style], runtime.runtime_files(tool("onnxruntime-web").parents[1]))
     app = json.loads(site.read(files[site.STYLES]))
-    names = {"title": "A", "artist": "unknown", "license": "MIT", "thumbnail": None, "stroke_resolution": None}
-    app["styles"][0]["store"] = [names | {"name": "a"}, names | {"name": "b", "title": "B"}]
+    names = {"title": "A", "artist": "constructor", "license": "MIT", "thumbnail": None, "stroke_resolution": None}
+    app["styles"][0]["store"] = [names | {"name": "a"}, names | {"name": "constructor", "title": HOSTILE}]
     files[site.STYLES] = json.dumps(app).encode()
     with serving(files) as port:
         report = drive("drive_blend.mjs", f"http://127.0.0.1:{port}/", tmp_path)
-    assert report["styles"] == ["", "a", "b"] and report["others"] == ["b"]
+    assert report["styles"] == ["", "a", "constructor"] and report["others"] == ["constructor"]
+    assert report["labels"] == ["\u0627\u0635\u0644\u06cc", "A", HOSTILE]
+    assert report["again"] == "The picture is ready. Press Share once more."
+    shared = ["share", "photo-a.png", "image/png", 180, 240]
+    assert report["given"] == [shared, shared, ["copy", "photo-a.png", "image/png", 180, 240]]
+    assert report["about"] == [HOSTILE.replace("\u202e", ""), False]
+    assert "\u06f7\u06f5\u066a" in report["share"]  # 75 %
+    assert (report["panels"], report["tab"]) == (["adjust-strength"], ["tab-strength"])
     original = read(photo).rgb.astype(float)
     assert difference(tmp_path / "a.png", 255 - original).max() <= 1
     assert difference(tmp_path / "blend.png", 0.25 * (255 - original) + 0.75 * original).max() <= 1
