@@ -35,18 +35,21 @@ let picture = null
 /** The painting that is shown, and the photo at its size. @type {{ painting: ImageData, photo: ImageData } | null} */
 let shown = null
 let touched = false  // a reload would lose what the user did
+let opens = 0  // files that were opened: a large photo does not replace a later one
 
 /** Opens a photo or a video. */
 async function open(/** @type {File} */ file) {
+  const turn = ++opens
   showError(null)
   if (isVideo(file)) {
     takeStyle()
     return openVideo(file, { engine, style: blended(look.style, look.blend), strength: look.strength })
   }
   try {
-    await show(await openPicture(file))
+    const opened = await openPicture(file)
+    if (turn === opens) await show(opened)
   } catch (error) {
-    fail(error)
+    if (turn === opens) fail(error)
   }
 }
 
@@ -169,6 +172,7 @@ const current = () => ({
 
 function describe() {
   labelStrip()
+  offerBlend(look.style, look.blend)
   const { style } = look, values = style && { title: titleOf(style), artist: artistOf(style), license: style.license }
   at('about-style').textContent = values?.artist ? t('about.style', values) : ''
   const { runtime, reason } = engine?.info ?? {}
@@ -199,9 +203,12 @@ async function start() {
   note(t('status.starting'))
   const wanted = new URLSearchParams(location.search).get('runtime')
   const prefer = /** @type {any} */ (wanted ?? (runtimes.litert ? 'auto' : 'wasm'))
-  engine = await createEngine({ base: new URL('.', location.href), prefer })
-  painter = new Painter(engine)
-  startInputs(open)
+  const starting = createEngine({ base: new URL('.', location.href), prefer }).then(started => {
+    engine = started
+    painter = new Painter(engine)
+  })
+  startInputs(file => starting.then(() => open(file), () => {}))  // a photo that comes early waits for the engine
+  await starting
   startControls({ look, adjust, repaint: () => look.style && picture && paint(), compare, setMasking })
   startBlend(look.blend, () => look.style && picture && paint())
   startMask(() => at('frame').classList.contains('masking'), adjust)

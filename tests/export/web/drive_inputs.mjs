@@ -1,5 +1,5 @@
 // What comes in: files that are no photos, photos that are broken, HEIC, or of 12 megapixels; video and camera.
-// Reads broken.jpg, text.jpg, photo.heic, small.png, large.jpg, video.webm and camera.y4m from FOLDER.
+// Reads broken.jpg, text.jpg, photo.heic, small.png, tiny.png, large.jpg, video.webm and camera.y4m from FOLDER.
 import { readFile } from 'node:fs/promises'
 import * as at from './browser.mjs'
 
@@ -72,6 +72,15 @@ async function video(page, report) {
   await page.click('#video-close')
 }
 
+/** A large photo, and a small one before it is read: the later one is shown. */
+async function two(page, report) {
+  await at.open(page, 'large.jpg')
+  await at.openPhoto(page, 'tiny.png')
+  await page.waitForTimeout(2000)  // for a large photo that comes late
+  await at.painted(page)
+  report.later = await page.$eval('#photo', ({ width, height }) => [width, height])
+}
+
 async function camera(page, report) {
   await page.click('#camera-button')
   await page.waitForFunction(() => /\d+ × \d+/.test(document.querySelector('#camera-note').textContent))
@@ -96,6 +105,7 @@ await at.drive(async (browser, report) => {
   const page = await at.newPage(context, report)
   await at.start(page)
   await errors(page, report)
+  await two(page, report)
   await camera(page, report)
   await video(page, report)
   await large(page, browser, report)

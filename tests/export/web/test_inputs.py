@@ -36,6 +36,7 @@ def test_page_with_files_camera_video_and_a_large_photo(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("not a picture")
     (tmp_path / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(64))
     save(tmp_path / "small.png", rgb[:9, :9])
+    save(tmp_path / "tiny.png", rgb[:40, :60])
     save(tmp_path / "large.jpg", resize(rgb, SIZE), quality=90)
     write_video(tmp_path / "video.webm")
     write_camera(tmp_path / "camera.y4m")
@@ -47,6 +48,7 @@ def test_page_with_files_camera_video_and_a_large_photo(tmp_path: Path) -> None:
     assert re.fullmatch(r"The photo has 9 . 9 pixels\. Choose one of at least 16 . 16\.", errors["small.png"])
     assert report["stillPainted"] == 1  # the photo before is still there
 
+    assert report["later"] == [60, 40]
     assert "frames a second" in report["rate"] and report["taken"].endswith("-udnie.png")
     assert read(tmp_path / "camera.png").rgb.shape == (240, 320, 3) and report["strip"] == 1
     assert report["denied"].startswith("The camera may not be used.") and report["deniedStrip"] == 1
@@ -61,4 +63,4 @@ def test_page_with_files_camera_video_and_a_large_photo(tmp_path: Path) -> None:
     run_stylize(zoo.resolve("zoo/udnie/tiny", ".onnx"), tmp_path / "large.jpg", tmp_path / "expected.png")
     expected, saved = read(tmp_path / "expected.png").rgb, read(tmp_path / "large.png").rgb
     assert saved.shape == (*SIZE, 3)
-    assert np.abs(saved[::7, ::7].astype(int) - expected[::7, ::7]).mean() < 1
+    assert np.abs(saved[::7, ::7].astype(int) - expected[::7, ::7]).mean() < 3  # tiles, whose statistics are estimates
