@@ -26,7 +26,8 @@ def task(config: AppConfig) -> None:
     runtimes = runtime.demand(tools_folder(config.tools_dir))
     styles = app_styles.find(config.models)
     files = site.contents(styles, runtimes)
-    count = f"{len(styles)} style{'' if len(styles) == 1 else 's'}"
+    number = sum(len(style.store) or 1 for style in styles)
+    count = f"{number} style{'' if number == 1 else 's'}"
     if config.output is None:
         server.serve(files, f"the page of {count}", config.port, config.open)
         return

@@ -37,13 +37,11 @@ def find(references: Sequence[str]) -> list[Style]:
 
 
 def of_bundle(folder: Path, manifest: Manifest) -> Style:
-    """Return the style of a bundle, whose files are not checked.
+    """Return the style of a bundle, which is not a store, and whose files are not checked.
 
     Raises:
-        UsageError: Its model takes no RGBA bytes, which the page has, or it is a store.
+        UsageError: Its model takes no RGBA bytes, which the page has.
     """
-    if manifest.store is not None:
-        raise UsageError(f"{folder} is a store of styles, which has no page; export a style of it with style=NAME")
     model = next((model for model in manifest.models if model.file == IN_BUNDLE.as_posix()), None)
     if model is not None and model.contract.inputs[0].type != "uint8":
         raise UsageError(
@@ -97,7 +95,9 @@ def _style(reference: str) -> Style:
     if model.is_dir():
         manifest = Manifest.load(model)
         manifest.check_files(model)
-        return of_bundle(model, manifest)
+        if manifest.store is None:
+            return of_bundle(model, manifest)
+        model = model / IN_BUNDLE
     from impasto.models import onnx_model  # loads Pillow and ONNX Runtime, which a bundle's page does without
 
     if model.suffix == ".ort":

@@ -137,9 +137,10 @@ def test_load_adds_style_files_and_refuses_what_does_not_fit(path: Path, tmp_pat
         store.load(path, "x", [])
 
 
-def test_page_of_a_store_raises_one_sentence(bundle: Path) -> None:
-    with pytest.raises(UsageError, match=r"is a store of styles, which has no page; export a style"):
-        app_styles.find([str(bundle)])
+def test_app_shows_each_style_of_a_store(bundle: Path) -> None:
+    (style,) = app_styles.find([str(bundle)])
+    store = Manifest.load(bundle).store
+    assert store is not None and [one.name for one in style.store] == [one.name for one in store.styles]
 
 
 def test_manifest_that_contradicts_its_store_raises(bundle: Path) -> None:

@@ -85,7 +85,7 @@ def test_app_with_a_foreign_output_fails_before_any_work(tmp_path: Path, monkeyp
 def test_app_serves_what_it_would_write(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     served = []
     monkeypatch.setattr(server, "serve", lambda *arguments: served.append(arguments))
-    app.task(compose("app", ["models=[zoo/udnie/tiny,zoo/the_scream/tiny]", f"tools_dir={tools}", "open=false"]))
+    app.task(compose("app", ["models=[zoo/store,zoo/the_scream/tiny]", f"tools_dir={tools}", "open=false"]))
     ((files, name, port, in_browser),) = served
-    assert (name, port, in_browser) == ("the page of 2 styles", 0, False)
+    assert (name, port, in_browser) == ("the page of 9 styles", 0, False)  # eight of the store
     assert site.INDEX in files and "styles/the_scream/model.onnx" in files
