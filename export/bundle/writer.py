@@ -48,6 +48,8 @@ def write(config: ExportConfig, on_progress: Callable[[str], object]) -> tuple[M
     output = Path(config.output).expanduser().resolve()
     check_target(output)
     network, card = store.load(source, config.style, config.style_files)
+    if config.sample and isinstance(network, Store):
+        raise UsageError("sample=true is for one painting; export a style of the store with style=NAME")
     label = Label.of(card)
     with atomic_folder(output, check_target) as staging:
         built = artifacts.fill(network, staging, config, label, on_progress, store.variants(card))

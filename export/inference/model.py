@@ -72,7 +72,7 @@ class Model:
         self._session = self._loaded
         self._graph: onnx.ModelProto | None = None  # of a store with styles of files
         files = {name: weight for name, weight in (styles or {}).items() if name.endswith(style_file.SUFFIX)}
-        own = styles and {name: weight for name, weight in styles.items() if name not in files}
+        own = styles and {name: weight for name, weight in styles.items() if name not in files or not self.styles}
         self._weights = onnx_model.style_weights(self._loaded, self._path, own)
         if self._weights is None:
             self.stroke_resolution = onnx_model.stroke_resolution(self._loaded)

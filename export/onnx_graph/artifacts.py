@@ -45,13 +45,16 @@ _UINT8_DESCRIPTIONS = {
     client_files.KOTLIN_LARGE: "runs these two files on a `Bitmap` of any size",
     client_files.KOTLIN_STATISTICS: "required by StyleTransferLarge.kt",
 }
-_SINGLE_CLIENTS = ("StyleTransfer.kt", "Bitmaps.kt", "Controls.kt", "Strokes.kt")
+_NEEDS_OTHER_MODELS = (
+    *(client_files.KOTLIN_LITERT, client_files.KOTLIN_LARGE, client_files.KOTLIN_STATISTICS),
+    *(tiled_pair.STATS, tiled_pair.TILE),
+)
 _STYLE, _LAYOUT = "android/style.onnx", "android/style.txt"
 _STORE_DESCRIPTIONS = {
     _STYLE: "the first style alone, with weights stored in 8 bits: the app writes the norms of any style into it",
     _LAYOUT: "where they are in the file, and the SHA-256 of the network that a style must fit",
     client_files.KOTLIN_STORE: "gives the model of a style, or of a blend, from these two and the style files",
-    **{name: text for name, text in _UINT8_DESCRIPTIONS.items() if name.endswith(_SINGLE_CLIENTS)},
+    **{name: text for name, text in _UINT8_DESCRIPTIONS.items() if name not in _NEEDS_OTHER_MODELS},
 }
 _LAYOUT_FORMAT = "impasto-store-1"
 
@@ -107,7 +110,7 @@ class OnnxExporter:
             return ExportedFiles(artifacts, descriptions)
         if isinstance(network, Store):
             artifacts.append(self._write_style(network, weight_compression.int8_stored(model), folder))
-            names = *client_files.CLIENTS, *client_files.STORE_CLIENTS
+            names = *client_files.CLIENTS, *client_files.STORE_CLIENTS, *client_files.GRADLE_MODULE
             client_files.copy((name for name in names if name in _STORE_DESCRIPTIONS), folder)
             return ExportedFiles(artifacts, descriptions | _STORE_DESCRIPTIONS)
         artifacts.append(tiled_pair.write(model, folder, self._config.onnx.tile, fp16))

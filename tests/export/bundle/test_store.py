@@ -1,5 +1,6 @@
 """Bundles of a store, and of one of its styles."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.schema.export import ExportConfig
 from impasto.export.bundle import store, verification, writer
 from impasto.export.bundle.manifest import Manifest
+from impasto.export.client_files import GRADLE_MODULE, KOTLIN, KOTLIN_REQUIRED, KOTLIN_STORE
 from impasto.export.commands import app_styles
 from impasto.export.inference.stylizer import Stylizer
 from impasto.export.validation.checks import Checks
@@ -65,6 +67,23 @@ def test_bundle_of_store_lists_styles_and_compares_each(bundle: Path) -> None:
     assert licenses == [*NAMES]
     text = (bundle / "README.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in text for name in NAMES) and "{{" not in text
+    clients = (KOTLIN, *KOTLIN_REQUIRED, KOTLIN_STORE, *GRADLE_MODULE)
+    assert all((bundle / name).is_file() and f"`{Path(name).name}`" in text for name in clients)
+    named = re.findall(r"`((?:android|styles|golden)/[\w./-]+)`", text)
+    assert "android/consumer-rules.pro" in named
+    assert [name for name in named if not (bundle / name).exists() and "NAME" not in name] == []
+
+
+def test_sample_apps_of_a_store_are_refused_before_any_work(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"sample=true is for one painting; export a style of the store"):
+        writer.write(config(path, tmp_path / "bundle", "sample=true"), lambda _: pytest.fail("work began"))
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_style_file_is_named_where_a_model_of_one_painting_refuses_it(tmp_path: Path) -> None:
+    file = checkpoint.save_styles(tmp_path, store_of(), card_of())["first"]
+    with pytest.raises(UsageError, match=rf"style={file} cannot be chosen: .* has one painting only; omit style"):
+        stylize(Path("zoo/starry_night"), str(file))
 
 
 @pytest.mark.slow
