@@ -6,6 +6,7 @@ import pytest
 
 from impasto.configs.errors import UsageError
 from impasto.export.webapp import runtime
+from impasto.export.webapp.site import read
 from tests.helpers.webapp import write_tools
 
 
@@ -64,9 +65,10 @@ def test_main_copies_what_an_installation_then_finds(
     (web / "runtime" / "of an earlier version").touch()
     runtime.main(write_tools(tmp_path / "tools"))
     expected = {name for package in runtime.packages().values() for name in package.names}
-    assert {path.name for path in (web / "runtime").iterdir()} == expected
-    found = runtime.demand(None)
-    assert all(isinstance(path, Path) and path.parent == web / "runtime" for path in runtime.flat(found).values())
+    stored = {f"{name}.gz" if name.endswith(".wasm") else name for name in expected}
+    assert {path.name for path in (web / "runtime").iterdir()} == stored != expected
+    tools, found = (runtime.flat(runtime.demand(folder)) for folder in (tmp_path / "tools", None))
+    assert {name: read(source) for name, source in found.items()} == {name: read(tools[name]) for name in tools}
     assert "onnxruntime: 0.0 MB" in capsys.readouterr().out
 
 
