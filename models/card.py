@@ -212,7 +212,7 @@ class Card(_CardJson):
     store: StoreCard | None = None
 
     def of_style(self, name: str) -> "Card":
-        """The card of one style of a store, as that of a network of its own."""
+        """The card of one style of a store, as that of a single network."""
         assert self.store is not None
         style = self.store.styles[self.store.names.index(name)]
         validation = []

@@ -53,7 +53,7 @@ class Store(nn.Module):
 
     @torch.no_grad()
     def blend(self, weights: Sequence[float]) -> TransformNet:
-        """Return a network of its own whose norms are a weighted sum of those of the styles.
+        """Return a single network whose norms are a weighted sum of those of the styles.
 
         Args:
             weights: A weight for each style, which sum to 1.

@@ -1,4 +1,4 @@
-"""A style of a store as a file of its own, NAME.style.safetensors: an app's network learns it without a new network.
+"""A style of a store as a separate file, NAME.style.safetensors: an app's network learns it without a new network.
 
 It has the scales and shifts of the norms, the style's card, and the hash of the network that they belong to. No torch.
 """

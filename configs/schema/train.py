@@ -105,7 +105,7 @@ class TrainConfig:
         Key(
             "Checkpoint to start from: a file, run directory, zoo/PAINTING, or auto for the nearest network of the "
             "zoo, if it has this model; null starts from random weights. Of a store of styles, each painting takes the "
-            "norms of its own name, or else of the nearest style.",
+            "norms under its name, or else of the nearest style.",
             path="PATH|auto|zoo/*",
         ),
     ] = "auto"

@@ -49,7 +49,7 @@ class StoreStyle(TypedJson):
     name: str
     stroke_resolution: int | None
     file: str
-    """The style as a file of its own, by its path in the bundle."""
+    """The file of the style, by its path in the bundle."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from impasto.models.store import Store
 from impasto.models.transform_net import TransformNet
 
 STYLES = "styles"  # the folder of the style files
-DESCRIPTIONS = {f"{STYLES}/": f"each style as a file of its own, `NAME{style_file.SUFFIX}`"}
+DESCRIPTIONS = {f"{STYLES}/": f"a separate file for each style, `NAME{style_file.SUFFIX}`"}
 _BLEND_WEIGHTS = 0.7, 0.3  # of the first two styles: unequal, so that an exchange is found
 
 

@@ -1,4 +1,4 @@
-"""One style of a store, a blend of several, or the style of a file, as an ONNX model of its own."""
+"""One style of a store, a blend of several, or the style of a file, as a separate ONNX model."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

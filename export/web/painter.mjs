@@ -8,7 +8,7 @@ import { DEFAULT_STROKE_RESOLUTION, strokeResolutionOf } from './engine/store.mj
 const SHOWN = 1080  // px of the short side of the picture that is shown
 const THUMBNAIL = 224  // px of the short side of a thumbnail: twice what the strip shows
 const LEAST = 16  // px, the smallest side that a network takes
-const KEPT = 4  // pictures that are shown again without painting them again
+const CACHED = 4  // pictures that are shown again without painting them again
 const STROKES = [0.5, 0.71, 1, 1.41, 2]  // factors of the stroke resolution, from the broadest to the finest
 
 /** @typedef {{ image: ImageData, milliseconds: number, runtime: string }} Result */
@@ -55,15 +55,15 @@ export class Painter {
   async paint(style, strokes) {
     this.#running.abort()
     this.#running = new AbortController()
-    const key = `${style.name} ${JSON.stringify(style.weights)} ${strokes}`, kept = this.#results.get(key)
-    if (kept) return kept
+    const key = `${style.name} ${JSON.stringify(style.weights)} ${strokes}`, cached = this.#results.get(key)
+    if (cached) return cached
     const { signal } = this.#running, strokeResolution = resolutionOf(style, strokes, this.#bitmap)
     this.#wanted++
     try {
       const size = this.#size(Math.max(SHOWN, strokeResolution))
       const result = await this.engine.stylize(this.#bitmap, { style, size, strokeResolution, signal })
       signal.throwIfAborted()
-      if (this.#results.size >= KEPT) this.#results.delete([...this.#results.keys()][0])
+      if (this.#results.size >= CACHED) this.#results.delete([...this.#results.keys()][0])
       this.#results.set(key, result)
       return result
     } finally {

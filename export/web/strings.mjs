@@ -38,7 +38,7 @@ const en = {
   'strokes.3': 'Fine',
   'strokes.4': 'Finest',
   'colors.title': 'Keep the colors of the photo',
-  'colors.on': 'The colors of the photo are kept.',
+  'colors.on': 'The photo keeps its colors.',
   'colors.off': 'The colors are those of the painting.',
   'compare.title': 'Compare with the photo',
   'compare.position': 'Position of the divider',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Copyright (c) 2026 The impasto authors
 
-// The service worker: each version of the page has a cache of its own, and is used as a whole, so that the page works
+// The service worker: each version of the page has its cache, and is used as a whole, so that the page works
 // offline and never mixes two versions. Styles and runtimes are cached when the page first asks for them.
 'use strict'
 

@@ -27,7 +27,7 @@ def store_of(model: str = "mobile", seed: int = 0) -> Store:
 
 
 def card_of(model: str = "mobile") -> Card:
-    """Its card; the second style has a stroke resolution of its own."""
+    """Its card; the second style has another stroke resolution."""
     card = Card.from_json({"model": vars(MODELS[model])} | CARD)
     assert card.style is not None
     styles = [replace(card.style, name=name, stroke_resolution=side) for name, side in zip(NAMES, SIDES, strict=True)]

@@ -39,10 +39,13 @@ def settings(checkpoint: Path, painting: str, folder: Path, directory: str, seco
     Raises:
         UsageError: The checkpoint cannot be loaded, or was trained on another painting.
     """
+    from impasto.models import checkpoint as checkpoint_file
     from impasto.train.evaluation import loaded_model
 
+    if checkpoint_file.load_any(checkpoint)[1].store is not None:
+        raise UsageError("refine trains a network of one painting, and this is a store; name another model")
     model = loaded_model.load(checkpoint)
-    model.style_image(painting)
+    model.style_image(painting, key="painting")
     (photo,) = find_pictures(folder)
     size = header.read(photo)
     ratio = max(1.0, min(size.width, size.height) / CROP)

@@ -139,11 +139,11 @@ def _card(
     data |= {"size": stages[-1].size, "scale_range": stages[-1].scale_range, "stages": stages}
     loss["weights"] = "random" if config.loss.weights == "random" else WEIGHTS[config.loss.network]
     styles = [_style_card(painting) for painting in paintings]
-    is_store, kept = isinstance(initial.network, Store), initial.kept or StoreCard(config.style.name, [])
+    is_store, base = isinstance(initial.network, Store), initial.base_store or StoreCard(config.style.name, [])
     return Card(
         model=ModelCard(**asdict(config.model)),
         style=None if is_store else styles[0],
-        store=StoreCard(kept.name, [*kept.styles, *styles]) if is_store else None,
+        store=StoreCard(base.name, [*base.styles, *styles]) if is_store else None,
         loss=LossCard(**loss),
         data=DataCard(**data, photos=len(photos.names), sha256=photos.sha256),
         versions=run_versions(),

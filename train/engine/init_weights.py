@@ -28,13 +28,13 @@ COMPARED = 4  # photos at most that find the nearest network
 class InitialWeights:
     """A network or a store to train, and the checkpoint that its weights are from, if any.
 
-    The last styles of a store are the paintings of the run, in their order. The others, `kept`, are those of a store
-    that the run adds the paintings to.
+    The last styles of a store are the paintings of the run, in their order. The others, `base_store`, are those of a
+    store that the run adds the paintings to.
     """
 
     network: TransformNet | Store
     origin: OriginCard | None = None
-    kept: StoreCard | None = None
+    base_store: StoreCard | None = None
 
 
 def load(config: TrainConfig, paintings: Sequence[Painting], val_photos: PhotoSet, size: int) -> InitialWeights:
@@ -43,7 +43,7 @@ def load(config: TrainConfig, paintings: Sequence[Painting], val_photos: PhotoSe
     Args:
         config: The settings of the run. `init` is null (random weights), a checkpoint, a reference to the zoo, or
             `auto`: of the zoo's networks with this architecture, the one with the lowest loss on validation photos;
-            random weights if there is none. Of a store, each painting takes the norms of its own name, or of the style
+            random weights if there is none. Of a store, each painting takes the norms under its name, or of the style
             with the lowest loss.
         paintings: The paintings of the run, whose losses compare networks.
         val_photos: The photos to compare networks on.

@@ -273,6 +273,6 @@ class Trainer:
     def _modules(self) -> dict[str, torch.nn.Module]:
         modules: dict[str, torch.nn.Module] = {"network": self.network, "average": self.average}
         averages = [loss.averages for loss in self.training_losses if loss.averages is not None]
-        if averages:  # of each painting of its own
+        if averages:  # each painting has its averages
             modules["averages_of_loss"] = averages[0] if len(averages) == 1 else torch.nn.ModuleList(averages)
         return modules

@@ -46,12 +46,13 @@ class StyleModel:
     style_sha256: str
     loss: LossConfig
 
-    def style_image(self, image: str | None, size: int | None = None) -> StyleImage:
+    def style_image(self, image: str | None, size: int | None = None, key: str = "style") -> StyleImage:
         """Return the style image that the network was trained on.
 
         Args:
             image: The file of the style image; None if it is procedural.
             size: Its short side in px; that of the training by default.
+            key: The key that names the file, for the error.
 
         Raises:
             UsageError: The file is missing, or contains another picture.
@@ -63,7 +64,7 @@ class StyleModel:
         loaded = style_image.load(config)
         if loaded.sha256 != self.style_sha256:
             raise UsageError(
-                f"style={image or painter} is not the picture of {name} that the network was trained on (its SHA-256 "
+                f"{key}={image or painter} is not the picture of {name} that the network was trained on (its SHA-256 "
                 "differs), so the losses would not be comparable; name the original file"
             )
         return loaded if size is None else style_image.load(replace(config, size=size))

@@ -95,7 +95,7 @@ internal class Accelerators(
     }
 
     private fun file(name: String): ModelSource =
-        checkNotNull(source.sibling(name)) { "there is no $name beside the model" }
+        checkNotNull(source.sibling(name)) { "$name is missing beside the model" }
 
     private fun session(source: ModelSource, configure: OrtSession.SessionOptions.() -> Unit): OrtSession =
         sessionOptions(threads).use { options ->

@@ -119,7 +119,7 @@ internal interface Network : AutoCloseable {
 
     fun run(photo: ByteBuffer, stylized: ByteBuffer, size: ImageSize, cancellation: Cancellation)
 
-    /** Releases what is kept for the next image. */
+    /** Releases the buffers for the next image. */
     fun trim() = Unit
 }
 

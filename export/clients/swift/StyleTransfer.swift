@@ -10,7 +10,7 @@ import ImageIO
 /// Stylizes photos in the style of a bundle. Requires the other files of its package and iOS 16 or newer.
 ///
 /// Create one instance and reuse it: loading a model and the first prediction are slow. All functions are thread-safe,
-/// and one photo is processed at a time, on a thread of its own.
+/// and one photo is processed at a time, on a separate thread.
 ///
 /// A model has a fixed size. The photo is resized to that of the model which is nearest in shape and size, and stylized;
 /// the result is enlarged, and the photo's detail restored. This distorts the strokes where the aspect ratios differ.

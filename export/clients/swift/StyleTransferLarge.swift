@@ -19,7 +19,7 @@ import OnnxRuntimeBindings
 /// photo. `tile.onnx` then stylizes each tile with these statistics. Tiles overlap, so there are no seams. A photo
 /// smaller than a tile is padded by reflection, which changes its edges slightly.
 ///
-/// All functions are thread-safe, and one photo is processed at a time, on a thread of its own.
+/// All functions are thread-safe, and one photo is processed at a time, on a separate thread.
 public final class StyleTransferLarge: @unchecked Sendable {
     /// The errors, each with a one-sentence description.
     public enum Failure: LocalizedError {

@@ -18,7 +18,7 @@ final class StyleTransferCancellation: @unchecked Sendable {
     }
 }
 
-/// Runs one photo at a time on a thread of its own, so that neither the caller nor a thread of Swift's pool blocks.
+/// Runs one photo at a time on a separate thread, so that neither the caller nor a thread of Swift's pool blocks.
 final class StyleTransferQueue: @unchecked Sendable {
     private let queue: DispatchQueue
 

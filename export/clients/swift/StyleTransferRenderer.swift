@@ -18,7 +18,7 @@ final class StyleTransferRenderer {
         context = CIContext(options: [.workingColorSpace: colors, .cacheIntermediates: false])
     }
 
-    /// Releases what is kept for the next photo.
+    /// Releases the buffers for the next photo.
     func trim() {
         pools = [:]
         context.clearCaches()

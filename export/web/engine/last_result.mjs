@@ -11,7 +11,7 @@ import { keyOf } from './store.mjs'
 import { reduce, smallSize } from './strokes.mjs'
 import { stylize } from './stylizer.mjs'
 
-const MAX_KEPT = 16e6  // pixels; what a larger photo became is not kept, but mixed in place
+const MAX_CACHED = 16e6  // pixels; a larger photo's result is not cached, but mixed in place
 
 export class LastResult {
   /** @type {{ key: number, pixels: Pixels } | null} */
@@ -46,7 +46,7 @@ export class LastResult {
       this.#result = { key, stylized: await stylize(photo, request, work) }
     }
     const stylized = this.#result?.key === key ? this.#result.stylized : photo.data
-    if (photo.width * photo.height <= MAX_KEPT || stylized === photo.data)
+    if (photo.width * photo.height <= MAX_CACHED || stylized === photo.data)
       return new ImageData(mixPixels(photo, stylized, request), photo.width, photo.height)
     this.#result = null
     const result = new Uint8ClampedArray(stylized.buffer)

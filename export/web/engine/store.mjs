@@ -8,7 +8,7 @@ import { failure } from './failure.mjs'
 const TOLERANCE = 0.001  // by which the sum of the weights may differ from 1
 
 /**
- * The weights of all styles of a store, in its order; null for a style of its own.
+ * The weights of all styles of a store, in its order; null for a network of one style.
  * @param {Style} style
  * @returns {Float32Array | null}
  */

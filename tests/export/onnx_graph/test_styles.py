@@ -1,4 +1,4 @@
-"""One style of a store, or a blend, as a model of its own."""
+"""One style of a store, or a blend, as a separate model."""
 
 from pathlib import Path
 

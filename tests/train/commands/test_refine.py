@@ -9,7 +9,7 @@ from PIL import Image
 
 from impasto.configs.cli.app import compose
 from impasto.configs.errors import UsageError
-from impasto.models import checkpoint
+from impasto.models import checkpoint, zoo
 from impasto.train.commands import refine
 from tests.helpers.commands import Run
 from tests.helpers.stylize import noise, save
@@ -45,8 +45,16 @@ def test_settings_take_the_loss_of_the_network_and_the_size_of_the_photo(run: Pa
 def test_settings_with_another_painting_are_refused(run: Path, tmp_path: Path) -> None:
     (path,) = run.glob("step_*2.safetensors")
     photos = _photo(tmp_path / "photos", 300)
-    with pytest.raises(UsageError, match="is not the picture of painting that the network was trained on"):
+    with pytest.raises(
+        UsageError, match=r"^painting=.* is not the picture of painting that the network was trained on"
+    ):
         refine.settings(path, str(photos / "photo.png"), photos, str(tmp_path / "new"), 30.0)
+
+
+def test_settings_of_a_store_are_refused(tmp_path: Path) -> None:
+    path = zoo.resolve(f"zoo/{zoo.STORE}", ".safetensors")
+    with pytest.raises(UsageError, match="refine trains a network of one painting, and this is a store"):
+        refine.settings(path, "painting.png", tmp_path, str(tmp_path / "new"), 30.0)
 
 
 def test_stylize_with_refine_runs_a_network_that_was_trained_on_the_photo(

@@ -99,15 +99,15 @@ def test_load_store_gives_each_painting_the_norms_of_its_name_or_the_nearest(
     line = [f"init={path}", "model=tiny", "model.blocks=3"]
     paintings_of_run = f"style=[{tmp_path / 'second.png'},{tmp_path / 'other.png'}]"
     initial, _ = load_weights(*line, paintings_of_run)
-    assert isinstance(initial.network, Store) and initial.kept is None
+    assert isinstance(initial.network, Store) and initial.base_store is None
     assert np.array_equal(initial.network.norms(0), store.norms(1))
     assert any(np.array_equal(initial.network.norms(1), store.norms(index)) for index in range(3))
     single, _ = load_weights(*line, f"style={tmp_path / 'second.png'}")
     assert isinstance(single.network, TransformNet)
     assert torch.equal(weights(single.network), weights(store.network(1)))
     added, _ = load_weights(*line, f"style={tmp_path / 'other.png'}", "freeze=all_but_norms")
-    assert isinstance(added.network, Store) and added.kept is not None
-    assert added.kept.names == ["first", "second", "third"] and len(added.network.networks) == 4
+    assert isinstance(added.network, Store) and added.base_store is not None
+    assert added.base_store.names == ["first", "second", "third"] and len(added.network.networks) == 4
     assert added.network.trunk_sha256 == store.trunk_sha256
     with pytest.raises(UsageError, match="a style of the name second already; give another style"):
         load_weights(*line, f"style={tmp_path / 'second.png'}", "freeze=all_but_norms")

@@ -63,7 +63,7 @@ def test_engine_reports_what_is_wrong_by_codes(pair: dict[str, bytes], trained_f
         result = site.run("failures", *NO_GPU)
     assert result["canceled"][0] == result["early"][0] == "AbortError"
     assert result["seen"][:2] == ["1/42", "2/42"] and len(result["seen"]) < 5
-    assert result["again"] == result["after"] == 77  # the engine goes on after each of them
+    assert result["again"] == result["after"] == 77  # the engine still works after each of them
     assert result["fixed"][1] == "engine.memory"
     assert [result[key][1] for key in ("missing", "damaged", "short")] == ["engine.style"] * 3
     assert "absent.onnx" in result["missing"][2]

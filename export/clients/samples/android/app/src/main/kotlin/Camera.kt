@@ -14,7 +14,7 @@ import impasto.StyleTransferAnalyzer
 import impasto.StyleTransferFrames
 import java.util.concurrent.Executors
 
-/** Stylizes the frames of the back camera, on a thread of its own, until [stop]. */
+/** Stylizes the frames of the back camera, on a separate thread, until [stop]. */
 class Camera(private val context: Context, private val owner: LifecycleOwner) {
     private val executor = Executors.newSingleThreadExecutor()
     private var provider: ProcessCameraProvider? = null
