@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 WINGS = "configs", "models", "train", "export"
 SOURCES = ".py", ".kt", ".swift", ".java", ".html", ".css", ".js", ".mjs", ".c"
+COPIED = "export/web/runtime"  # from npm packages, by `make dist`
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 60
 
@@ -101,6 +102,7 @@ def test_import_contracts_room_of_no_layer_fails(empty_rooms: Path) -> None:
 def test_source_files_have_at_most_300_lines() -> None:
     folders = (*WINGS, "impasto", "tests", "benchmarks", "docs")
     files = [file for name in folders for file in (ROOT / name).rglob("*") if file.suffix in SOURCES]
+    files = [file for file in files if not file.is_relative_to(ROOT / COPIED)]
     assert len(files) > 300 and {file.suffix for file in files} == {*SOURCES}
     lengths = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in files}
     assert not {name: length for name, length in lengths.items() if length > LONGEST_FILE}

@@ -74,11 +74,13 @@ def test_sweep_in_other_processes_reports_each_job(jobs: Path) -> None:
     assert again.returncode == 2 and "holds an earlier sweep" in again.stderr
 
 
-# Stand-ins for Slurm's programs: sbatch keeps the job script and runs each task of its array at once.
+# Stand-ins for Slurm's programs: sbatch copies the job script, which submitit then moves, and runs each task of its
+# array at once.
 SBATCH = """\
 cp "$1" {folder}/submitted.sh
 for task in $([ "$LOST" ] || seq 0 $(sed -n 's/^#SBATCH --array=0-\\([0-9]*\\).*/\\1/p' "$1")); do
-  (SLURM_ARRAY_TASK_ID=$task SLURM_JOB_ID=$((4711 + task)) bash "$1"; touch {folder}/ended_$task) >/dev/null 2>&1 &
+  export SLURM_ARRAY_TASK_ID=$task SLURM_JOB_ID=$((4711 + task))
+  (bash {folder}/submitted.sh; touch {folder}/ended_$task) >/dev/null 2>&1 &
 done
 echo "Submitted batch job 4711"
 """
