@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.bench import BenchmarkConfig
 from impasto.configs.schema.fields import CONFIG, Key, shown
-from impasto.configs.schema.sizes import parse_size, shapes
+from impasto.configs.schema.sizes import parse_size, require_multiples, shapes
 
 ZOO_MODELS = ("mobile", "tiny")  # of each painting in the zoo; the first is the default
 RUNTIMES = ("onnxruntime", "qnn", "node", "chromium", "arm64", "coreml", "litert", "litert_gpu", "litert_fp16")
@@ -37,12 +37,21 @@ def _check_sizes(key: str, sizes: list[int | str]) -> None:
         raise UsageError(f"{key}={shown(sizes)} repeats a size; name each size once")
 
 
-def _default_shapes(stroke_resolution: int | None, step: int) -> list[tuple[int, int]]:
-    """Default sizes for a network of this stroke resolution, None for one without; sides are multiples of `step`."""
+def _shapes(
+    key: str, sizes: list[int | str] | None, stroke_resolution: int | None, stride: int
+) -> list[tuple[int, int]]:
+    """The sizes of a setting as (height, width), or their defaults for a network of this stroke resolution and stride.
+
+    Raises:
+        UsageError: The network would have to pad a picture of one of the sizes.
+    """
+    if sizes is not None:
+        require_multiples(key, shapes(sizes), stride)
+        return shapes(sizes)
     if stroke_resolution is None:
         return shapes([256, 512, 1024])
-    short = step * round(min(max(stroke_resolution, _SIDES[0]), _SIDES[-1] * 3 // 4) / step)
-    long = step * round(short * 4 / 3 / step)
+    short = stride * round(min(max(stroke_resolution, _SIDES[0]), _SIDES[-1] * 3 // 4) / stride)
+    long = stride * round(short * 4 / 3 / stride)
     return [(long, short), (short, long)]
 
 
@@ -84,13 +93,15 @@ class OnnxConfig:
         if self.npu_size not in ("auto", "none"):
             _check_size(f"onnx.npu_size={self.npu_size}", self.npu_size)
 
-    def shapes(self) -> list[tuple[int, int]]:
-        """The fixed sizes as (height, width)."""
+    def shapes(self, stride: int) -> list[tuple[int, int]]:
+        """The fixed sizes as (height, width), for a network of this stride."""
+        require_multiples("onnx.fixed_sizes", shapes(self.fixed_sizes), stride)
         return shapes(self.fixed_sizes)
 
     def npu_shape(self, stroke_resolution: int | None, stride: int) -> tuple[int, int] | None:
         """The size for the NPU as (height, width), for such a network; None where no file is wanted."""
         if self.npu_size != "auto":
+            require_multiples("onnx.npu_size", shapes([self.npu_size]), stride)
             return next(iter(shapes([self.npu_size])), None)
         side = min(max(stroke_resolution or 512, _SIDES[0]), _SIDES[-1])
         return (stride * round(side / stride),) * 2
@@ -116,9 +127,9 @@ class CoreMLConfig:
     def __post_init__(self) -> None:
         _check_sizes("coreml.sizes", self.sizes or [])
 
-    def shapes(self, stroke_resolution: int | None) -> list[tuple[int, int]]:
-        """The sizes as (height, width), for a network with this stroke resolution, None for one without."""
-        return _default_shapes(stroke_resolution, _SIDES.step) if self.sizes is None else shapes(self.sizes)
+    def shapes(self, stroke_resolution: int | None, stride: int) -> list[tuple[int, int]]:
+        """The sizes as (height, width), for a network of this stroke resolution, None for one without, and stride."""
+        return _shapes("coreml.sizes", self.sizes, stroke_resolution, stride)
 
 
 @dataclass(config=CONFIG)
@@ -137,8 +148,8 @@ class LiteRtConfig:
         _check_sizes("litert.sizes", self.sizes or [])
 
     def shapes(self, stroke_resolution: int | None, stride: int) -> list[tuple[int, int]]:
-        """The sizes as (height, width), for a network of this stroke resolution and stride."""
-        return _default_shapes(stroke_resolution, stride) if self.sizes is None else shapes(self.sizes)
+        """The sizes as (height, width), for a network of this stroke resolution, None for one without, and stride."""
+        return _shapes("litert.sizes", self.sizes, stroke_resolution, stride)
 
 
 @dataclass(config=CONFIG)

@@ -117,7 +117,8 @@ class LossConfig:
             raise UsageError(f"loss.style_layers={shown(layers)} is invalid; name at least one layer, and each once")
         if weights is not None and len(weights) != len(layers):
             raise UsageError(
-                f"loss.style_layer_weights={shown(weights)} is invalid; give {len(layers)}, one for each style layer"
+                f"loss.style_layer_weights={shown(weights)} is invalid; give {len(layers)}, one for each style layer, "
+                "or null for equal weights"
             )
         scales = self.style_scales
         if not scales or len(set(scales)) < len(scales):

@@ -17,6 +17,7 @@ from impasto.models.image.decode import read
 from impasto.models.image.discover import find_pictures
 from impasto.models.image.picture import UnreadablePicture, resize
 from impasto.models.store import Store
+from impasto.models.transform_net import MAX_STRIDE
 
 _MAX_PHOTOS = 32  # to calibrate on
 _FP16 = "for Core ML on iOS 16 and later, of one fixed size, in 16-bit floats"
@@ -57,7 +58,7 @@ class CoreMLExporter:
             "fp16": Tolerance(min_psnr=limits.coreml_psnr),
             "int8": Tolerance(min_psnr=limits.coreml_int8_psnr),
         }
-        shapes = self._config.coreml.shapes(self._label.stroke_resolution)
+        shapes = self._config.coreml.shapes(self._label.stroke_resolution, network.stride)
         clients = _CLIENTS | (_UINT8_CLIENTS if self._config.onnx.io == "uint8_rgba" else {})
         styles = len(self._label.styles)
         if isinstance(network, Store):
@@ -92,7 +93,7 @@ def _descriptions(packages: Sequence[exporter.Package]) -> dict[str, str]:
 
 
 def calibration_photos(folder: str | None) -> list[Pixels]:
-    """Return up to 32 photos of a folder, with a short side of 256 px, cropped to multiples of 4."""
+    """Return up to 32 photos of a folder, with a short side of 256 px, cropped to sides that no network pads."""
     if folder is None:
         return []
     path = Path(folder).expanduser()
@@ -104,4 +105,5 @@ def calibration_photos(folder: str | None) -> list[Pixels]:
     for path in paths[::step]:
         with suppress(UnreadablePicture):
             photos.append(resize(read(path).rgb, 256))
-    return [rgb[: rgb.shape[0] // 4 * 4, : rgb.shape[1] // 4 * 4] for rgb in photos]
+    heights_and_widths = ([side // MAX_STRIDE * MAX_STRIDE for side in rgb.shape[:2]] for rgb in photos)
+    return [rgb[:height, :width] for rgb, (height, width) in zip(photos, heights_and_widths, strict=True)]

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from impasto.configs.errors import UsageError
 from impasto.configs.schema.export import ExportConfig
 from impasto.export import fp16_rescale
 from impasto.export.contract import ExportedFiles, ImageSize, ModelArtifact, Tolerance
@@ -29,11 +28,6 @@ class LiteRtExporter:
         sizes = self._config.litert.shapes(self._label.stroke_resolution, network.stride)
         if not sizes or isinstance(network, Store):
             return ExportedFiles([], {})
-        if wrong := [size for size in sizes if any(side % network.stride for side in size)]:
-            raise UsageError(
-                f"litert.sizes: {ImageSize(*wrong[0][::-1])} would need padding; choose multiples of {network.stride} "
-                "for this network"
-            )
         path = folder / FILE
         path.parent.mkdir(parents=True, exist_ok=True)
         safe = fp16_rescale.fp16_safe(network, fp16_rescale.calibration_images())

@@ -1,6 +1,5 @@
 """The Android files of a bundle: the network as ONNX in three storages, as .ort, and as a pair for large photos."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,8 +71,7 @@ class OnnxExporter:
         if count and io != "uint8_rgba":
             raise UsageError(f"onnx.io={io} is for one painting; export a style of the store with style=NAME")
         npu = self._config.onnx.npu_shape(self._label.stroke_resolution, network.stride)
-        _require_multiples("onnx.fixed_sizes", self._config.onnx.shapes(), network.stride)
-        _require_multiples("onnx.npu_size", [npu] if npu else [], network.stride)
+        fixed_shapes = self._config.onnx.shapes(network.stride)
         path = folder / IN_BUNDLE
         path.parent.mkdir(parents=True)
         onnx_writer.write(network, path, io, self._label)
@@ -96,7 +94,7 @@ class OnnxExporter:
         weight_compression.write_ort(path, ort, path.with_suffix(".required_operators.config"))
         artifacts.append(artifact(ort, ORT, "float32", exact))
         descriptions = dict(_DESCRIPTIONS)
-        for height, width in self._config.onnx.shapes():
+        for height, width in fixed_shapes:
             size = ImageSize(width, height)
             file = path.with_stem(f"{path.stem}_{size}")
             onnx_writer.write(network, file, io, self._label, (height, width))
@@ -127,16 +125,6 @@ class OnnxExporter:
         (folder / _LAYOUT).write_text(text, encoding="utf-8", newline="\n")
         tolerance = Tolerance(min_psnr=self._config.parity.int8_psnr)
         return ModelArtifact(_STYLE, ONNX, "int8", onnx_contract(self._config.onnx.io), tolerance, {}, None)
-
-
-def _require_multiples(key: str, sizes: Sequence[tuple[int, int]], stride: int) -> None:
-    """Raise UsageError for a size that is not a multiple of the network's stride: the file would pad it."""
-    for height, width in sizes:
-        if height % stride or width % stride:
-            raise UsageError(
-                f"{key}: {ImageSize(width, height)} would need padding, which a file of a fixed size has not; choose "
-                f"multiples of {stride} for this network"
-            )
 
 
 def _write_npu(

@@ -7,9 +7,12 @@ LINE = ["checkpoint=network.safetensors", "output=bundle"]
 
 
 def test_coreml_sizes_are_heights_and_widths() -> None:
-    assert app.compose("export", [*LINE, "coreml.sizes=[256,768x1024]"]).coreml.shapes(600) == [(256, 256), (1024, 768)]
-    assert (512, 512) in app.compose("export", LINE).coreml.shapes(None)
-    assert app.compose("export", [*LINE, "coreml.sizes=[]"]).coreml.shapes(600) == []
+    assert app.compose("export", [*LINE, "coreml.sizes=[256,768x1024]"]).coreml.shapes(600, 4) == [
+        (256, 256),
+        (1024, 768),
+    ]
+    assert (512, 512) in app.compose("export", LINE).coreml.shapes(None, 4)
+    assert app.compose("export", [*LINE, "coreml.sizes=[]"]).coreml.shapes(600, 4) == []
 
 
 @pytest.mark.parametrize(
@@ -17,15 +20,29 @@ def test_coreml_sizes_are_heights_and_widths() -> None:
 )
 def test_coreml_sizes_default_to_the_stroke_resolution(stroke_resolution: int, expected: tuple[int, int]) -> None:
     config = app.compose("export", LINE).coreml
-    assert config.shapes(stroke_resolution) == [expected, expected[::-1]]
-    assert config.shapes(None) == [(256, 256), (512, 512), (1024, 1024)]
+    assert config.shapes(stroke_resolution, 4) == [expected, expected[::-1]]
+    assert config.shapes(None, 4) == [(256, 256), (512, 512), (1024, 1024)]
 
 
-def test_litert_sizes_default_to_those_of_coreml_in_multiples_of_the_stride() -> None:
-    config = app.compose("export", LINE).litert
+@pytest.mark.parametrize("kind", ["coreml", "litert"])
+def test_sizes_default_to_multiples_of_the_stride(kind: str) -> None:
+    config = getattr(app.compose("export", LINE), kind)
     assert config.shapes(None, 4) == [(256, 256), (512, 512), (1024, 1024)]
     assert (config.shapes(601, 4), config.shapes(601, 8)) == ([(800, 600), (600, 800)], [(800, 600), (600, 800)])
     assert config.shapes(1084, 8) == [(1448, 1088), (1088, 1448)]
+
+
+@pytest.mark.parametrize("key", ["coreml.sizes", "litert.sizes", "onnx.fixed_sizes"])
+def test_sizes_that_need_padding_name_the_multiple(key: str) -> None:
+    config = getattr(app.compose("export", [*LINE, f"{key}=[64,100x64]"]), key.partition(".")[0])
+    given = (600, 8) if key != "onnx.fixed_sizes" else (8,)
+    expected = key.replace(".", r"\.") + ": 100x64 would need padding, .*choose multiples of 8 for this network"
+    with pytest.raises(UsageError, match=f"^{expected}"):
+        config.shapes(*given)
+    assert config.shapes(*given[:-1], 4) == [(64, 64), (64, 100)]
+
+
+def test_litert_sizes_are_heights_and_widths() -> None:
     assert app.compose("export", [*LINE, "litert.sizes=[256,768x1024]"]).litert.shapes(600, 8)[1] == (1024, 768)
     assert app.compose("export", [*LINE, "litert.sizes=[]"]).litert.shapes(600, 4) == []
     with pytest.raises(UsageError, match=r"^litert\.sizes=.*258"):
@@ -63,8 +80,8 @@ def test_benchmark_empty_sizes_measure_nothing() -> None:
 
 
 def test_onnx_fixed_sizes_are_heights_and_widths_and_none_by_default() -> None:
-    assert app.compose("export", LINE).onnx.shapes() == []
-    assert app.compose("export", [*LINE, "onnx.fixed_sizes=[512,768x1024]"]).onnx.shapes() == [(512, 512), (1024, 768)]
+    assert app.compose("export", LINE).onnx.shapes(4) == []
+    assert app.compose("export", [*LINE, "onnx.fixed_sizes=[512,768x1024]"]).onnx.shapes(4) == [(512, 512), (1024, 768)]
 
 
 @pytest.mark.parametrize(("value", "named"), [("[258]", "258"), ("[64,64x64]", "each size once"), ("512", "a list")])

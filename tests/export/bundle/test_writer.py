@@ -275,7 +275,7 @@ def test_calibration_photos_are_resized_and_skip_unreadable_files(
     folder = shutil.copytree(photo_folder, tmp_path / "photos")
     (folder / "text.jpg").write_text("no photo")
     photos = calibration_photos(str(folder))
-    assert len(photos) == 8 and all(photo.shape == (256, 340, 3) for photo in photos)
+    assert len(photos) == 8 and all(photo.shape == (256, 336, 3) for photo in photos)
     line = [f"checkpoint={saved}", f"output={tmp_path / 'exported'}", f"coreml.photos={tmp_path / 'empty'}"]
     with pytest.raises(UsageError, match=r"coreml\.photos=.*empty contains no pictures; name a folder of photos"):
         writer.write(compose("export", line), lambda line: None)
