@@ -104,8 +104,8 @@ class TrainConfig:
         str | None,
         Key(
             "Checkpoint to start from: a file, run directory, zoo/PAINTING, or auto for the nearest network of the "
-            "zoo, if it has this model; null starts from random weights. Of a store of styles, each painting takes the "
-            "norms under its name, or else of the nearest style.",
+            "zoo, or style of its store, if it has this model; null starts from random weights. Of a store of styles, "
+            "each painting takes the norms under its name, or else of the nearest style.",
             path="PATH|auto|zoo/*",
         ),
     ] = "auto"

@@ -1,4 +1,4 @@
-"""The initial weights of a new network: random, of a checkpoint, or of the zoo's nearest network."""
+"""The initial weights of a new network: random, of a checkpoint, or of the nearest in the zoo."""
 
 import copy
 from collections.abc import Sequence
@@ -42,9 +42,9 @@ def load(config: TrainConfig, paintings: Sequence[Painting], val_photos: PhotoSe
 
     Args:
         config: The settings of the run. `init` is null (random weights), a checkpoint, a reference to the zoo, or
-            `auto`: of the zoo's networks with this architecture, the one with the lowest loss on validation photos;
-            random weights if there is none. Of a store, each painting takes the norms under its name, or of the style
-            with the lowest loss.
+            `auto`: of the zoo's networks and stores with this architecture, the one with the lowest loss on validation
+            photos; random weights if there is none. Of a store, each painting takes the norms under its name, or of the
+            style with the lowest loss.
         paintings: The paintings of the run, whose losses compare networks.
         val_photos: The photos to compare networks on.
         size: The side of their center squares, in pixels.
@@ -59,10 +59,9 @@ def load(config: TrainConfig, paintings: Sequence[Painting], val_photos: PhotoSe
         return InitialWeights(_for_paintings(config, [transform_net.build(config.model)] * len(paintings)))
     comparison = _Comparison(paintings, val_photos, size)
     if config.init == AUTO:
-        networks = {name: checkpoint.load(path)[0] for name, path in paths.items()}
-        name = min(networks, key=lambda name: sum(comparison.losses(networks[name])))
-        starts = [networks[name]] * len(paintings)
-        return InitialWeights(_for_paintings(config, starts), _origin(name, paths[name]))
+        candidates = {name: _starts(*checkpoint.load_any(path), comparison) for name, path in paths.items()}
+        name = min(candidates, key=lambda name: comparison.total(candidates[name]))
+        return InitialWeights(_for_paintings(config, candidates[name]), _origin(name, paths[name]))
     path = zoo.resolve(config.init, checkpoint.SUFFIX, _zoo_model(config.model))
     network, card = checkpoint.load_any(path)
     model = asdict(card.model)
@@ -93,14 +92,15 @@ def _starts(network: TransformNet | Store, card: Card, comparison: "_Comparison"
     """The network that each painting starts from: the style of its name, or the nearest."""
     networks = networks_of(network)
     names = card.store.names if card.store is not None else []
-    if len(networks) == 1 or {painting.name for painting in comparison.paintings} <= {*names}:
-        losses = [[0.0] * len(comparison.paintings)] * len(networks)
-    else:
-        losses = [comparison.losses(network) for network in networks]
     starts = []
     for number, painting in enumerate(comparison.paintings):
-        nearest = min(range(len(networks)), key=lambda index: losses[index][number])
-        starts.append(networks[names.index(painting.name) if painting.name in names else nearest])
+        if painting.name in names:
+            starts.append(networks[names.index(painting.name)])
+        elif len(networks) == 1:
+            starts.append(networks[0])
+        else:
+            losses = [comparison.losses(each)[number] for each in networks]
+            starts.append(networks[losses.index(min(losses))])
     return starts
 
 
@@ -113,9 +113,10 @@ def _candidates(model: ModelConfig) -> dict[str, Path]:
     """The zoo's checkpoints with the architecture of `model`, by reference."""
     if (kind := _zoo_model(model)) is None:
         return {}
-    paths = {f"{zoo.PREFIX}{name}": zoo.FOLDER / name / f"{kind}{checkpoint.SUFFIX}" for name in zoo.names()}
+    names = *zoo.names(), zoo.STORE
+    paths = {f"{zoo.PREFIX}{name}": zoo.FOLDER / name / f"{kind}{checkpoint.SUFFIX}" for name in names}
     paths = {name: path for name, path in paths.items() if path.is_file()}
-    return {name: path for name, path in paths.items() if asdict(checkpoint.load(path)[1].model) == vars(model)}
+    return {name: path for name, path in paths.items() if asdict(checkpoint.load_any(path)[1].model) == vars(model)}
 
 
 class _Comparison:
@@ -124,10 +125,20 @@ class _Comparison:
     def __init__(self, paintings: Sequence[Painting], val_photos: PhotoSet, size: int) -> None:
         self.paintings, self.val_photos, self.size = paintings, val_photos, size
         self._photos: list[Tensor] = []
+        self._losses: dict[TransformNet, list[float]] = {}
 
-    @torch.no_grad()
+    def total(self, networks: Sequence[TransformNet]) -> float:
+        """The sum of the losses of networks, one for each painting."""
+        return sum(self.losses(network)[number] for number, network in enumerate(networks))
+
     def losses(self, network: TransformNet) -> list[float]:
         """The loss by each painting."""
+        if network not in self._losses:
+            self._losses[network] = self._measure(network)
+        return self._losses[network]
+
+    @torch.no_grad()
+    def _measure(self, network: TransformNet) -> list[float]:
         if not self._photos:
             crops, *_ = validation_crops(self.val_photos, self.size)
             self._photos = [to_pixels(photo, torch.device("cpu")) for photo in crops[:COMPARED].split(1)]

@@ -12,6 +12,7 @@ from impasto.configs.cli import app
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.train import TrainConfig
 from impasto.models import checkpoint, zoo
+from impasto.models.card import Card
 from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.models.store import Store
 from impasto.models.transform_net import TransformNet
@@ -19,6 +20,7 @@ from impasto.models.vgg import weights as vgg_weights
 from impasto.train.data import dataset, style_image
 from impasto.train.engine import init_weights, paintings
 from tests.helpers.commands import Run
+from tests.helpers.networks import CARD, MODELS
 from tests.helpers.stores import card_of, store_of
 
 FOLDER_OF_ZOO = zoo.FOLDER
@@ -65,6 +67,18 @@ def test_load_zoo_reference_returns_its_network(
         load_weights("init=zoo/nobody")
 
 
+def nearest_to(network: TransformNet, config: TrainConfig) -> init_weights.InitialWeights:
+    """The initial weights of a run whose painting is the network's own picture of the only validation photo."""
+    config.data.val_photos = 1
+    val_photos = dataset.split(config.data)[1]
+    crops, *_ = dataset.validation_crops(val_photos, SIZE)
+    with torch.no_grad():
+        painting = network(dataset.to_pixels(crops[:1], torch.device("cpu")))
+    config.loss.content_weight = 0.0
+    loss = PerceptualLoss(config.loss, vgg_weights.load("random", "vgg16"), painting)
+    return init_weights.load(config, [paintings.Painting(config.style, "", painting, loss)], val_photos, SIZE)
+
+
 @pytest.mark.slow
 def test_load_auto_returns_network_with_lowest_loss(
     load_weights: Callable[..., tuple[init_weights.InitialWeights, TrainConfig]],
@@ -72,20 +86,34 @@ def test_load_auto_returns_network_with_lowest_loss(
     """Each network's own picture of a photo replaces its painting, which is not available here."""
     initial, config = load_weights("init=auto", "model=tiny")
     assert initial.origin is not None
-    val_photos = dataset.split(config.data)[1]
-    crops, *_ = dataset.validation_crops(val_photos, SIZE)
-    pixels = dataset.to_pixels(crops[:1], torch.device("cpu"))
-    loss_weights = vgg_weights.load("random", "vgg16")
     for name in (name for name in zoo.names() if "tiny" in zoo.models(name)):
         network, _ = checkpoint.load(FOLDER_OF_ZOO / name / "tiny.safetensors")
-        with torch.no_grad():
-            painting = network(pixels)
-        config.loss.content_weight = 0.0
-        config.data.val_photos = 1
-        loss = PerceptualLoss(config.loss, loss_weights, painting)
-        learned = paintings.Painting(config.style, "", painting, loss)
-        nearest = init_weights.load(config, [learned], val_photos, SIZE)
+        nearest = nearest_to(network, config)
         assert nearest.origin is not None and nearest.origin.name == f"zoo/{name}"
+
+
+@pytest.mark.slow
+def test_load_auto_takes_the_nearest_style_of_the_store_of_the_zoo(
+    load_weights: Callable[..., tuple[init_weights.InitialWeights, TrainConfig]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, single = store_of("tiny"), store_of("tiny", seed=1).network(0)
+    for name in ("single", zoo.STORE):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "tiny.onnx").touch()
+    checkpoint.save(tmp_path / zoo.STORE / "tiny.safetensors", store, card_of("tiny"))
+    checkpoint.save(
+        tmp_path / "single" / "tiny.safetensors", single, Card.from_json({"model": vars(MODELS["tiny"])} | CARD)
+    )
+    monkeypatch.setattr(zoo, "FOLDER", tmp_path)
+    _, config = load_weights("init=auto", "model=tiny", "model.blocks=3")
+    for index in range(3):
+        nearest = nearest_to(store.network(index), config)
+        assert nearest.origin is not None and nearest.origin.name == "zoo/store"
+        assert torch.equal(weights(nearest.network), weights(store.network(index)))
+    nearest = nearest_to(single, config)
+    assert nearest.origin is not None and nearest.origin.name == "zoo/single"
 
 
 @pytest.mark.slow
