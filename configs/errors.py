@@ -1,10 +1,7 @@
 """The two ways in which a command ends badly, each with one sentence for the user; and the exit code of any error."""
 
 import os
-import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
@@ -35,14 +32,3 @@ def ending(error: BaseException) -> tuple[int, str]:
     if isinstance(error, UsageError | CheckFailed):
         return 2 if isinstance(error, UsageError) else 1, text
     return 1, f"{type(error).__name__}{text and f': {text}'}; set {FULL_ERROR}=1 for the traceback"
-
-
-@contextmanager
-def quiet_closed_pipe() -> Iterator[None]:
-    """End quietly where the reader of the output has ended, as `head` does."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter would complain at its end
-        sys.exit(0)

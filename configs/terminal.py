@@ -4,9 +4,13 @@ An escape sequence, a carriage return or a bidirectional override in a name coul
 """
 
 import copy
+import io
 import logging
 import os
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 # C0, DEL and C1; zero-width and bidirectional controls, but not the joiners of emoji and of Persian and Indic scripts;
@@ -42,3 +46,27 @@ class PrintableFormatter(logging.Formatter):
             foreign = (str, os.PathLike, BaseException)
             shown.args = tuple(printable(value) if isinstance(value, foreign) else value for value in record.args)
         return printable_lines(super().format(shown))
+
+
+def log_to_stderr(logger: logging.Logger) -> None:
+    """Send what is logged to stderr without control characters; letters that the terminal lacks become escapes."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(PrintableFormatter())
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.INFO)
+    if logging.lastResort is not None:  # shows the warnings of libraries
+        logging.lastResort.setFormatter(PrintableFormatter())
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal has no letters for ends no command
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def quiet_closed_pipe() -> Iterator[None]:
+    """End quietly where the reader of the output has ended, as `head` does."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter would complain at its end
+        sys.exit(0)

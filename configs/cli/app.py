@@ -1,14 +1,14 @@
 """Run a command: parse, compose with Hydra, validate one typed object, call the task. Errors end in one sentence."""
 
 import argparse
-import io
 import logging
 import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,16 +19,15 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from hydra.plugins.config_source import ConfigLoadError
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from impasto.configs import extras, interrupt
 from impasto.configs.cli import overrides, runs
 from impasto.configs.cli.vocabulary import CONFIGS, Vocabulary, hint
-from impasto.configs.errors import UsageError, ending, quiet_closed_pipe
+from impasto.configs.errors import UsageError, ending
 from impasto.configs.schema.style import slug
-from impasto.configs.terminal import PrintableFormatter, show
+from impasto.configs.terminal import log_to_stderr, printable_lines, quiet_closed_pipe
 
 log = logging.getLogger("impasto")
 _HYDRA = ["hydra/job_logging=none", "hydra/hydra_logging=none", "hydra.output_subdir=null"]
@@ -39,8 +38,9 @@ class Arguments(argparse.ArgumentParser):
     """The flags of every command, which are Hydra's, and the `overrides`, in any order."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        name, usage, style = vocabulary.command, "%(prog)s [flags] key=value ...", argparse.RawDescriptionHelpFormatter
-        super().__init__(f"impasto-{name}", usage, vocabulary.schema.__doc__, formatter_class=style, add_help=False)
+        name, usage, about = vocabulary.command, "%(prog)s [flags] key=value ...", vocabulary.schema.__doc__
+        layout = partial(argparse.RawDescriptionHelpFormatter, max_help_position=6)
+        super().__init__(f"impasto-{name}", usage, about, formatter_class=layout, add_help=False)
         self.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
         self.add_argument("-h", "--help", action="store_true", help="print this text")
         self.add_argument(
@@ -56,8 +56,6 @@ class Arguments(argparse.ArgumentParser):
 
     def read(self, arguments: Sequence[str], known: Sequence[str]) -> argparse.Namespace:
         """The flags and the `overrides`; UsageError for a flag that does not exist, with one of the `known` keys."""
-        if odd := [text for text in arguments if overrides.SURROGATE.search(text)]:
-            raise UsageError(f"{odd[0]!r} is not valid UTF-8; rename the file")
         options, unknown = self.parse_known_intermixed_args(arguments)
         if unknown:
             flag, _, value = unknown[0].partition("=")
@@ -79,16 +77,8 @@ def run(command: str, task: Callable[[Any], None], extra: str | None = None) -> 
 
     Ends the process with one sentence on stderr if that fails: exit code 2 for a wrong request, 1 otherwise.
     """
-    handler = logging.StreamHandler()
-    handler.setFormatter(PrintableFormatter())
-    log.handlers[:] = [handler]
-    if logging.lastResort is not None:  # shows the warnings of libraries
-        logging.lastResort.setFormatter(PrintableFormatter())
-    log.setLevel(logging.INFO)
+    log_to_stderr(log)
     os.environ["PYTHONSAFEPATH"] = "1"  # Python processes that libraries start import nothing of the current folder
-    for stream in (sys.stdout, sys.stderr):  # a name that the terminal has no letters for ends no command
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a task as Ctrl-C does; it may differ
     with interrupt.bounded():
         try:
@@ -111,10 +101,8 @@ def compose_run(command: str, lines: Sequence[str] = ()) -> tuple[Any, runs.Run]
     """The settings as `compose` returns them, and the run that they describe, which `resume=` may continue."""
     vocabulary = Vocabulary(command)
     with session(vocabulary):
-        lines = overrides.replay([*lines], vocabulary, sweep=False)
-        job, *_ = overrides.jobs([*_HYDRA, *overrides.translate(lines, vocabulary, sweep=False)], False, vocabulary)
-        config = hydra.compose(command, [*job, "hydra.job.num=0"], return_hydra_config=True)
-        return vocabulary.validated(config), runs.composed(config.hydra)
+        [job] = overrides.jobs([*_HYDRA, *overrides.translate(lines, vocabulary, False)], False, vocabulary)
+        return vocabulary.validated(job), runs.composed(job.hydra)
 
 
 @contextmanager
@@ -129,7 +117,7 @@ def session(vocabulary: Vocabulary, presets: str | None = None) -> Iterator[None
     module = f"impasto.configs.{command if vocabulary.groups else 'schema'}"
     with hydra.initialize_config_module(module, f"impasto-{command}", version_base="1.3"):
         for file in (CONFIGS / "launcher").glob("*.yaml"):  # our defaults over those of an installed plugin
-            with suppress(ConfigLoadError):
+            if file.name in store.list(overrides.LAUNCHER):
                 launcher = store.load(f"{overrides.LAUNCHER}/{file.name}").node
                 store.store(file.stem, OmegaConf.merge(launcher, OmegaConf.load(file)), overrides.LAUNCHER)
         if presets is not None:
@@ -158,15 +146,11 @@ def _run(command: str, task: Callable[[Any], None], arguments: Sequence[str], ex
         launchers = [line for line in options.overrides if overrides.key_of(line) == overrides.LAUNCHER]
         if launchers and not (options.multirun or options.cfg):
             raise UsageError(f"{launchers[0]} is for sweeps; add -m")
-        lines = overrides.replay(options.overrides, vocabulary, options.multirun)
-        lines = [*_HYDRA, *overrides.translate(lines, vocabulary, options.multirun)]
-        jobs = [
-            hydra.compose(command, [*job, f"hydra.job.num={number}"], return_hydra_config=True)
-            for number, job in enumerate(overrides.jobs(lines, options.multirun, vocabulary))
-        ]
+        lines = [*_HYDRA, *overrides.translate(options.overrides, vocabulary, options.multirun)]
+        jobs = overrides.jobs(lines, options.multirun, vocabulary)
         if options.help:
-            for line in f"{parser.format_help()}\n{vocabulary.help(jobs[0])}".split("\n"):
-                show(line)
+            vocabulary.describe(parser, jobs[0])
+            sys.stdout.write(printable_lines(parser.format_help()))
             return
         if options.cfg:
             shown, section = engine.get_sanitized_cfg(jobs[0], options.cfg), options.package
@@ -181,8 +165,6 @@ def _run(command: str, task: Callable[[Any], None], arguments: Sequence[str], ex
             runs.check_outputs(settings)
             runs.launch(engine, command, task, lines, jobs)
             return
-    directory = str(Path(jobs[0].hydra.run.dir).absolute())
-    OmegaConf.update(jobs[0], "hydra.runtime.output_dir", directory, force_add=True)
     HydraConfig.instance().set_config(jobs[0])  # where the jobs of a sweep find it, too
     task(settings[0])
 

@@ -6,9 +6,8 @@ import sys
 from importlib.metadata import entry_points, version
 
 from impasto.configs.cli.vocabulary import hint
-from impasto.configs.errors import quiet_closed_pipe
 from impasto.configs.schema.commands import COMMANDS
-from impasto.configs.terminal import printable, show
+from impasto.configs.terminal import printable, quiet_closed_pipe, show
 
 
 @quiet_closed_pipe()

@@ -3,11 +3,12 @@
 import glob
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from itertools import chain
 from pathlib import Path
 
+import hydra
 import yaml  # type: ignore[import-untyped]
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_loader import ConfigLoader
@@ -15,6 +16,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
+from omegaconf import DictConfig
 
 from impasto.configs.cli.vocabulary import Vocabulary, hint
 from impasto.configs.errors import UsageError
@@ -24,15 +26,18 @@ from impasto.configs.schema.fields import Key, shown
 RUN_DIR, SWEEP_DIR, LAUNCHER = "hydra.run.dir", "hydra.sweep.dir", "hydra/launcher"
 _LAUNCHER_EXTRAS = {"ray": "ray", "submitit_slurm": "slurm", "submitit_local": "slurm"}  # what installs each one
 _GRAMMAR = re.compile(r"|null|(choice|glob|interval|range|shuffle|sort|tag)\(.*\)", re.DOTALL)  # never a path or text
-SURROGATE = re.compile("[\ud800-\udfff]")  # Python's stand-ins for bytes that are not UTF-8
+_SURROGATE = re.compile("[\ud800-\udfff]")  # Python's stand-ins for bytes that are not UTF-8
 _RESOLVER = re.compile(r"(?<!\\)\$\{[^}]*:")  # ${oc.env:NAME} would put what the environment holds into the card
 _PART = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^,]+""")
 
 
-def translate(lines: Iterable[str], vocabulary: Vocabulary, sweep: bool) -> list[str]:
-    """Quote paths and texts for Hydra, make paths absolute, and turn an image given as the style into a style."""
+def translate(lines: Sequence[str], vocabulary: Vocabulary, sweep: bool) -> list[str]:
+    """Quote paths and texts for Hydra, make paths absolute, and turn an image given as the style into a style.
+
+    The overrides of the run that `resume=` names come first.
+    """
     translated: list[str] = []
-    for line in lines:
+    for line in _replayed(lines, vocabulary, sweep):
         key, equals, value = line.lstrip("+~").partition("=")
         if key in (RUN_DIR, SWEEP_DIR):
             path = value if value.startswith("${") else _absolute(_unquote(value))
@@ -52,7 +57,7 @@ def translate(lines: Iterable[str], vocabulary: Vocabulary, sweep: bool) -> list
     return translated
 
 
-def replay(lines: list[str], vocabulary: Vocabulary, sweep: bool) -> list[str]:
+def _replayed(lines: Sequence[str], vocabulary: Vocabulary, sweep: bool) -> Sequence[str]:
     """Put the overrides of the run that `resume=` names before the new ones, which win.
 
     Only keys of the schema are replayed, with plain values. What else a run directory holds could make Hydra
@@ -70,7 +75,7 @@ def replay(lines: list[str], vocabulary: Vocabulary, sweep: bool) -> list[str]:
         raise UsageError(f"{resume} is not a run directory: .hydra/overrides.yaml cannot be read: {error}") from error
     if not old:
         raise UsageError(f"{resume}: its .hydra/overrides.yaml is empty, so no step was taken; start the run again")
-    if not isinstance(old, list) or not all(isinstance(line, str) and not SURROGATE.search(line) for line in old):
+    if not isinstance(old, list) or not all(isinstance(line, str) for line in old):
         raise UsageError(f"{resume}: its .hydra/overrides.yaml is not a list of texts; start the run again")
     # A newly chosen preset also replaces what had been set inside the old one.
     unwanted = ("hydra.", "hydra/", "+", "~", *(f"{key_of(line)}{end}" for line in lines for end in "=."))
@@ -80,8 +85,8 @@ def replay(lines: list[str], vocabulary: Vocabulary, sweep: bool) -> list[str]:
     return [*replayed, *lines, f"{RUN_DIR}={quote(folder)}"]
 
 
-def jobs(lines: list[str], sweep: bool, vocabulary: Vocabulary) -> list[list[str]]:
-    """The overrides of each job of a sweep, or of the only job, with their choices checked."""
+def jobs(lines: list[str], sweep: bool, vocabulary: Vocabulary) -> list[DictConfig]:
+    """The configuration of each job of a sweep, or of the only job, composed after their choices were checked."""
     parsed = [parse(line, GlobalHydra.instance().config_loader()) for line in lines]
     several = [override for override in parsed if override.is_sweep_override()]
     if several and not sweep:
@@ -101,11 +106,16 @@ def jobs(lines: list[str], sweep: bool, vocabulary: Vocabulary) -> list[list[str
             meant = f" (did you mean {root}={name}?)" if root in vocabulary.keys else hint(name, choices)
             known = f"{meant}; choose one of {', '.join(choices)}"
             raise UsageError(f"{group}={name} is {what}{known}")
-    return expanded
+    return [
+        hydra.compose(vocabulary.command, [*job, f"hydra.job.num={number}"], return_hydra_config=True)
+        for number, job in enumerate(expanded)
+    ]
 
 
 def parse(line: str, loader: ConfigLoader | None = None) -> Override:
     """One override in Hydra's grammar; `loader` lets it expand glob()."""
+    if _SURROGATE.search(line):
+        raise UsageError(f"{line!r} is not valid UTF-8; rename the file")
     try:
         return OverridesParser.create(loader).parse_overrides([line])[0]
     except (HydraException, ValueError) as error:  # ValueError: a number of thousands of digits
@@ -141,9 +151,14 @@ def _quoted(key: Key, value: str, sweep: bool) -> str:
 
 def _style(value: str, vocabulary: Vocabulary, sweep: bool) -> list[str]:
     """The overrides that a value of `style` stands for: presets, an image, several in a sweep, or those of a store."""
-    presets = vocabulary.choices("style")
+    presets, store = vocabulary.choices("style"), vocabulary.keys.get("style.images")
     if (value[:1] == "[" and not _exists(value)) or (value not in presets and Path(_absolute(value)).is_dir()):
-        return _store(value, vocabulary, sweep)
+        if store is not None:
+            return ["style=store", f"style.images={_quoted(store, value, sweep)}"]
+        raise UsageError(
+            f"style={value} is several paintings, which impasto-train learns as a store of styles; name one here"
+            + (", and those to blend it with in styles=[FILE,FILE] blend=[...]" if "blend" in vocabulary.keys else "")
+        )
     texts = _values(value, sweep)
     images = [quote(_absolute(text)) for text in texts if text not in presets and Path(_absolute(text)).is_file()]
     if images and len(images) < len(texts):
@@ -151,17 +166,6 @@ def _style(value: str, vocabulary: Vocabulary, sweep: bool) -> list[str]:
     if images:
         return ["style=picture", f"style.image={','.join(images)}"]
     return [f"style={','.join(text if text in presets else quote(text) for text in texts)}"]
-
-
-def _store(value: str, vocabulary: Vocabulary, sweep: bool) -> list[str]:
-    """The overrides of a list or a folder of paintings."""
-    key = vocabulary.keys.get("style.images")
-    if key is None:
-        raise UsageError(
-            f"style={value} is several paintings, which impasto-train learns as a store of styles; name one here"
-            + (", and those to blend it with in styles=[FILE,FILE] blend=[...]" if "blend" in vocabulary.keys else "")
-        )
-    return ["style=store", f"style.images={_quoted(key, value, sweep)}"]
 
 
 def _values(value: str, several: bool) -> list[str]:

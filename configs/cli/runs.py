@@ -17,7 +17,7 @@ from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from pydantic import TypeAdapter
+from pydantic import BaseModel
 
 from impasto.configs.atomic_file import atomic_write, write_json
 from impasto.configs.cli.overrides import RUN_DIR, SWEEP_DIR, key_of, quote
@@ -27,8 +27,7 @@ from impasto.configs.errors import CheckFailed, UsageError, ending
 log = logging.getLogger("impasto")
 
 
-@dataclass(frozen=True)
-class JobStatus:
+class JobStatus(BaseModel, frozen=True, strict=True):
     """A job of a sweep, its run directory relative to the sweep's, and how it ended: exit code and a sentence.
 
     `code` is None until the job ends; a job that was killed keeps it.
@@ -75,17 +74,14 @@ def is_sweep_job() -> bool:
 
 def current() -> Run:
     """The run of the command that this process executes."""
-    hydra: Any = HydraConfig.get()
-    return Run(Path(hydra.runtime.output_dir), is_sweep_job() or _is_named(hydra), list(hydra.overrides.task))
+    return composed(HydraConfig.get())
 
 
 def composed(hydra: Any) -> Run:
     """The run of a composed configuration, given its section `hydra`."""
-    return Run(Path(hydra.run.dir).absolute(), _is_named(hydra), list(hydra.overrides.task))
-
-
-def _is_named(hydra: Any) -> bool:
-    return RUN_DIR in map(key_of, hydra.overrides.hydra)
+    launched = OmegaConf.select(hydra, "runtime.output_dir")  # the directory of a sweep's job, which exists
+    named = launched is not None or RUN_DIR in map(key_of, hydra.overrides.hydra)
+    return Run(Path(launched or hydra.run.dir).absolute(), named, list(hydra.overrides.task))
 
 
 def create(path: Path, exist_ok: bool) -> Path:
@@ -104,25 +100,23 @@ def status_path(sweep: Path, job: int) -> Path:
 
 def statuses(sweep: Path) -> list[JobStatus]:
     """The jobs of a sweep, by number; none if the directory is not a sweep's. Files of another kind do not count."""
-    jobs, adapter = [], TypeAdapter(JobStatus)
+    jobs = []
     for path in sweep.glob(".jobs/*.json"):
         with suppress(OSError, ValueError):
-            status = adapter.validate_json(path.read_bytes(), strict=True)
-            inside = (sweep / status.folder).resolve().is_relative_to(sweep.resolve())
-            if inside and status.format == JobStatus.format:
+            status = JobStatus.model_validate_json(path.read_bytes())
+            if (sweep / status.folder).resolve().is_relative_to(sweep.resolve()):
                 jobs.append(status)
     return sorted(jobs, key=lambda status: status.job)
 
 
 def check_outputs(settings: Sequence[Any]) -> None:
     """Raise UsageError if jobs of a sweep would write to the same output."""
-    outputs = Counter(getattr(job, "output", None) for job in settings)
-    shared = next((path for path, count in outputs.items() if path is not None and count > 1), None)
-    if shared is not None:
-        raise UsageError(
-            f"output={shared} would be written by {outputs[shared]} jobs of the sweep; omit -m, and run the command "
-            "once for each value, with another output"
-        )
+    for output, jobs in Counter(getattr(job, "output", None) for job in settings).items():
+        if output is not None and jobs > 1:
+            raise UsageError(
+                f"output={output} would be written by {jobs} jobs of the sweep; omit -m, and run the command once for "
+                "each value, with another output"
+            )
 
 
 def launch(hydra: Hydra, command: str, task: Callable[[Any], None], lines: list[str], jobs: Sequence[Any]) -> None:
@@ -166,8 +160,8 @@ def _run_job(command: str, task: Callable[[Any], None], launcher: int, config: D
 
 def _write_status(sweep: Path, hydra: Any, code: int | None = None, message: str = "") -> None:
     overrides: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
-    status = JobStatus(hydra.job.num, hydra.sweep.subdir, overrides, code, message)
-    write_json(status_path(sweep, status.job), asdict(status))
+    status = JobStatus(job=hydra.job.num, folder=hydra.sweep.subdir, overrides=overrides, code=code, message=message)
+    write_json(status_path(sweep, status.job), status.model_dump())
 
 
 def _follow(command: str, sweep: Path, over: Event) -> None:

@@ -1,7 +1,7 @@
 """Which keys, groups and choices a command has: --help, and one sentence for each that it does not have."""
 
+import argparse
 import difflib
-import shutil
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, reduce
@@ -66,18 +66,17 @@ class Vocabulary:
         for name, key in self.keys.items():
             yield name, shown(reduce(getitem, name.split("."), raw)), key.expected, key.description
 
-    def help(self, config: DictConfig) -> str:
-        """The examples, groups and keys of the command."""
-        width = min(shutil.get_terminal_size().columns, 120)
-        lines = ["examples:", *(f"  {example}" for example in self.schema.examples)]
+    def describe(self, parser: argparse.ArgumentParser, config: DictConfig) -> None:
+        """Add the examples, groups and keys of the command to the help of its parser, which then reads no arguments."""
+        parser.add_argument_group("examples", "\n".join(self.schema.examples))
         if self.groups:
-            lines += ["", "groups and their choices (group=choice):"]
-            lines += [f"  {group}: {', '.join(self.choices(group))}" for group in self.groups]
-        lines += ["", "keys and their defaults (key=value; ??? must be given; a path needs no quotes):"]
+            choices = (f"{group}: {', '.join(self.choices(group))}" for group in self.groups)
+            parser.add_argument_group("groups and their choices (group=choice)", "\n".join(choices))
+        keys = "keys and their defaults (key=value; ??? must be given; a path needs no quotes)"
+        section = parser.add_argument_group(keys)
         for name, default, kind, description in self.rows(config):
             about = f"{textwrap.shorten(kind, 80, placeholder=' ...')}. {description}"
-            lines += [f"  {name}={default}", textwrap.indent(textwrap.fill(about, width - 6), " " * 6)]
-        return "\n".join(lines)
+            section.add_argument(f"{name}={default}", help=about.replace("%", "%%"))
 
 
 @cache
