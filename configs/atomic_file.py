@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,10 +17,14 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a hidden temporary path beside `path`; sync it and rename it to `path` on success, remove it on failure.
 
     The folder is synced after the rename where the system supports it, so a power cut leaves the old or the new file.
+    The file has the permissions of any new file there, whatever a library gave it.
     """
     part = path.with_name(f".{uuid.uuid4().hex}{PART}")
     try:
+        part.touch()
+        mode = part.stat().st_mode
         yield part
+        part.chmod(stat.S_IMODE(mode))  # safetensors lets no other user read its files
         with part.open("r+b") as file:  # Windows cannot sync what is open for reading
             os.fsync(file.fileno())
         part.replace(path)

@@ -4,9 +4,14 @@ import os
 import stat
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from impasto.configs import atomic_file
+from impasto.models import style_file
+from impasto.models.card import StyleCard
+
+STYLE = StyleCard("swirls", "artist", "CC0", "0" * 64, 256, None, 0)
 
 
 def test_write_json_on_error_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,3 +54,14 @@ def test_atomic_write_replaces_the_file_only_at_the_end(tmp_path: Path) -> None:
         assert part.parent == tmp_path and part.name.startswith(".")
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_atomic_write_gives_a_file_the_permissions_of_a_new_one(tmp_path: Path, mask: int) -> None:
+    path, before = tmp_path / "style.safetensors", os.umask(mask)
+    try:
+        style_file.save(path, style_file.StyleFile(np.zeros(3, np.float32), "0" * 64, STYLE))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
