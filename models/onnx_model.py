@@ -188,7 +188,7 @@ def style_weights(
     count = session.get_inputs()[1].shape[0]
     if len(names) != count or len({*names}) < len(names):
         raise UsageError(f"{path} has {count} styles, but does not name them; export it again with impasto-export")
-    if chosen is None:
+    if chosen is None or "" in chosen:
         raise UsageError(f"{path} is a store of styles; choose one with style=: {', '.join(names)}")
     for name in chosen:
         if name not in names:

@@ -87,6 +87,8 @@ def style_weights(style: str, key: str = "style") -> dict[str, float]:
         weights = {str(name): float(weight) for name, weight in values.items()}
     except (yaml.YAMLError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise UsageError(f"{key}={style} is not a blend of styles; give a weight for each, {example}") from error
+    if not weights:
+        raise UsageError(f"{key}={style} names no style; give a weight for each, {example}")
     if not all(weight >= 0 for weight in weights.values()):
         raise UsageError(f"{key}={style} has a weight below 0, or one that is not a number; give weights from 0 to 1")
     if abs((total := sum(weights.values())) - 1) > _ROUNDING:

@@ -112,8 +112,8 @@ class TrainConfig:
     freeze: Annotated[
         str,
         Key(
-            "Which weights training leaves alone: all_but_norms learns the norms of the paintings only, and adds them "
-            "to the store that init names.",
+            "Which weights training leaves alone: all_but_norms learns the norms of the paintings only, in the network "
+            "that init names, or adds them to the store that it names.",
             choices=("none", "all_but_norms"),
         ),
     ] = "none"

@@ -62,7 +62,7 @@ def paintings(config: TrainStyleConfig) -> list[StyleConfig]:
         name = slug(path.name)
         if name in styles:
             raise UsageError(
-                f"style.images has two paintings of the name {name}, {styles[name].image} and {path}; rename one file"
+                f"style has two paintings of the name {name}, {styles[name].image} and {path}; rename one file"
             )
         styles[name] = StyleConfig(**(known | {"name": name, "image": str(path)}))
     return [*styles.values()]
@@ -72,5 +72,5 @@ def _pictures(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     if not (pictures := find_pictures(path)):
-        raise UsageError(f"style.images={path} holds no pictures; name a folder of paintings")
+        raise UsageError(f"style={path} holds no pictures; name a folder of paintings")
     return pictures

@@ -55,6 +55,11 @@ def load(config: TrainConfig, paintings: Sequence[Painting], val_photos: PhotoSe
     # A state contains weights already; which styles a run adds to, only the store says.
     resumed = config.resume is not None and train_state.states(Path(config.resume).expanduser())
     paths = _candidates(config.model) if config.init == AUTO else {}
+    if config.freeze != "none" and config.init == AUTO and not paths:
+        raise UsageError(
+            f"freeze={config.freeze} would keep random weights: the zoo has no network of this architecture; name a "
+            "network or a store with init="
+        )
     if config.init is None or (resumed and config.freeze == "none") or (config.init == AUTO and not paths):
         return InitialWeights(_for_paintings(config, [transform_net.build(config.model)] * len(paintings)))
     comparison = _Comparison(paintings, val_photos, size)
@@ -77,9 +82,8 @@ def load(config: TrainConfig, paintings: Sequence[Painting], val_photos: PhotoSe
     assert card.store is not None
     for painting in paintings:
         if painting.name in card.store.names:
-            raise UsageError(
-                f"init={config.init} has a style of the name {painting.name} already; give another style.name"
-            )
+            remedy = "rename the file" if config.style.is_store else "give another style.name"
+            raise UsageError(f"init={config.init} has a style of the name {painting.name} already; {remedy}")
     return InitialWeights(Store([*networks_of(network), *starts]), origin, card.store)
 
 

@@ -21,6 +21,7 @@ def test_style_weights_reads_a_name_or_a_blend() -> None:
         ("{a, b}", "is not a blend of styles"),
         ("{a: [1]}", "is not a blend of styles"),
         ("{a: 0.7", "is not a blend of styles"),
+        ("{}", "names no style; give a weight for each"),
     ],
 )
 def test_style_weights_of_invalid_text_raise_one_sentence(style: str, words: str) -> None:

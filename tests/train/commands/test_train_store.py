@@ -132,6 +132,28 @@ def test_train_with_frozen_trunk_adds_a_painting_and_leaves_the_others(
     assert card.style is not None and card.style.name == "new" and card.init is not None
 
 
+def test_train_with_frozen_trunk_of_a_single_network_learns_its_norms_alone(
+    store_run: Path, paintings: Path, photo_folder: Path, tmp_path: Path, impasto: Impasto
+) -> None:
+    network, card = checkpoint.load(store_run / "step_00000006.safetensors", "dots")
+    single, run = tmp_path / "single.safetensors", tmp_path / "run"
+    checkpoint.save(single, network, card)
+    line = [*STORE, f"style={paintings / 'new.png'}", f"data.root={photo_folder}", f"init={single}"]
+    done = impasto("train", *line, "freeze=all_but_norms", f"hydra.run.dir={run}")
+    assert done.returncode == 0, done.stderr
+    trained, card = checkpoint.load(run / "step_00000006.safetensors")  # a network of one painting
+    assert card.style is not None and card.style.name == "new" and card.store is None
+    norms, after = Store([network]).norm_names, trained.state_dict()
+    changed = {name for name, value in network.state_dict().items() if not torch.equal(after[name], value)}
+    assert changed and changed <= {*norms}
+    two = [*STORE, f"style=[{paintings / 'new.png'},{paintings / 'paintings' / 'waves.png'}]", *line[-2:]]
+    done = impasto("train", *two, "freeze=all_but_norms", f"hydra.run.dir={tmp_path / 'two'}")
+    assert done.returncode == 0, done.stderr
+    pair, card = checkpoint.load_any(tmp_path / "two" / "step_00000006.safetensors")
+    assert isinstance(pair, Store) and card.store is not None and card.store.names == ["new", "waves"]
+    assert pair.trunk_sha256 == Store([network]).trunk_sha256
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

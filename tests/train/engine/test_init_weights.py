@@ -139,6 +139,8 @@ def test_load_store_gives_each_painting_the_norms_of_its_name_or_the_nearest(
     assert added.network.trunk_sha256 == store.trunk_sha256
     with pytest.raises(UsageError, match="a style of the name second already; give another style"):
         load_weights(*line, f"style={tmp_path / 'second.png'}", "freeze=all_but_norms")
+    with pytest.raises(UsageError, match="a style of the name second already; rename the file"):
+        load_weights(*line, f"style=[{tmp_path / 'second.png'},{tmp_path / 'other.png'}]", "freeze=all_but_norms")
     copies, _ = load_weights("init=zoo/udnie", "model=tiny", paintings_of_run)
     assert isinstance(copies.network, Store)
     assert np.array_equal(copies.network.norms(0), copies.network.norms(1))
@@ -151,6 +153,8 @@ def test_load_auto_without_candidate_returns_random_weights(
     for settings in (("model=johnson", "model.width=0.25"), ("model=tiny", "model.width=2"), ("init=null",)):
         initial, _ = load_weights("init=auto", "model=tiny", *settings)
         assert initial.origin is None
+    with pytest.raises(UsageError, match=r"freeze=all_but_norms would keep random weights: the zoo has no network"):
+        load_weights("init=auto", "model=tiny", "model.width=2", "freeze=all_but_norms")
 
 
 def test_train_init_is_logged_and_recorded_in_card(
