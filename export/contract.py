@@ -79,6 +79,12 @@ class StyledArtifact(ModelArtifact):
     style_weights: tuple[float, ...] = field(kw_only=True)
 
 
+def style_weights(artifact: ModelArtifact) -> tuple[float, ...]:
+    """Return the weights of the styles that a model takes as its second input; empty for one that has none."""
+    blends = isinstance(artifact, StyledArtifact) and len(artifact.contract.inputs) > 1
+    return artifact.style_weights if isinstance(artifact, StyledArtifact) and blends else ()
+
+
 def style_function(index: int) -> str:
     """Return how the names of the functions of a style begin, in a model that has a function for each."""
     return f"style{index}_"

@@ -30,7 +30,7 @@ from impasto.models.store import Store
 
 _FOLDERS = {
     "golden/": "photos and the network's output for them, as PNG: for your own tests",
-    "preview/": "`index.html`: the style in a browser; `impasto-preview bundle=.` serves it",
+    "preview/": "`index.html`: the page with the styles of this bundle; `impasto-preview bundle=.` serves it",
 }
 _STYLE_SIZES = (131, 217), (64, 96)  # (height, width) of the golden images of each style of a store
 _MEMORY_SIZES = (256, 256), (512, 512), (1024, 1024), (1920, 1080)  # (width, height), for the README

@@ -55,7 +55,7 @@ def write(config: ExportConfig, on_progress: Callable[[str], object]) -> tuple[M
         built = artifacts.fill(network, staging, config, label, on_progress, store.variants(card))
         entry = store.write_styles(staging, network, card) if isinstance(network, Store) else None
         built = replace(built, descriptions=built.descriptions | (store.DESCRIPTIONS if entry else {}))
-        if config.onnx.io == "uint8_rgba" and entry is None:
+        if config.onnx.io == "uint8_rgba":
             page.write(staging, label, card, tools_folder(config.tools_dir))
         sizes = {name: (staging / name).stat().st_size for name in file_names(staging)}
         chain = licenses.chain(card, config.licenses, staging)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.style import slug
-from impasto.export.bundle.manifest import Manifest
+from impasto.export.bundle.licenses import License
+from impasto.export.bundle.manifest import Manifest, Store
 from impasto.export.contract import ImageSize, ModelArtifact, Tolerance
 from impasto.export.litert.contracts import FILE as LITERT_FILE
 from impasto.export.webapp import site
@@ -37,7 +38,7 @@ def find(references: Sequence[str]) -> list[Style]:
 
 
 def of_bundle(folder: Path, manifest: Manifest) -> Style:
-    """Return the style of a bundle, which is not a store, and whose files are not checked.
+    """Return the style of a bundle, or its store, whose files are not checked.
 
     Raises:
         UsageError: Its model takes no RGBA bytes, which the page has.
@@ -47,7 +48,10 @@ def of_bundle(folder: Path, manifest: Manifest) -> Style:
         raise UsageError(
             f"{folder} has models with float input, which the page cannot run; export it with onnx.io=uint8_rgba"
         )
-    painting = next((entry for entry in manifest.licenses if entry.part == "painting"), None)
+    paintings = [entry for entry in manifest.licenses if entry.part == "painting"]
+    if manifest.store is not None:
+        return _store_of_bundle(folder, manifest.store, manifest.style.name, paintings)
+    painting = next(iter(paintings), None)
     artist, license = (painting.author, painting.license) if painting else (UNKNOWN, UNKNOWN)
     style, title = manifest.style, painting.title if painting else UNKNOWN
     return Style(
@@ -60,6 +64,17 @@ def of_bundle(folder: Path, manifest: Manifest) -> Style:
         tflite=next((folder / one.file for one in manifest.models if _is_for_the_page(one)), None),
         tiles=next((_tiles(folder, one) for one in manifest.models if one.tiling), None),
     )
+
+
+def _store_of_bundle(folder: Path, store: Store, name: str, paintings: Sequence[License]) -> Style:
+    """The store of a bundle, whose manifest has a license for each style, in their order."""
+    if len(paintings) != len(store.styles):
+        raise UsageError(f"{folder} has {len(store.styles)} styles, but {len(paintings)} licenses; export it again")
+    styles = [
+        StoreStyle(style.name, painting.title, painting.author, painting.license, style.stroke_resolution)
+        for style, painting in zip(store.styles, paintings, strict=True)
+    ]
+    return Style(slug(name), name, UNKNOWN, UNKNOWN, None, folder / IN_BUNDLE, store=tuple(styles))
 
 
 def _is_for_the_page(model: ModelArtifact) -> bool:
@@ -95,9 +110,7 @@ def _style(reference: str) -> Style:
     if model.is_dir():
         manifest = Manifest.load(model)
         manifest.check_files(model)
-        if manifest.store is None:
-            return of_bundle(model, manifest)
-        model = model / IN_BUNDLE
+        return of_bundle(model, manifest)
     from impasto.models import onnx_model  # loads Pillow and ONNX Runtime, which a bundle's page does without
 
     if model.suffix == ".ort":

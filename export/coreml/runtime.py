@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from impasto.configs import extras
-from impasto.export.contract import ModelArtifact, StyledArtifact
+from impasto.export.contract import ModelArtifact, StyledArtifact, style_weights
 from impasto.export.coreml.contracts import COREML, MIL_INTERPRETER
 from impasto.export.runtime import OnStep, Runtime
 from impasto.export.test_images import Pixels, extremes
@@ -36,8 +36,7 @@ class _PackageRuntime(Runtime):
     def run(self, folder: Path, artifact: ModelArtifact, images: Sequence[Pixels]) -> list[Pixels]:
         """Run on each image [H, W, 3 or 4] the function of its size; returns RGB [H, W, 3]. Raises CheckFailed."""
         functions = {(size.height, size.width): name for name, size in artifact.functions.items()}
-        blends = isinstance(artifact, StyledArtifact) and len(artifact.contract.inputs) > 1
-        weights = artifact.style_weights if isinstance(artifact, StyledArtifact) and blends else ()
+        weights = style_weights(artifact)
         return [
             self._predict(folder / artifact.file, functions[image.shape[0], image.shape[1]], image[..., :3], weights)
             for image in images

@@ -9,7 +9,7 @@ from impasto.export.litert import writer
 from impasto.export.litert.contracts import FILE, FP16, GPU, LITERT, litert_contract, signature
 from impasto.models import transform_net
 from impasto.models.contract import Label
-from impasto.models.store import Store
+from impasto.models.store import Store, networks_of
 
 _DESCRIPTION = (
     "for LiteRT (TensorFlow Lite), of fixed sizes, one per signature, with weights stored in 16 bits; written for the "
@@ -24,20 +24,19 @@ class LiteRtExporter:
         self._config, self._label = config, label
 
     def export(self, network: transform_net.TransformNet | Store, folder: Path) -> ExportedFiles:
-        """Write the file of a network, in evaluation mode and on the CPU, into a bundle; none of a store."""
+        """Write the file of a network or a store, in evaluation mode and on the CPU, into a bundle."""
         sizes = self._config.litert.shapes(self._label.stroke_resolution, network.stride)
-        if not sizes or isinstance(network, Store):
+        if not sizes:
             return ExportedFiles([], {})
         path = folder / FILE
         path.parent.mkdir(parents=True, exist_ok=True)
-        safe = fp16_rescale.fp16_safe(network, fp16_rescale.calibration_images())
-        writer.write(safe, path, sizes, self._label)
+        writer.write(_fp16_safe(network), path, sizes, self._label)
         limits = self._config.parity
         model = ModelArtifact(
             file=FILE,
             format=LITERT,
             weights="fp16",
-            contract=litert_contract(),
+            contract=litert_contract(len(network.networks) if isinstance(network, Store) else 0),
             tolerance=Tolerance(max_difference=limits.litert),
             functions={signature(height, width): ImageSize(width, height) for height, width in sizes},
             tiling=None,
@@ -47,3 +46,11 @@ class LiteRtExporter:
             },
         )
         return ExportedFiles([model], {FILE: _DESCRIPTION})
+
+
+def _fp16_safe(network: transform_net.TransformNet | Store) -> transform_net.TransformNet | Store:
+    """The network or the store in the range of fp16."""
+    images = fp16_rescale.calibration_images()
+    if not isinstance(network, Store):
+        return fp16_rescale.fp16_safe(network, images)
+    return Store(fp16_rescale.fp16_safe_all(networks_of(network), images)).eval()

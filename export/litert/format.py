@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.export import ExportConfig
-from impasto.export.contract import ModelArtifact
+from impasto.export.contract import ImageSize, ModelArtifact
 from impasto.export.litert import reader
 from impasto.export.litert.contracts import FP16, LITERT
 from impasto.export.litert.runtime import HalfPrecision, LiteRtCpu
 from impasto.export.runtime import Runtime
-from impasto.models.contract import Label
+from impasto.models.contract import Label, TensorSpec
 
 if TYPE_CHECKING:
     from impasto.export.litert.artifacts import LiteRtExporter
@@ -34,9 +34,7 @@ class LiteRtFormat:
             return False
         specs = {"inputs": artifact.contract.inputs, "outputs": (artifact.contract.output,)}
         promised = {
-            key: {
-                end: {spec.name: (spec.type, (1, size.height, size.width, 4)) for spec in specs[end]} for end in specs
-            }
+            key: {end: {spec.name: (spec.type, _sides(spec, size)) for spec in specs[end]} for end in specs}
             for key, size in artifact.functions.items()
         }
         actual = reader.signatures((folder / artifact.file).read_bytes(), artifact.file)
@@ -47,3 +45,8 @@ class LiteRtFormat:
     def runtimes(self, tools: Path | None) -> Mapping[str, Sequence[Runtime]]:
         """Return LiteRT on the CPU, and the simulation of a GPU that computes in fp16."""
         return {"litert": [LiteRtCpu()], FP16: [HalfPrecision()]}
+
+
+def _sides(spec: TensorSpec, size: ImageSize) -> tuple[int | str, ...]:
+    """The shape of an input or output at a size."""
+    return tuple(getattr(size, side) if side in ("height", "width") else side for side in spec.shape)

@@ -26,18 +26,20 @@ _DTYPES: dict[schema.Type, np.dtype[Any]] = {
 Values = NDArray[Any]
 
 
-def stylize(subgraph: StoredSubgraph, rgba: Pixels) -> Pixels:
-    """Run a subgraph on RGBA bytes [H, W, 4].
+def stylize(subgraph: StoredSubgraph, rgba: Pixels, weights: Sequence[float] = ()) -> Pixels:
+    """Run a subgraph on RGBA bytes [H, W, 4]; `weights` are those of the styles of a store.
 
     Raises:
         CheckFailed: A result is not finite in fp16, or an operator is unknown.
+        ValueError: The inputs of the subgraph are others.
     """
     values: dict[int, Values] = {
         index: _constant(tensor.content, tensor.type, tensor.shape)
         for index, tensor in enumerate(subgraph.tensors)
         if tensor.content
     }
-    values[subgraph.input] = rgba[None]
+    inputs = [rgba[None], *([_rounded(np.array([[[weights]]], np.float32), None)] if weights else [])]
+    values |= zip(subgraph.inputs, inputs, strict=True)
     uses = Counter(index for node in subgraph.nodes for index in node.inputs) + Counter([subgraph.output])
     for number, node in enumerate(subgraph.nodes):
         if node.code not in _OPERATORS:

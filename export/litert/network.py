@@ -1,5 +1,6 @@
 """The operators of a network: each module becomes those of its `forward`, on NHWC tensors."""
 
+import copy
 from functools import singledispatch
 from typing import Any
 
@@ -34,9 +35,44 @@ from impasto.export.litert.schema import (
     Type,
 )
 from impasto.models import transform_net
-from impasto.models.network_blocks import Eighth, Recurrent, Residual, Subpixel
+from impasto.models.network_blocks import Eighth, InstanceNorm, Recurrent, Residual, Subpixel
+from impasto.models.store import Store
 
 _BLOCK = 2  # the factor of a Subpixel
+
+
+class _StyledNorm(nn.InstanceNorm2d):
+    """An instance norm of a store, whose scale and shift are results of operators."""
+
+    def __init__(self, norm: InstanceNorm, scale: Value, shift: Value) -> None:
+        super().__init__(norm.num_features, eps=norm.eps)
+        self.scale, self.shift = scale, shift
+
+
+def with_styles(store: Store, graph: Graph, weights: Value) -> transform_net.TransformNet:
+    """Return a network of a store whose norms take the mean of those of the styles.
+
+    Args:
+        store: The store.
+        graph: The graph, which gets the operators of the means.
+        weights: The weights of the styles, [1, 1, 1, styles].
+    """
+    network = copy.deepcopy(store.network(0))
+    tables = store.state_dict()
+    for name, norm in [*network.named_modules()]:
+        if isinstance(norm, InstanceNorm):
+            scale, shift = (_blended(graph, weights, _array(tables[f"{name}.{part}"])) for part in ("weight", "bias"))
+            network.set_submodule(name, _StyledNorm(norm, scale, shift))
+    return network
+
+
+def _blended(graph: Graph, weights: Value, table: NDArray[np.float32]) -> Value:
+    """The product of the weights with a table [styles, channels], as a convolution: all backends take that whole."""
+    channels = table.shape[1]
+    kernel = graph.constant(np.ascontiguousarray(table.T[:, None, None]))
+    options: dict[Any, int] = {Conv2D.PADDING: VALID, Conv2D.STRIDE_W: 1, Conv2D.STRIDE_H: 1}
+    bias = graph.constant(np.zeros(channels, np.float32))
+    return graph.add(CONV_2D, [weights, kernel, bias], (1, 1, 1, channels), options)
 
 
 def stylize(network: transform_net.TransformNet, graph: Graph, image: Value) -> Value:
@@ -87,13 +123,22 @@ def _(module: nn.Conv2d, graph: Graph, x: Value) -> Value:
 
 @_emit.register
 def _(module: nn.InstanceNorm2d, graph: Graph, x: Value) -> Value:
+    return _normalize(module, graph, x, graph.constant(_array(module.weight)), graph.constant(_array(module.bias)))
+
+
+@_emit.register
+def _(module: _StyledNorm, graph: Graph, x: Value) -> Value:
+    return _normalize(module, graph, x, module.scale, module.shift)
+
+
+def _normalize(module: nn.InstanceNorm2d, graph: Graph, x: Value, weight: Value, bias: Value) -> Value:
     mean = _mean(graph, x)
     variance = _mean(graph, graph.add(SQUARED_DIFFERENCE, [x, mean]))
     inverse = graph.add(RSQRT, [graph.add(ADD, [variance, graph.number(module.eps)])])
-    scale = graph.add(MUL, [inverse, graph.constant(_array(module.weight))])
+    scale = graph.add(MUL, [inverse, weight])
     # The scale of a flat channel is large: x * scale, which would save a pass over x, overflows fp16 there.
     scaled = graph.add(MUL, [graph.add(SUB, [x, mean]), scale])
-    return graph.add(ADD, [scaled, graph.constant(_array(module.bias))])
+    return graph.add(ADD, [scaled, bias])
 
 
 @_emit.register

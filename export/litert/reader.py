@@ -47,7 +47,7 @@ class StoredSubgraph:
 
     tensors: tuple[StoredTensor, ...]
     nodes: tuple[StoredNode, ...]
-    input: int
+    inputs: tuple[int, ...]
     output: int
 
 
@@ -65,7 +65,7 @@ def signatures(data: bytes, name: str) -> dict[str, Ends]:
 
 
 def subgraphs(data: bytes, name: str) -> dict[str, StoredSubgraph]:
-    """Return the subgraph of each signature by its key, of a file whose signatures have one input and one output.
+    """Return the subgraph of each signature by its key, of a file whose signatures have one output.
 
     Args:
         data: The file.
@@ -110,11 +110,11 @@ def _subgraph(model: Any, signature: Any) -> StoredSubgraph:
     subgraph = _tables(model, schema.Model.SUBGRAPHS)[_number(signature, schema.Signature.SUBGRAPH)]
     codes = [_number(code, schema.OperatorCode.CODE) for code in _tables(model, schema.Model.OPERATOR_CODES)]
     buffers = _tables(model, schema.Model.BUFFERS)
-    (input,), (output,) = _integers(subgraph, schema.Subgraph.INPUTS), _integers(subgraph, schema.Subgraph.OUTPUTS)
+    (output,) = _integers(subgraph, schema.Subgraph.OUTPUTS)
     return StoredSubgraph(
         tuple(map(partial(_tensor, buffers), _tables(subgraph, schema.Subgraph.TENSORS))),
         tuple(map(partial(_node, codes), _tables(subgraph, schema.Subgraph.OPERATORS))),
-        input,
+        _integers(subgraph, schema.Subgraph.INPUTS),
         output,
     )
 

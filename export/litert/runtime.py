@@ -7,13 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from impasto.configs import extras
 from impasto.configs.errors import CheckFailed
-from impasto.export.contract import ModelArtifact
+from impasto.export.contract import ModelArtifact, style_weights
 from impasto.export.litert import half_precision, reader
 from impasto.export.litert.contracts import LITERT
 from impasto.export.runtime import OnStep, Runtime
 from impasto.export.test_images import Pixels, extremes, opaque
+from impasto.models.card import STYLES
 from impasto.models.contract import INPUT, OUTPUT
 
 
@@ -43,8 +46,11 @@ class LiteRtCpu(Runtime):
             with _suppress_native_log():
                 interpreter = Interpreter(str(folder / artifact.file))
                 runners = [interpreter.get_signature_runner(keys[image.shape[0], image.shape[1]]) for image in images]
+                weights = style_weights(artifact)
+                styles = {STYLES: np.array([[[weights]]], np.float32)} if weights else {}
                 return [
-                    runner(**{INPUT: image[None]})[OUTPUT][0] for runner, image in zip(runners, images, strict=True)
+                    runner(**{INPUT: image[None]}, **styles)[OUTPUT][0]
+                    for runner, image in zip(runners, images, strict=True)
                 ]
         except (RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())
@@ -73,7 +79,10 @@ class HalfPrecision(Runtime):
         keys = {(size.height, size.width): key for key, size in artifact.functions.items()}
         subgraphs = reader.subgraphs((folder / artifact.file).read_bytes(), artifact.file)
         try:
-            return [half_precision.stylize(subgraphs[keys[image.shape[0], image.shape[1]]], image) for image in images]
+            return [
+                half_precision.stylize(subgraphs[keys[image.shape[0], image.shape[1]]], image, style_weights(artifact))
+                for image in images
+            ]
         except (LookupError, ValueError) as error:
             raise CheckFailed(f"{artifact.file} does not run in {self.name}; export again") from error
         except CheckFailed as error:

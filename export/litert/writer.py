@@ -1,7 +1,7 @@
 """Write a network as a .tflite file: RGBA bytes in and out, a signature for each size, weights once."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from impasto.export.litert import network as operators
@@ -9,17 +9,20 @@ from impasto.export.litert import schema
 from impasto.export.litert.contracts import METADATA, litert_contract, signature
 from impasto.export.litert.flatbuffer import FlatBuffer, Offset
 from impasto.export.litert.graph import Buffers, Graph, Node, Tensor, Value
+from impasto.models.card import STYLES
 from impasto.models.contract import INPUT, OUTPUT, Label, metadata
+from impasto.models.store import Store
 from impasto.models.transform_net import TransformNet
 
 _LAST_BYTE = 127  # the largest code in the byte that old readers know
 
 
-def write(network: TransformNet, path: Path, sizes: Sequence[tuple[int, int]], label: Label) -> None:
+def write(network: TransformNet | Store, path: Path, sizes: Sequence[tuple[int, int]], label: Label) -> None:
     """Write a network as a .tflite file; the same network gives the same bytes.
 
     Args:
-        network: A network, rescaled for fp16 (`fp16_safe`) if a GPU is to run it.
+        network: A network, or a store, whose file has the weights of the styles as a second input; rescaled for fp16
+            (`fp16_safe`) if a GPU is to run it.
         path: The file to write.
         sizes: (height, width) of each signature, multiples of the network's stride; the first one runs where no
             signature is named.
@@ -35,17 +38,20 @@ def write(network: TransformNet, path: Path, sizes: Sequence[tuple[int, int]], l
     signatures: list[Offset] = []
     for height, width in sizes:
         graph, key = Graph(buffers), signature(height, width)
-        image = graph.tensor((1, height, width, 4), schema.Type.UINT8)
-        stylized = operators.stylize(network, graph, image)
-        graph.name(image, INPUT)
-        graph.name(stylized, OUTPUT)
-        signatures.append(_signature(file, key, len(subgraphs), image, stylized))
-        subgraphs.append(_subgraph(file, graph, key, image, stylized, kinds))
+        inputs = {INPUT: graph.tensor((1, height, width, 4), schema.Type.UINT8)}
+        if isinstance(network, Store):
+            inputs[STYLES] = graph.tensor((1, 1, 1, len(network.networks)))
+            styled = operators.with_styles(network, graph, inputs[STYLES])
+            stylized = operators.stylize(styled, graph, inputs[INPUT])
+        else:
+            stylized = operators.stylize(network, graph, inputs[INPUT])
+        for name, value in (*inputs.items(), (OUTPUT, stylized)):
+            graph.name(value, name)
+        signatures.append(_signature(file, key, len(subgraphs), inputs, stylized))
+        subgraphs.append(_subgraph(file, graph, key, inputs, stylized, kinds))
     entry = {
         schema.Metadata.NAME: file.text(METADATA),
-        schema.Metadata.BUFFER: buffers.add(
-            json.dumps(metadata(label, litert_contract(), "fp16"), sort_keys=True).encode()
-        ),
+        schema.Metadata.BUFFER: buffers.add(json.dumps(_properties(network, label), sort_keys=True).encode()),
     }
     root = {
         schema.Model.VERSION: schema.VERSION,
@@ -59,13 +65,24 @@ def write(network: TransformNet, path: Path, sizes: Sequence[tuple[int, int]], l
     path.write_bytes(file.finish(file.table(root), schema.IDENTIFIER))
 
 
+def _properties(network: TransformNet | Store, label: Label) -> dict[str, str]:
+    if isinstance(network, Store):
+        return metadata(label, litert_contract(len(network.networks)), "fp16")
+    return metadata(label, litert_contract(), "fp16")
+
+
 def _subgraph(
-    file: FlatBuffer, graph: Graph, name: str, image: Value, stylized: Value, kinds: list[schema.Operator]
+    file: FlatBuffer,
+    graph: Graph,
+    name: str,
+    inputs: Mapping[str, Value],
+    stylized: Value,
+    kinds: list[schema.Operator],
 ) -> Offset:
     return file.table(
         {
             schema.Subgraph.TENSORS: file.offsets([_tensor(file, tensor) for tensor in graph.tensors]),
-            schema.Subgraph.INPUTS: file.integers([image.index]),
+            schema.Subgraph.INPUTS: file.integers([value.index for value in inputs.values()]),
             schema.Subgraph.OUTPUTS: file.integers([stylized.index]),
             schema.Subgraph.OPERATORS: file.offsets([_node(file, node, kinds) for node in graph.nodes]),
             schema.Subgraph.NAME: file.text(name),
@@ -100,15 +117,15 @@ def _node(file: FlatBuffer, node: Node, kinds: list[schema.Operator]) -> Offset:
     return file.table(fields)
 
 
-def _signature(file: FlatBuffer, key: str, subgraph: int, image: Value, stylized: Value) -> Offset:
-    (inputs, outputs) = (
+def _signature(file: FlatBuffer, key: str, subgraph: int, inputs: Mapping[str, Value], stylized: Value) -> Offset:
+    *ends, output = (
         file.table({schema.TensorMap.NAME: file.text(name), schema.TensorMap.TENSOR: value.index})
-        for name, value in ((INPUT, image), (OUTPUT, stylized))
+        for name, value in (*inputs.items(), (OUTPUT, stylized))
     )
     return file.table(
         {
-            schema.Signature.INPUTS: file.offsets([inputs]),
-            schema.Signature.OUTPUTS: file.offsets([outputs]),
+            schema.Signature.INPUTS: file.offsets(ends),
+            schema.Signature.OUTPUTS: file.offsets([output]),
             schema.Signature.KEY: file.text(key),
             schema.Signature.SUBGRAPH: subgraph,
         }

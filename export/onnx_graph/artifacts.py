@@ -1,5 +1,6 @@
 """The Android files of a bundle: the network as ONNX in three storages, as .ort, and as a pair for large photos."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,13 +64,14 @@ class OnnxExporter:
 
     def __init__(self, config: ExportConfig, label: Label) -> None:
         self._config, self._label = config, label
+        if label.styles:
+            _require_one_of("onnx.io", config.onnx.io, ["uint8_rgba"])
+            _require_one_of("onnx.npu_size", config.onnx.npu_size, ["auto", "none"])
 
     def export(self, network: transform_net.TransformNet | Store, folder: Path) -> ExportedFiles:
         """Write the files of a network or a store, in evaluation mode and on the CPU, into a bundle."""
         count = len(network.networks) if isinstance(network, Store) else 0
         io, limits = self._config.onnx.io, self._config.parity
-        if count and io != "uint8_rgba":
-            raise UsageError(f"onnx.io={io} is for one painting; export a style of the store with style=NAME")
         npu = self._config.onnx.npu_shape(self._label.stroke_resolution, network.stride)
         fixed_shapes = self._config.onnx.shapes(network.stride)
         path = folder / IN_BUNDLE
@@ -125,6 +127,12 @@ class OnnxExporter:
         (folder / _LAYOUT).write_text(text, encoding="utf-8", newline="\n")
         tolerance = Tolerance(min_psnr=self._config.parity.int8_psnr)
         return ModelArtifact(_STYLE, ONNX, "int8", onnx_contract(self._config.onnx.io), tolerance, {}, None)
+
+
+def _require_one_of(key: str, value: object, values: Sequence[str]) -> None:
+    """Raise UsageError for a value that a store cannot be exported with."""
+    if value not in values:
+        raise UsageError(f"{key}={value} is for one painting; export a style of the store with style=NAME")
 
 
 def _write_npu(

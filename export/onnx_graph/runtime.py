@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impasto.configs.errors import CheckFailed
-from impasto.export.contract import ModelArtifact, StyledArtifact
+from impasto.export.contract import ModelArtifact, style_weights
 from impasto.export.onnx_graph import tiling
 from impasto.export.onnx_graph.contracts import ONNX, ORT, TILED_ONNX
 from impasto.export.runtime import Runtime
@@ -43,7 +43,7 @@ class OnnxRuntime(Runtime):
                     tiling.stylize(session, image, tiling.measure(stats, image), artifact.tiling) for image in images
                 ]
             run = _run_uint8 if session.get_inputs()[0].type == "tensor(uint8)" else _run_float32
-            weights = np.array(artifact.style_weights if isinstance(artifact, StyledArtifact) else (), np.float32)
+            weights = np.array(style_weights(artifact), np.float32)
             styles = {STYLES: weights} if weights.size else {}
             return [run(session, image, styles) for image in images]
         except Exception as error:  # ONNX Runtime's errors share no narrower base

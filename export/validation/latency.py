@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.bench import BenchmarkConfig
@@ -128,7 +129,10 @@ def _open_litert(path: Path, image: Pixels, threads: int) -> Callable[[], object
 
     height, width, _ = image.shape
     runner = Interpreter(str(path), num_threads=threads).get_signature_runner(signature(height, width))
-    feeds = {INPUT: opaque(image)[None]}
+    feeds: dict[str, NDArray[Any]] = {INPUT: opaque(image)[None]}
+    if STYLES in (details := runner.get_input_details()):
+        shape = details[STYLES]["shape"]
+        feeds[STYLES] = np.full(shape, 1 / shape[-1], np.float32)
     return lambda: runner(**feeds)
 
 

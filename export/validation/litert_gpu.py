@@ -11,7 +11,7 @@ import numpy as np
 
 from impasto.configs import extras
 from impasto.export import child_process
-from impasto.export.contract import ModelArtifact
+from impasto.export.contract import ModelArtifact, style_weights
 from impasto.export.litert.contracts import LITERT
 from impasto.export.runtime import Runtime
 from impasto.export.test_images import Pixels
@@ -50,6 +50,7 @@ class LiteRtGpu(Runtime):
         with exchange(images) as work:
             job = {
                 "model": str((folder / artifact.file).absolute()),
+                "styles": style_weights(artifact),
                 "pictures": [[keys[image.shape[0], image.shape[1]], *image.shape] for image in images],
             }
             (work / "job.json").write_text(json.dumps(job))
@@ -84,6 +85,8 @@ def _main(work: Path) -> None:
         inputs, outputs = model.create_input_buffers(signature), model.create_output_buffers(signature)
         image = np.fromfile(work / f"{number}.in", np.uint8)
         inputs[0].write(image.reshape(1, *shape))
+        if job["styles"]:
+            inputs[1].write(np.array([[[job["styles"]]]], np.float32))
         model.run_by_index(signature, inputs, outputs)
         outputs[0].read(image.size, np.uint8).tofile(work / f"{number}.out")
 

@@ -1,5 +1,6 @@
 """Bundles of a store, and of one of its styles."""
 
+import json
 import re
 from pathlib import Path
 
@@ -20,9 +21,15 @@ from impasto.export.validation.checks import Checks
 from impasto.models import checkpoint, onnx_model, onnx_writer, style_file
 from impasto.models.contract import Label
 from impasto.models.image.picture import Picture
-from tests.helpers.stores import NAMES, card_of, store_of
+from tests.helpers.stores import NAMES, SIDES, card_of, store_of
 
-FAST = "coreml.sizes=[]", "benchmark.sizes=[]", "litert.sizes=[]", "parity.runtimes=[onnxruntime]", "onnx.tile=128"
+FAST = (
+    "coreml.sizes=[]",
+    "benchmark.sizes=[]",
+    "litert.sizes=[96x64]",
+    "parity.runtimes=[onnxruntime,litert]",
+    "onnx.tile=128",
+)
 PHOTO = Picture(np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8))
 
 
@@ -57,7 +64,7 @@ def test_bundle_of_store_lists_styles_and_compares_each(bundle: Path) -> None:
     assert [style.name for style in manifest.store.styles] == [*NAMES]
     assert [*manifest.store.golden.values()][-1] == {"first": 0.7, "second": 0.3}
     pictures = {(result.file, result.picture.partition(" ")[2]) for result in manifest.parity}
-    kinds = {"model.onnx", "model.fp16.onnx", "model.int8.onnx", "model.ort"}
+    kinds = {"model.onnx", "model.fp16.onnx", "model.int8.onnx", "model.ort", "model.tflite"}
     assert pictures == {(f"android/{kind}", style) for kind in kinds for style in (*NAMES, "blend")} | {
         ("android/style.onnx", "first")
     }
@@ -74,9 +81,10 @@ def test_bundle_of_store_lists_styles_and_compares_each(bundle: Path) -> None:
     assert [name for name in named if not (bundle / name).exists() and "NAME" not in name] == []
 
 
-def test_sample_apps_of_a_store_are_refused_before_any_work(path: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"sample=true is for one painting; export a style of the store"):
-        writer.write(config(path, tmp_path / "bundle", "sample=true"), lambda _: pytest.fail("work began"))
+@pytest.mark.parametrize("line", ["sample=true", "onnx.npu_size=512", "onnx.io=float32_rgb"])
+def test_what_a_store_cannot_be_exported_with_is_refused_before_any_work(path: Path, tmp_path: Path, line: str) -> None:
+    with pytest.raises(UsageError, match=rf"^{line} is for one painting; export a style of the store with style=NAME$"):
+        writer.write(config(path, tmp_path / "bundle", line), lambda _: pytest.fail("work began"))
     assert not (tmp_path / "bundle").exists()
 
 
@@ -156,10 +164,16 @@ def test_load_adds_style_files_and_refuses_what_does_not_fit(path: Path, tmp_pat
         store.load(path, "x", [])
 
 
-def test_app_shows_each_style_of_a_store(bundle: Path) -> None:
+@pytest.mark.slow
+def test_page_of_a_store_and_impasto_app_show_each_style(bundle: Path) -> None:
     (style,) = app_styles.find([str(bundle)])
-    store = Manifest.load(bundle).store
-    assert store is not None and [one.name for one in style.store] == [one.name for one in store.styles]
+    (entry,) = json.loads((bundle / "preview" / "app.json").read_text())["styles"]
+    assert (bundle / "preview" / entry["files"]["onnx"]["url"]).resolve() == bundle / "android" / "model.onnx"
+    assert style.model == bundle / "android" / "model.onnx"
+    names = "name", "title", "artist", "license", "stroke_resolution"
+    shown = [tuple(one[name] for name in names) for one in entry["store"]]
+    assert [one[0] for one in shown] == [*NAMES] and [one[-1] for one in shown] == [*SIDES]
+    assert [tuple(getattr(one, name) for name in names) for one in style.store] == shown
 
 
 def test_manifest_that_contradicts_its_store_raises(bundle: Path) -> None:
