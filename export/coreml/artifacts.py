@@ -40,7 +40,9 @@ _UINT8_CLIENTS = {
     ),
     client_files.SWIFT_STATISTICS: "required by StyleTransferLarge.swift",
 }
-_STORE_CLIENTS = {client_files.SWIFT_STORE: "runs a package in a style by name, or in a blend: copy it into the app"}
+_STORE_CLIENTS = {
+    client_files.SWIFT_STORE: "gives the `StyleTransfer` of a style or of a blend by name, from packages that blend"
+}
 
 
 class CoreMLExporter:

@@ -70,8 +70,9 @@ public final class StyleTransfer: @unchecked Sendable {
     /// The default stroke resolution of a model without one, as in `impasto-stylize`.
     public static let defaultStrokeResolution = 1024
 
-    private let queue = StyleTransferQueue("StyleTransfer")
-    private let renderer = StyleTransferRenderer()
+    private let queue: StyleTransferQueue
+    private let renderer: StyleTransferRenderer
+    private let weights: [Double]?  // of the styles of a store
     private var models: StyleTransferModels?  // nil once this is closed
 
     /// Finds the models that Xcode has compiled into the app: "Model_512x512" is that of one size, and "Model" all sizes
@@ -109,7 +110,18 @@ public final class StyleTransfer: @unchecked Sendable {
         configuration: MLModelConfiguration = MLModelConfiguration()
     ) {
         precondition(!urls.isEmpty, "name at least one model")
+        queue = StyleTransferQueue("StyleTransfer")
+        renderer = StyleTransferRenderer()
+        weights = nil
         models = StyleTransferModels(urls, accelerator, configuration)
+    }
+
+    /// Shares the models, the thread and the buffers of another one, with weights of the styles of its store.
+    init(sharing other: StyleTransfer, weights: [Double]) {
+        queue = other.queue
+        renderer = other.renderer
+        models = other.models
+        self.weights = weights
     }
 
     /// Loads the model for photos of this size, so that the first photo need not wait. It is compared with the CPU on a
@@ -118,6 +130,11 @@ public final class StyleTransfer: @unchecked Sendable {
         try await queue.run { [self] _ in
             _ = try package(width * 1024, height * 1024, strokeResolution)
         }
+    }
+
+    /// Returns the names of the styles of a store, in the order of their weights; none for a model of one style.
+    func styles() async throws -> [String] {
+        try await queue.run { [self] _ in try package(1024, 1024, nil).styles }
     }
 
     /// What runs the network, and why not what was asked for: a sentence for the app's log, or none.
@@ -238,7 +255,9 @@ public final class StyleTransfer: @unchecked Sendable {
         let wanted = StyleTransferModels.Size(
             width: max(1, Int((Double(width) * scale).rounded())),
             height: max(1, Int((Double(height) * scale).rounded())))
-        return try models.nearest(to: wanted)
+        var package = try models.nearest(to: wanted)
+        if let weights { package.weights = weights }
+        return package
     }
 
     private func controls(

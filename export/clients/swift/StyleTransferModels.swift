@@ -27,9 +27,14 @@ final class StyleTransferModels {
         let size: Size
         let pixelFormat: OSType
         let strokeResolution: Int?
+        /// The names of the styles that the package blends; empty for a package of one style.
+        let styles: [String]
+        /// The weights of these styles; at first, those of the first style alone.
+        var weights: [Double]
 
         init(_ model: MLModel) throws {
-            guard let constraint = model.modelDescription.inputDescriptionsByName["image"]?.imageConstraint else {
+            let inputs = model.modelDescription.inputDescriptionsByName
+            guard let constraint = inputs["image"]?.imageConstraint else {
                 throw StyleTransfer.Failure.unsupportedModel("input image")
             }
             self.model = model
@@ -37,11 +42,18 @@ final class StyleTransferModels {
             pixelFormat = constraint.pixelFormatType
             let metadata = model.modelDescription.metadata[.creatorDefinedKey] as? [String: String]
             strokeResolution = metadata?["stroke_resolution"].flatMap { Int($0) }
+            styles = inputs["styles"] == nil ? [] : metadata?["style_names"]?.components(separatedBy: "\n") ?? []
+            weights = styles.indices.map { $0 == 0 ? 1 : 0 }
         }
 
         func prediction(from image: CVPixelBuffer) throws -> CVPixelBuffer {
-            let input = try MLDictionaryFeatureProvider(dictionary: ["image": MLFeatureValue(pixelBuffer: image)])
-            let output = try model.prediction(from: input)
+            var features = ["image": MLFeatureValue(pixelBuffer: image)]
+            if !styles.isEmpty {
+                let array = try MLMultiArray(shape: [1, NSNumber(value: styles.count)], dataType: .float32)
+                for (index, weight) in weights.enumerated() { array[index] = NSNumber(value: weight) }
+                features["styles"] = MLFeatureValue(multiArray: array)
+            }
+            let output = try model.prediction(from: MLDictionaryFeatureProvider(dictionary: features))
             guard let stylized = output.featureValue(for: "stylized")?.imageBufferValue else {
                 throw StyleTransfer.Failure.unsupportedModel("output stylized")
             }

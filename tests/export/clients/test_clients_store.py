@@ -6,14 +6,14 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import tree_sitter
-import tree_sitter_swift
 
+from impasto.configs.cli.app import compose
 from impasto.export import client_files
 from impasto.export.onnx_graph import styles, weight_compression
+from impasto.export.onnx_graph.artifacts import OnnxExporter
 from impasto.models import checkpoint, onnx_writer
 from impasto.models.contract import Label
-from tests.helpers import android
+from tests.helpers import android, swift
 from tests.helpers.heavy import tool
 from tests.helpers.stores import card_of, store_of
 
@@ -22,9 +22,7 @@ WEIGHTS = {"second": [0, 1, 0], "again": [0, 1, 0], "blend": [0.25, 0, 0.75]}
 
 
 def test_swift_store_parses_without_syntax_error() -> None:
-    parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_swift.language()))
-    source = android.CLIENTS / "swift" / Path(client_files.SWIFT_STORE).name
-    assert not parser.parse(source.read_bytes()).root_node.has_error
+    assert swift.syntax_errors(Path(str(android.CLIENTS)) / "swift" / Path(client_files.SWIFT_STORE).name) == []
 
 
 @pytest.mark.heavy
@@ -63,3 +61,15 @@ def test_kotlin_store_gives_models_of_styles_and_blends(tmp_path: Path) -> None:
     assert len(lines) == 1 + len(words)
     for line, word in zip(lines[1:], words, strict=True):
         assert word in line
+
+
+@pytest.mark.heavy
+def test_kotlin_files_of_a_bundle_of_a_store_compile_alone(compiled: Path, tmp_path: Path) -> None:
+    config = compose("export", ["checkpoint=x", "output=y"])
+    OnnxExporter(config, Label.of(card_of())).export(store_of(), tmp_path)
+    sources = sorted((tmp_path / "android").glob("*.kt"))
+    assert {path.name for path in sources} > {"StyleTransfer.kt", Path(client_files.KOTLIN_STORE).name}
+    libraries = android.ANDROID.glob("libraries/*.kt")
+    classes = [compiled / name for name in (f"android-{android.NEWEST}", "classes.jar", "coroutines.jar")]
+    android.compile_kotlin([*sources, *libraries], classes, tmp_path / "classes", java=8)
+    assert (tmp_path / "classes" / "impasto" / "StyleTransferStore.class").exists()
