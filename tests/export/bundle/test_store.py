@@ -23,13 +23,9 @@ from impasto.models.contract import Label
 from impasto.models.image.picture import Picture
 from tests.helpers.stores import NAMES, SIDES, card_of, store_of
 
-FAST = (
-    "coreml.sizes=[]",
-    "benchmark.sizes=[]",
-    "litert.sizes=[96x64]",
-    "parity.runtimes=[onnxruntime,litert]",
-    "onnx.tile=128",
-)
+FAST = "coreml.sizes=[]", "benchmark.sizes=[]", "onnx.tile=128"
+LITERT = "litert.sizes=[96x64]", "parity.runtimes=[onnxruntime,litert]"
+ONNX = "litert.sizes=[]", "parity.runtimes=[onnxruntime]"
 PHOTO = Picture(np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8))
 
 
@@ -48,7 +44,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def bundle(path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bundles") / "store"
-    writer.write(config(path, folder), lambda _: None)
+    writer.write(config(path, folder, *LITERT), lambda _: None)
     return folder
 
 
@@ -115,7 +111,7 @@ def test_one_style_of_a_store_is_exported_as_any_network(path: Path, tmp_path: P
     single = tmp_path / "second.safetensors"
     checkpoint.save(single, network, card)
     for name, source, lines in (("a", path, ["style=second"]), ("b", single, [])):
-        writer.write(config(source, tmp_path / name, *lines), lambda _: None)
+        writer.write(config(source, tmp_path / name, *ONNX, *lines), lambda _: None)
     files = [
         {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
         for folder in (tmp_path / "a", tmp_path / "b")
