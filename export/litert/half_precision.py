@@ -155,6 +155,6 @@ _OPERATORS: dict[int, Callable[..., Values]] = {
     schema.ROUND.code: lambda node, x: np.rint(x),
     schema.RSQRT.code: lambda node, x: 1 / np.sqrt(x),
     schema.SLICE.code: _slice,
-    schema.SQUARED_DIFFERENCE.code: lambda node, x, y: np.square(x - y),
+    schema.SQUARE.code: lambda node, x: np.square(x),
     schema.SUB.code: lambda node, x, y: x - y,
 }

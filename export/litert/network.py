@@ -23,7 +23,7 @@ from impasto.export.litert.schema import (
     RESIZE_NEAREST_NEIGHBOR,
     ROUND,
     RSQRT,
-    SQUARED_DIFFERENCE,
+    SQUARE,
     SUB,
     VALID,
     Cast,
@@ -132,12 +132,13 @@ def _(module: _StyledNorm, graph: Graph, x: Value) -> Value:
 
 
 def _normalize(module: nn.InstanceNorm2d, graph: Graph, x: Value, weight: Value, bias: Value) -> Value:
-    mean = _mean(graph, x)
-    variance = _mean(graph, graph.add(SQUARED_DIFFERENCE, [x, mean]))
+    # XNNPACK broadcasts slowly over few channels, so the mean is subtracted once; SQUARED_DIFFERENCE would repeat it.
+    centered = graph.add(SUB, [x, _mean(graph, x)])
+    variance = _mean(graph, graph.add(SQUARE, [centered]))
     inverse = graph.add(RSQRT, [graph.add(ADD, [variance, graph.number(module.eps)])])
     scale = graph.add(MUL, [inverse, weight])
     # The scale of a flat channel is large: x * scale, which would save a pass over x, overflows fp16 there.
-    scaled = graph.add(MUL, [graph.add(SUB, [x, mean]), scale])
+    scaled = graph.add(MUL, [centered, scale])
     return graph.add(ADD, [scaled, bias])
 
 

@@ -64,7 +64,7 @@ RESIZE_NEAREST_NEIGHBOR = Operator(97, 74)
 ROUND = Operator(116, 0)
 RSQRT = Operator(76, 0)
 SLICE = Operator(65, 48)
-SQUARED_DIFFERENCE = Operator(99, 76)
+SQUARE = Operator(92, 66)
 SUB = Operator(41, 28)
 
 

@@ -22,7 +22,7 @@ SIZES = [(64, 96), (128, 64)]  # (height, width)
 # Those of tensorflow/lite/tools/versioning/gpu_compatibility.cc, and CAST and ROUND
 GPU_OPERATORS = {
     *("ADD", "CAST", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE", "DEQUANTIZE", "LOGISTIC"),
-    *("MEAN", "MUL", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "ROUND", "RSQRT", "SLICE", "SQUARED_DIFFERENCE"),
+    *("MEAN", "MUL", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "ROUND", "RSQRT", "SLICE", "SQUARE"),
     *("SUB",),
 }
 
