@@ -8,6 +8,7 @@ KOTLIN, SWIFT = "android/StyleTransfer.kt", "ios/StyleTransfer.swift"
 KOTLIN_LARGE, SWIFT_LARGE = "android/StyleTransferLarge.kt", "ios/StyleTransferLarge.swift"
 KOTLIN_CONTROLS, SWIFT_CONTROLS = "android/StyleTransferControls.kt", "ios/StyleTransferControls.swift"
 KOTLIN_STATISTICS, SWIFT_STATISTICS = "android/StyleTransferStatistics.kt", "ios/StyleTransferStatistics.swift"
+SWIFT_TILING = "ios/StyleTransferTiling.swift"
 KOTLIN_BITMAPS, SWIFT_BITMAPS = "android/StyleTransferBitmaps.kt", "ios/StyleTransferBitmaps.swift"
 KOTLIN_STROKES, SWIFT_STROKES = "android/StyleTransferStrokes.kt", "ios/StyleTransferStrokes.swift"
 KOTLIN_PARTS = tuple(
@@ -30,7 +31,7 @@ CLIENTS = (
     *(KOTLIN, *KOTLIN_REQUIRED),
     *(KOTLIN_LITERT, KOTLIN_PHOTOS, KOTLIN_FRAMES, KOTLIN_CAMERA, KOTLIN_VIDEO, KOTLIN_LARGE, KOTLIN_STATISTICS),
     *(SWIFT, *SWIFT_REQUIRED),
-    *(SWIFT_FRAMES, SWIFT_VIDEO, SWIFT_LARGE, SWIFT_STATISTICS),
+    *(SWIFT_FRAMES, SWIFT_VIDEO, SWIFT_LARGE, SWIFT_STATISTICS, SWIFT_TILING),
 )
 STORE_CLIENTS = (KOTLIN_STORE, SWIFT_STORE)
 """What the bundle of a store has besides."""

@@ -39,6 +39,7 @@ _UINT8_CLIENTS = {
         "runs `android/stats.onnx` and `android/tile.onnx` on a `CGImage` of any size, in ONNX Runtime"
     ),
     client_files.SWIFT_STATISTICS: "required by StyleTransferLarge.swift",
+    client_files.SWIFT_TILING: "required by StyleTransferLarge.swift",
 }
 _STORE_CLIENTS = {
     client_files.SWIFT_STORE: "gives the `StyleTransfer` of a style or of a blend by name, from packages that blend"

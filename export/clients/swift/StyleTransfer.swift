@@ -174,7 +174,7 @@ public final class StyleTransfer: @unchecked Sendable {
     ) async throws -> CGImage {
         try await queue.run { [self] cancellation in
             let image = CIImage(cgImage: photo).oriented(orientation)
-            let controls = try controls(image, strength, keepColors, mask, invertMask)
+            let controls = try self.controls(image, strength, keepColors, mask, invertMask)
             return try renderer.cgImage(stylized(image, controls, strokeResolution, restoreDetail, cancellation))
         }
     }
@@ -200,7 +200,7 @@ public final class StyleTransfer: @unchecked Sendable {
     ) async throws -> CVPixelBuffer {
         try await queue.run { [self] cancellation in
             let image = CIImage(cvPixelBuffer: photo).oriented(orientation)
-            let controls = try controls(image, strength, keepColors, mask, invertMask)
+            let controls = try self.controls(image, strength, keepColors, mask, invertMask)
             let result = try stylized(image, controls, strokeResolution, restoreDetail, cancellation)
             return try renderer.rendered(
                 result, width: Int(result.extent.width), height: Int(result.extent.height),
@@ -217,7 +217,7 @@ public final class StyleTransfer: @unchecked Sendable {
     ) {
         queue.later { [self] in
             work(renderer) { image, strength, keepColors in
-                let controls = try controls(image, strength, keepColors, nil, false)
+                let controls = try self.controls(image, strength, keepColors, nil, false)
                 return try stylized(image, controls, nil, false, StyleTransferCancellation())
             }
         }
@@ -273,7 +273,7 @@ public final class StyleTransfer: @unchecked Sendable {
         _ cancellation: StyleTransferCancellation
     ) throws -> CIImage {
         let (width, height) = (Int(image.extent.width), Int(image.extent.height))
-        let package = try package(width, height, strokeResolution)
+        let package = try self.package(width, height, strokeResolution)
         return try renderer.stylized(image, package, controls, restoreDetail: restoreDetail, cancellation)
     }
 }

@@ -8,8 +8,8 @@ import ImageIO
 import OnnxRuntimeBindings
 
 /// Stylizes photos of any size in tiles. Apart from the photo and the result, memory use does not depend on their size.
-/// Requires StyleTransferBitmaps.swift, StyleTransferControls.swift, StyleTransferStatistics.swift and
-/// StyleTransferStrokes.swift.
+/// Requires StyleTransferBitmaps.swift, StyleTransferControls.swift, StyleTransferStatistics.swift,
+/// StyleTransferStrokes.swift, StyleTransferQueue.swift and StyleTransferTiling.swift.
 ///
 /// Core ML packages have fixed sizes, so this class runs `stats.onnx` and `tile.onnx` from the bundle's folder
 /// `android` on ONNX Runtime. Add its Swift package to the app:
@@ -45,20 +45,6 @@ public final class StyleTransferLarge: @unchecked Sendable {
         }
     }
 
-    /// The size of the tiles, in pixels: `margin` is cropped from each inner edge, and `multiple` divides both others.
-    public struct Tiling {
-        public let side: Int
-        public let margin: Int
-        public let multiple: Int
-
-        /// Takes the values of `tiling` of the model `android/tile.onnx` in the bundle's manifest.json.
-        public init(side: Int, margin: Int, multiple: Int) {
-            self.side = side
-            self.margin = margin
-            self.multiple = multiple
-        }
-    }
-
     /// The size at which the network runs.
     public enum StrokeResolution {
         /// The short side, in pixels, of which the photo's copy is stylized. The result is enlarged, and the photo's
@@ -75,7 +61,8 @@ public final class StyleTransferLarge: @unchecked Sendable {
     private let stats: String
     private let threads: Int32
     private let environment: ORTEnv
-    private let tile: ORTSession
+    private let tilePath: String
+    private var tile: ORTSession?
     private let queue = StyleTransferQueue("StyleTransferLarge")
 
     /// Loads the two models from their files.
@@ -92,14 +79,19 @@ public final class StyleTransferLarge: @unchecked Sendable {
         self.strokeResolution = .pixels(strokeResolution ?? 1024)  // as in impasto-stylize
         self.stats = stats.path
         self.threads = Int32(threads)
+        tilePath = tile.path
         environment = try ORTEnv(loggingLevel: .warning)
-        let options = try ORTSessionOptions()
-        try options.setIntraOpNumThreads(self.threads)
-        self.tile = try ORTSession(env: environment, modelPath: tile.path, sessionOptions: options)
+        self.tile = try session(tilePath)
+    }
+
+    /// Releases the memory that ONNX Runtime keeps for the next photo, and the model, after the running one: for
+    /// `didReceiveMemoryWarning`. The model is loaded again when it is needed.
+    public func trim() {
+        queue.later { [self] in tile = nil }
     }
 
     /// Returns a stylized copy of `photo` with the same size and transparency, in sRGB. Cancelling the task ends the
-    /// work after the current tile, with `CancellationError`.
+    /// work after the current tile or row, with `CancellationError`.
     ///
     /// - Parameters:
     ///   - orientation: the orientation of the photo. The result is upright.
@@ -152,8 +144,8 @@ public final class StyleTransferLarge: @unchecked Sendable {
     private func runTiles(
         _ source: CGContext, _ result: CGContext, _ controls: StyleTransferControls, _ steps: Steps
     ) throws {
-        let statistics = try estimateStatistics(source, pixels: steps.thumbnailPixels)
-        let (rows, columns) = (spans(source.height), spans(source.width))
+        let statistics = try estimateStatistics(source, steps)
+        let (rows, columns) = (tiling.spans(source.height), tiling.spans(source.width))
         var done = 0
         for row in rows {
             for column in columns {
@@ -172,6 +164,7 @@ public final class StyleTransferLarge: @unchecked Sendable {
     ) throws -> CGImage {
         let width = photo.width
         let readRow: StyleTransferStrokes.ReadRow = { y, row in
+            try steps.cancellation.check()
             for x in 0..<width { photo.readStraight(x, y, row + 4 * x) }
         }
         let strokes = try StyleTransferStrokes(
@@ -186,11 +179,17 @@ public final class StyleTransferLarge: @unchecked Sendable {
             try runTiles(copy, output, whole, steps)
             return [UInt8](UnsafeBufferPointer(start: output.pixel(0, 0), count: small.count))
         }
-        strokes.forEachRow(height: photo.height, readRow: readRow) { y, straight, result in
+        try strokes.forEachRow(height: photo.height, readRow: readRow) { y, straight, result in
             controls.blend(straight, into: result, y: y, left: 0, count: width)
             photo.writePremultiplied(result, alphaOf: straight, x: 0, y: y, count: width)
         }
         return try image(photo)
+    }
+
+    private func session(_ path: String) throws -> ORTSession {
+        let options = try ORTSessionOptions()
+        try options.setIntraOpNumThreads(threads)
+        return try ORTSession(env: environment, modelPath: path, sessionOptions: options)
     }
 
     private func tensor(_ data: NSMutableData, _ type: ORTTensorElementDataType, _ shape: [Int]) throws -> ORTValue {
@@ -198,13 +197,11 @@ public final class StyleTransferLarge: @unchecked Sendable {
     }
 
     /// Estimates the statistics of all instance norms. `stats.onnx` is closed afterwards to free its memory.
-    private func estimateStatistics(_ photo: CGContext, pixels: Int) throws -> ORTValue {
-        let options = try ORTSessionOptions()
-        try options.setIntraOpNumThreads(threads)
-        let session = try ORTSession(env: environment, modelPath: stats, sessionOptions: options)
-        let estimator = StyleTransferStatistics(width: photo.width, height: photo.height, pixels: pixels) {
-            photo.readStraight($0, $1, $2)
-        }
+    private func estimateStatistics(_ photo: CGContext, _ steps: Steps) throws -> ORTValue {
+        let session = try self.session(stats)
+        let estimator = StyleTransferStatistics(
+            width: photo.width, height: photo.height, pixels: steps.thumbnailPixels, steps.cancellation
+        ) { photo.readStraight($0, $1, $2) }
         let statistics = try estimator.estimate { bytes, width, height in
             let input = try tensor(bytes, .uInt8, [1, height, width, 4])
             let outputs = try session.run(withInputs: ["image": input], outputNames: ["statistics"], runOptions: nil)
@@ -218,40 +215,12 @@ public final class StyleTransferLarge: @unchecked Sendable {
 
     private func run(_ pixels: NSMutableData, _ statistics: ORTValue) throws -> NSMutableData {
         let input = try tensor(pixels, .uInt8, [1, tiling.side, tiling.side, 4])
-        let outputs = try tile.run(
+        let session = try tile ?? self.session(tilePath)
+        tile = session
+        let outputs = try session.run(
             withInputs: ["image": input, "statistics": statistics], outputNames: ["stylized"], runOptions: nil)
         guard let stylized = outputs["stylized"] else { throw Failure.unsupportedModel }
         return NSMutableData(data: try stylized.tensorData() as Data)
-    }
-
-    /// A tile along one axis: its `start`, and the `first` pixel and exclusive `end` of its part of the result.
-    private struct Span {
-        let start: Int
-        let first: Int
-        let end: Int
-    }
-
-    private func spans(_ length: Int) -> [Span] {
-        let last = max(0, paddedLength(length) - tiling.side)
-        var (spans, start, used) = ([Span](), 0, 0)
-        while used < length {
-            let end = start == last ? length : start + tiling.side - tiling.margin
-            spans.append(Span(start: start, first: used, end: end))
-            used = end
-            start = min(start + tiling.side - 2 * tiling.margin, last)
-        }
-        return spans
-    }
-
-    /// Maps an index of the padded photo to the photo: edge padding to a multiple of `multiple`, then reflection.
-    private func sourceIndex(_ index: Int, _ length: Int) -> Int {
-        let padded = paddedLength(length)
-        let phase = index % (2 * padded - 2)
-        return min(phase < padded ? phase : 2 * padded - 2 - phase, length - 1)
-    }
-
-    private func paddedLength(_ length: Int) -> Int {
-        (length + tiling.multiple - 1) / tiling.multiple * tiling.multiple
     }
 
     private func bitmap(of photo: CGImage, orientation: CGImagePropertyOrientation = .up) throws -> CGContext {
@@ -268,9 +237,9 @@ public final class StyleTransferLarge: @unchecked Sendable {
         let data = NSMutableData(length: tiling.side * tiling.side * 4)!
         let tileBytes = data.mutableBytes.assumingMemoryBound(to: UInt8.self)
         for y in 0..<tiling.side {
-            let row = sourceIndex(top + y, photo.height)
+            let row = tiling.sourceIndex(top + y, photo.height)
             for x in 0..<tiling.side {
-                let column = sourceIndex(left + x, photo.width)
+                let column = tiling.sourceIndex(left + x, photo.width)
                 photo.readStraight(column, row, tileBytes + (y * tiling.side + x) * 4)
             }
         }
@@ -279,7 +248,7 @@ public final class StyleTransferLarge: @unchecked Sendable {
 
     /// Crops a stylized tile by its margins, blends it with the photo and writes it to `result`.
     private func writeTile(
-        _ stylized: NSMutableData, from photo: CGContext, to result: CGContext, row: Span, column: Span,
+        _ stylized: NSMutableData, from photo: CGContext, to result: CGContext, row: Tiling.Span, column: Tiling.Span,
         _ controls: StyleTransferControls
     ) throws {
         guard stylized.length == tiling.side * tiling.side * 4 else { throw Failure.unsupportedModel }

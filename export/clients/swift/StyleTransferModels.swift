@@ -68,7 +68,7 @@ final class StyleTransferModels {
     private var loaded: [URL: Loaded] = [:]
 
     init(_ urls: [URL], _ accelerator: StyleTransfer.Accelerator, _ configuration: MLModelConfiguration) {
-        self.urls = urls.map { (Self.size(inNameOf: $0), $0) }
+        self.urls = urls.map { (StyleTransferModels.size(inNameOf: $0), $0) }
         self.accelerator = accelerator
         self.configuration = configuration
     }

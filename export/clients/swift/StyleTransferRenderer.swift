@@ -66,7 +66,7 @@ final class StyleTransferRenderer {
     func rendered(
         _ image: CIImage, width: Int, height: Int, format: OSType, into target: CVPixelBuffer? = nil
     ) throws -> CVPixelBuffer {
-        let buffer = try target ?? buffer(width: width, height: height, format: format)
+        let buffer = try target ?? self.buffer(width: width, height: height, format: format)
         CVBufferSetAttachment(buffer, kCVImageBufferCGColorSpaceKey, colors, .shouldPropagate)
         context.render(image, to: buffer, bounds: CGRect(x: 0, y: 0, width: width, height: height), colorSpace: colors)
         return buffer
@@ -117,8 +117,8 @@ final class StyleTransferRenderer {
         let (width, height) = (Int(photo.extent.width), Int(photo.extent.height))
         var result = Data(count: width * height * 4)
         var photoStrip = [UInt8](repeating: 0, count: width * min(Self.strip, height) * 4)
-        try result.withUnsafeMutableBytes { result in
-            try photoStrip.withUnsafeMutableBytes { photoStrip in
+        try result.withUnsafeMutableBytes { (result: UnsafeMutableRawBufferPointer) in
+            try photoStrip.withUnsafeMutableBytes { (photoStrip: UnsafeMutableRawBufferPointer) in
                 let source = photoStrip.bindMemory(to: UInt8.self).baseAddress!
                 let target = result.bindMemory(to: UInt8.self).baseAddress!
                 for top in stride(from: 0, to: height, by: Self.strip) {

@@ -29,13 +29,18 @@ struct StyleTransferStatistics {
     private let height: Int
     private let scale: Double
     private let readPixel: ReadPixel
+    private let cancellation: StyleTransferCancellation
     private let patches: Patches
 
     /// - Parameter pixels: the approximate maximum number of pixels of the thumbnail, and of all patches together.
-    init(width: Int, height: Int, pixels: Int, readPixel: @escaping ReadPixel) {
+    init(
+        width: Int, height: Int, pixels: Int, _ cancellation: StyleTransferCancellation,
+        readPixel: @escaping ReadPixel
+    ) {
         let minScale = Double(Self.minSide) / Double(min(width, height))
         scale = min(1, max((Double(pixels) / (Double(width) * Double(height))).squareRoot(), minScale))
         (self.width, self.height, self.readPixel) = (width, height, readPixel)
+        self.cancellation = cancellation
         patches = Patches(photoWidth: width, photoHeight: height, pixels: pixels, scale: scale)
     }
 
@@ -65,6 +70,7 @@ struct StyleTransferStatistics {
         var target = resized.mutableBytes.assumingMemoryBound(to: UInt8.self)
         var pixel: [UInt8] = [0, 0, 0, 0]
         for y in 0..<rows.size {
+            try cancellation.check()
             var sums = [Float](repeating: 0, count: width * 3)
             for (tap, weight) in rows.weights[y].enumerated() {
                 for x in 0..<width {

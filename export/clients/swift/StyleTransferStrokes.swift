@@ -14,8 +14,8 @@ final class StyleTransferStrokes {
     private static let radius = 4  // px of the small copy: about the width of a stroke
     private static let smooth: Float = 100  // squared levels of variance: below it the photo counts as smooth
 
-    /// Writes row `y` of the photo as straight RGBA.
-    typealias ReadRow = (_ y: Int, _ row: UnsafeMutablePointer<UInt8>) -> Void
+    /// Writes row `y` of the photo as straight RGBA; throws to end the work.
+    typealias ReadRow = (_ y: Int, _ row: UnsafeMutablePointer<UInt8>) throws -> Void
 
     private let width: Int
     private let gains: Enlarger
@@ -28,11 +28,11 @@ final class StyleTransferStrokes {
     ///   - width, height: the size of the photo.
     init(stylized: [UInt8], small: [UInt8], smallWidth: Int, smallHeight: Int, width: Int, height: Int) {
         let plane = Plane(width: smallWidth, height: smallHeight)
-        let light = Self.luminance(stylized)
-        let smallLight = Self.luminance(small)
+        let light = StyleTransferStrokes.luminance(stylized)
+        let smallLight = StyleTransferStrokes.luminance(small)
         let size = (smallWidth, smallHeight, width, height)
         self.width = width
-        gains = Enlarger([plane.gain(light, smallLight)], size, radius: 1, Self.triangle)
+        gains = Enlarger([plane.gain(light, smallLight)], size, radius: 1, StyleTransferStrokes.triangle)
         // Enlarging would make pixel-scale grids and color fringes visible.
         let amount = min(1, max(0, Float(height) / Float(smallHeight) - 1))
         let softLight = plane.blurred(light, amount / 8)
@@ -41,7 +41,7 @@ final class StyleTransferStrokes {
             let soft = plane.blurred(plane.blurred(chroma, amount / 4), amount / 4)
             return soft.indices.map { soft[$0] + softLight[$0] }
         }
-        planes = Enlarger(colors + [smallLight], size, radius: 2, Self.cubic)
+        planes = Enlarger(colors + [smallLight], size, radius: 2, StyleTransferStrokes.cubic)
     }
 
     /// Reduces a photo to the short side `resolution`, and stylizes the copy with `run`.
@@ -54,7 +54,7 @@ final class StyleTransferStrokes {
             Int((Double(width) * scale).rounded(.toNearestOrEven)),
             Int((Double(height) * scale).rounded(.toNearestOrEven))
         )
-        let small = Self.reduced(
+        let small = try StyleTransferStrokes.reduced(
             width: width, height: height, toWidth: smallWidth, height: smallHeight, readRow: readRow)
         self.init(
             stylized: try run(small, smallWidth, smallHeight), small: small, smallWidth: smallWidth,
@@ -65,12 +65,12 @@ final class StyleTransferStrokes {
     func forEachRow(
         height: Int, readRow: ReadRow,
         _ body: (_ y: Int, _ photo: UnsafeMutablePointer<UInt8>, _ result: UnsafeMutablePointer<UInt8>) -> Void
-    ) {
+    ) throws {
         var (photo, result) = ([UInt8](repeating: 0, count: width * 4), [UInt8](repeating: 0, count: width * 4))
-        photo.withUnsafeMutableBufferPointer { photo in
-            result.withUnsafeMutableBufferPointer { result in
+        try photo.withUnsafeMutableBufferPointer { photo in
+            try result.withUnsafeMutableBufferPointer { result in
                 for y in 0..<height {
-                    readRow(y, photo.baseAddress!)
+                    try readRow(y, photo.baseAddress!)
                     nextRow(photo.baseAddress!, into: result.baseAddress!)
                     body(y, photo.baseAddress!, result.baseAddress!)
                 }
@@ -91,13 +91,13 @@ final class StyleTransferStrokes {
     /// Reduces a photo with an antialiased Lanczos filter to opaque RGBA; `readRow` writes a row of the photo as RGBA.
     private static func reduced(
         width: Int, height: Int, toWidth smallWidth: Int, height smallHeight: Int, readRow: ReadRow
-    ) -> [UInt8] {
+    ) throws -> [UInt8] {
         let columns = FilterTaps(width, smallWidth, radius: 3, lanczos)
         let rows = FilterTaps(height, smallHeight, radius: 3, lanczos)
         var narrow = [UInt8](repeating: 0, count: smallWidth * height * 3)
         var line = [UInt8](repeating: 0, count: width * 4)
         for y in 0..<height {
-            line.withUnsafeMutableBufferPointer { readRow(y, $0.baseAddress!) }
+            try line.withUnsafeMutableBufferPointer { try readRow(y, $0.baseAddress!) }
             for x in 0..<smallWidth {
                 let (first, weights) = (columns.first[x], columns.weights[x])
                 for c in 0..<3 {

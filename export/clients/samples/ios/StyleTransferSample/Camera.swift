@@ -9,10 +9,10 @@ final class Camera: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate, @unc
     private let session = AVCaptureSession()
     private let queue = DispatchQueue(label: "Camera")
     private var frames: StyleTransferFrames?
-    private var show: ((CVPixelBuffer) -> Void)?
+    private var show: (@Sendable (CVPixelBuffer) -> Void)?
     private var isBusy = false
 
-    func start(_ frames: StyleTransferFrames, show: @escaping (CVPixelBuffer) -> Void) async throws {
+    func start(_ frames: StyleTransferFrames, show: @escaping @Sendable (CVPixelBuffer) -> Void) async throws {
         guard await AVCaptureDevice.requestAccess(for: .video) else { return }
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, Error>) in
             queue.async { [self] in

@@ -12,6 +12,7 @@ struct ContentView: View {
         VStack(spacing: 12) {
             picture.frame(maxWidth: .infinity, maxHeight: .infinity)
             if model.isBusy { ProgressView() }
+            if let message = model.message { Text(message) }
             styles
             Slider(value: $model.strength, in: 0...1) { Text("Strength") }
             buttons
@@ -31,7 +32,7 @@ struct ContentView: View {
         if let image = model.result {
             Image(uiImage: image).resizable().scaledToFit().accessibilityLabel(model.style.name)
         } else {
-            Text(model.message ?? "Pick a photo, or open the camera")
+            Text("Pick a photo, or open the camera")
         }
     }
 
@@ -41,7 +42,7 @@ struct ContentView: View {
                 ForEach(model.styles) { style in
                     Button(style.name) { model.style = style }
                         .buttonStyle(.bordered)
-                        .tint(style == model.style ? .accentColor : .secondary)
+                        .tint(style == model.style ? Color.accentColor : Color.secondary)
                 }
             }
         }

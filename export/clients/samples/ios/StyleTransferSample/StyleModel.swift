@@ -68,7 +68,7 @@ final class StyleModel: ObservableObject {
         let transfer = try open()
         if isCameraRunning {
             try await camera.start(StyleTransferFrames(transfer, strength: strength)) { [weak self] buffer in
-                Task { @MainActor in self?.show(buffer) }
+                Task { @MainActor [weak self] in self?.show(buffer) }
             }
         } else if let photo {
             result = try await transfer.stylize(photo, strength: strength)

@@ -66,12 +66,13 @@ private fun Screen(model: StyleViewModel, camera: Camera) {
         Box(Modifier.weight(1f).fillMaxWidth(), Alignment.Center) {
             val picture = model.result
             if (picture == null) {
-                Text(model.message ?: stringResource(R.string.empty))
+                Text(stringResource(R.string.empty))
             } else {
                 Image(picture.asImageBitmap(), contentDescription = model.style.name, Modifier.fillMaxSize())
             }
         }
         if (model.isBusy) LinearProgressIndicator(Modifier.fillMaxWidth())
+        model.message?.let { Text(it) }
         LazyRow(horizontalArrangement = Arrangement.spacedBy(8.dp)) {
             items(model.styles) { style ->
                 FilterChip(
@@ -98,6 +99,7 @@ private fun Buttons(model: StyleViewModel, camera: Camera) {
         if (isGranted) model.openCamera { camera.start(it, model::show) }
     }
     val context = LocalContext.current
+    val saved = stringResource(R.string.saved)
     Row(horizontalArrangement = Arrangement.spacedBy(8.dp)) {
         Button(onClick = {
             camera.stop()
@@ -114,8 +116,8 @@ private fun Buttons(model: StyleViewModel, camera: Camera) {
                 permission.launch(Manifest.permission.CAMERA)
             }
         }) { Text(stringResource(if (isRunning) R.string.stop else R.string.camera)) }
-        Button(enabled = model.result != null, onClick = { model.save() }) { Text(stringResource(R.string.save)) }
-        Button(enabled = model.result != null, onClick = { model.save { share(context, it) } }) {
+        Button(enabled = model.result != null, onClick = { model.save(saved) }) { Text(stringResource(R.string.save)) }
+        Button(enabled = model.result != null, onClick = { model.save(null) { share(context, it) } }) {
             Text(stringResource(R.string.share))
         }
     }

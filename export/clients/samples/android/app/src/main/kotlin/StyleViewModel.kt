@@ -16,6 +16,7 @@ import impasto.StyleTransfer
 import impasto.StyleTransferFrames
 import impasto.readPhoto
 import java.io.IOException
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.launch
@@ -61,11 +62,13 @@ class StyleViewModel(application: Application) : AndroidViewModel(application) {
         run { stylize() }
     }
 
-    fun save(share: (Uri) -> Unit = {}) {
+    /** Saves the result to the gallery; then shows [done], and calls [share]. */
+    fun save(done: String?, share: (Uri) -> Unit = {}) {
         val bitmap = result ?: return
         viewModelScope.launch {
             try {
                 share(withContext(Dispatchers.IO) { saveToGallery(getApplication<Application>().contentResolver, bitmap) })
+                message = done
             } catch (error: IOException) {
                 message = error.message
             }
@@ -124,7 +127,9 @@ class StyleViewModel(application: Application) : AndroidViewModel(application) {
             message = null
             try {
                 action()
-            } catch (error: IOException) {
+            } catch (error: CancellationException) {
+                throw error
+            } catch (error: Exception) {
                 message = error.message
             } catch (error: OutOfMemoryError) {
                 message = error.message
