@@ -12,6 +12,7 @@ from impasto.configs.schema.sizes import parse_size, require_multiples, shapes
 
 ZOO_MODELS = ("mobile", "tiny")  # of each painting in the zoo; the first is the default
 RUNTIMES = ("onnxruntime", "qnn", "node", "chromium", "arm64", "coreml", "litert", "litert_gpu", "litert_fp16")
+EMULATORS = ("qnn", "litert_gpu")  # of RUNTIMES: an NPU and a GPU in software, minutes for each picture of 1024 px
 TOOLS = Key(
     "Directory of the runtimes for node, chromium and arm64: build/tools after `make tools`. Their code is run, so "
     "none is used unless it is named.",
@@ -156,7 +157,14 @@ class LiteRtConfig:
 class ParityConfig:
     """How far exported files may differ from PyTorch in float32, and in which runtimes they are checked."""
 
-    runtimes: Annotated[list[str] | None, RUNTIMES_KEY] = None
+    runtimes: Annotated[
+        list[str] | None,
+        Key(
+            "Runtimes in which the models must run; null takes each that is installed, and reports the others as not "
+            f"run. {' and '.join(EMULATORS)} emulate a processor for minutes, so they run only if they are named.",
+            choices=RUNTIMES,
+        ),
+    ] = None
     fp32: Annotated[int, Key("Largest difference of a float32 file, in levels of 255.", 0, 255)] = 1
     fp16: Annotated[int, Key("Largest difference of a float16 file, in levels of 255.", 0, 255)] = 2
     int8_psnr: Annotated[float, Key("Least PSNR of an int8 file, in dB.", 0)] = 40.0

@@ -9,7 +9,7 @@ import onnx
 import torch
 
 from impasto.configs.errors import CheckFailed
-from impasto.configs.schema.export import RUNTIMES, ExportConfig
+from impasto.configs.schema.export import EMULATORS, RUNTIMES, ExportConfig
 from impasto.export import test_images
 from impasto.export.bundle import checksummed_json, sample_apps
 from impasto.export.bundle.manifest import MEASURED, GraphReport, MemoryEstimate
@@ -82,6 +82,7 @@ def fill(
     """
     tools = tools_folder(config.tools_dir)
     named = config.parity.runtimes or []
+    keys = named or [key for key in RUNTIMES if key not in EMULATORS]
     _require({key: runtimes.missing(runtimes.registry(tools)[key]) for key in named})
     # All are created before any is run, so that one that refuses the configuration does so before any work.
     exporters = {name: form.exporter(config, label) for name, form in FORMATS.items()}
@@ -99,13 +100,13 @@ def fill(
         models += written.models
         descriptions |= written.descriptions
         for place, reference in references.items():
-            run, checks = _models_in(written.models, weights.get(place)), Checks(fail_fast=True)
-            keys = named or RUNTIMES  # failing fast, since the next exporter takes long
+            run, checks = _models_in(written.models, weights.get(place)), Checks(fail_fast=True)  # exporting takes long
             validation = validate(folder, run, golden[place], reference, keys, tools, on_progress, checks)
             parity += validation.results
             ran += validation.ran
             skipped |= validation.skipped_runtimes
     _require(runtimes.not_run(named, ran, skipped))
+    skipped |= {} if named else runtimes.emulators(models)
     if config.sample:
         sample_apps.write(folder, label)
         descriptions[f"{sample_apps.FOLDER}/"] = sample_apps.DESCRIPTION

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from impasto.configs.schema.export import EMULATORS
 from impasto.export.contract import ModelArtifact
 from impasto.export.formats import FORMATS
 from impasto.export.litert.contracts import GPU
@@ -42,6 +43,16 @@ def available(
         else:
             usable[key] = runtimes
     return usable, skipped
+
+
+def emulators(artifacts: Sequence[ModelArtifact]) -> dict[str, str]:
+    """Return the emulators that support one of the artifacts, with the reason why none is used unless it is named."""
+    by_key = registry(None)
+    return {
+        key: "it emulates a processor, which takes minutes; name it in parity.runtimes, or run impasto-verify"
+        for key in EMULATORS
+        if any(runtime.supports(artifact) for runtime in by_key[key] for artifact in artifacts)
+    }
 
 
 def missing(runtimes: Sequence[Runtime]) -> str | None:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from impasto.configs.cli.app import compose
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.export import RUNTIMES as KEYS
 from impasto.export import child_process
+from impasto.export.onnx_graph.contracts import NPU_FILE
 from impasto.export.onnx_graph.runtime import OnnxRuntime
 from impasto.export.runtime import tools_folder
 from impasto.export.validation import ort_arm64, ort_web, runtimes, subprocess_runtime
@@ -156,3 +158,10 @@ def test_other_programs_need_no_torch_or_onnx() -> None:
         "sys.exit(bool({'torch', 'onnx', 'onnxruntime'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], env=os.environ, check=False).returncode == 0
+
+
+def test_emulators_are_those_that_support_a_model_with_the_remedy(written: Written) -> None:
+    npu = replace(artifact(written("mobile", "float32_rgb")), file=NPU_FILE)
+    (sentence,) = {*runtimes.emulators([npu]).values()}
+    assert [*runtimes.emulators([npu])] == ["qnn"] and sentence.endswith("or run impasto-verify")
+    assert runtimes.emulators([artifact(written("mobile", "float32_rgb"))]) == {}
