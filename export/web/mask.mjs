@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The impasto authors
 
 // The mask: where the finger has been, the photo or the painting comes out. Its alpha is 255 where the painting is.
+import { startMaskKeys } from './mask_keys.mjs'
 import { announce, at } from './messages.mjs'
 import { t } from './i18n.mjs'
 
@@ -48,13 +49,15 @@ function remember() {
   if (earlier.length > UNDO) earlier.shift()
 }
 
-/** Draws from the last point of the finger to this one. */
-function brush(/** @type {PointerEvent} */ event) {
-  const box = frame.getBoundingClientRect(), width = Number(/** @type {HTMLInputElement} */ (at('brush')).value) / 100
-  const point = {
-    x: (event.clientX - box.left) / box.width * mask.width,
-    y: (event.clientY - box.top) / box.height * mask.height,
-  }
+/** Starts a stroke of the brush. */
+function begin() {
+  remember()
+  last = null
+}
+
+/** Draws from the last point of the stroke to this one; a point is in shares of the picture's sides. */
+function drawTo(/** @type {number} */ x, /** @type {number} */ y) {
+  const point = { x: x * mask.width, y: y * mask.height }, width = Number(/** @type {HTMLInputElement} */ (at('brush')).value) / 100
   const from = last ?? point, radius = width * Math.min(mask.width, mask.height) / 2
   context.globalCompositeOperation = painting ? 'source-over' : 'destination-out'
   const steps = Math.max(1, Math.ceil(Math.hypot(point.x - from.x, point.y - from.y) / (radius / 4)))
@@ -62,7 +65,13 @@ function brush(/** @type {PointerEvent} */ event) {
     dab(from.x + (point.x - from.x) * step / steps, from.y + (point.y - from.y) * step / steps, radius)
   last = point
   drawn = true
+  show()
   changed()
+}
+
+function follow(/** @type {PointerEvent} */ event) {
+  const box = frame.getBoundingClientRect()
+  drawTo((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height)
 }
 
 /** One soft, round dab. */
@@ -100,12 +109,11 @@ export function startMask(isOn, onChange) {
   frame.addEventListener('pointerdown', event => {
     if (!isOn() || event.button) return
     frame.setPointerCapture(event.pointerId)
-    remember()
-    last = null
-    brush(event)
-    show()
+    begin()
+    follow(event)
   })
-  frame.addEventListener('pointermove', event => isOn() && frame.hasPointerCapture(event.pointerId) && brush(event))
+  frame.addEventListener('pointermove', event => isOn() && frame.hasPointerCapture(event.pointerId) && follow(event))
+  startMaskKeys({ isOn, begin, drawTo, brings: () => t(painting ? 'mask.paint' : 'mask.photo') })
   at('mask-photo').onclick = () => choose(false)
   at('mask-paint').onclick = () => choose(true)
   at('mask-invert').onclick = () => { invert(); done() }

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The impasto authors
 
 // The picture: photo and painting on top of each other, held to see the photo, or divided to compare them.
+import { t } from './i18n.mjs'
 import { at } from './messages.mjs'
 import { draw, pixelsOf } from './picture.mjs'
 
@@ -61,10 +62,12 @@ export function compare(/** @type {boolean} */ on) {
   at('divider').hidden = !on
 }
 
-/** While a mask is drawn, a finger on the picture is the brush. */
+/** While a mask is drawn, a finger on the picture is the brush, and the picture takes keys. */
 export function setMasking(/** @type {boolean} */ on) {
   masking = on
   frame.classList.toggle('masking', on)
+  const attributes = { tabindex: '0', role: 'application', 'data-i18n-label': 'mask.canvas', 'aria-label': t('mask.canvas') }
+  for (const [name, value] of Object.entries(attributes)) on ? frame.setAttribute(name, value) : frame.removeAttribute(name)
 }
 
 function moveDivider(/** @type {number} */ percent) {

@@ -48,6 +48,53 @@ async function keyboard(page) {
   return { order, chosen, held, released: await page.locator('#frame.holding').count() }
 }
 
+/** Where the painting that is shown changed since the last call, in shares of its sides: left, top, right, bottom. */
+const changed = page => page.$eval('#painted', canvas => {
+  const { width, height } = canvas, copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })
+  copy.drawImage(canvas, 0, 0)
+  const { data } = copy.getImageData(0, 0, width, height)
+  const before = window.earlier ?? data, xs = [], ys = []
+  window.earlier = data
+  for (let i = 0; i < data.length; i += 4) {
+    if (data[i] === before[i] && data[i + 1] === before[i + 1] && data[i + 2] === before[i + 2]) continue
+    xs.push(i / 4 % width)
+    ys.push(Math.floor(i / 4 / width))
+  }
+  const ends = list => [list.reduce((a, b) => Math.min(a, b), Infinity), list.reduce((a, b) => Math.max(a, b), -1)]
+  const [[left, right], [top, bottom]] = [ends(xs), ends(ys)]
+  return xs.length ? [left / width, top / height, right / width, bottom / height] : []
+})
+
+/** A stroke of the mask's brush without a mouse: from the tabs to the picture, and there with arrow keys and Space. */
+async function maskByKeys(page, report) {
+  const said = async () => { await at.settled(page); return page.textContent('#announce') }
+  const press = async keys => { for (const key of keys) await page.keyboard.press(key) }
+  await page.focus('#tab-strength')
+  await press(['ArrowRight', 'ArrowRight'])
+  const tab = await page.evaluate(() => document.activeElement.id)
+  for (let i = 0; i < 6 && await page.evaluate(() => document.activeElement.id !== 'frame'); i++) await press(['Shift+Tab'])
+  const note = await page.textContent('#note'), role = await page.getAttribute('#frame', 'role')
+  await at.settled(page)
+  await changed(page)
+  await press(['Shift+ArrowUp', 'ArrowLeft'])
+  const moved = [await said(), await changed(page)]
+  await press([' '])
+  const down = await said()
+  await press(Array(10).fill('ArrowRight'))
+  await at.settled(page)
+  const drawn = await changed(page), cursor = await page.isVisible('#brush-cursor')
+  await page.screenshot({ path: `${folder}/shot-mask-keys.png` })
+  report.axe.phone.brush = await problems(page)
+  await press([' '])
+  const up = await said()
+  await press(['Shift+ArrowDown'])
+  await at.settled(page)
+  const after = await changed(page)
+  await page.click('#mask-clear')
+  await page.click('#tab-strength')
+  return { tab, note, role, moved, down, drawn, cursor, up, after, left: await page.getAttribute('#frame', 'role') }
+}
+
 await at.drive(async (browser, report) => {
   report.axe = {}
   const options = { ...at.PHONE, reducedMotion: 'reduce' }
@@ -56,6 +103,7 @@ await at.drive(async (browser, report) => {
   await at.thumbnails(page)
   await inspect(page, 'phone', report)
   report.keyboard = await keyboard(page)
+  report.mask = await maskByKeys(page, report)
   report.animations = await page.evaluate(() => document.getAnimations().length)
 
   const persian = await at.newPage(await browser.newContext({ ...at.PHONE, locale: 'fa-IR', colorScheme: 'dark' }), report)
