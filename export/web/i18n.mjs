@@ -38,8 +38,14 @@ export function t(key, values = {}) {
   })
 }
 
-/** A value without the marks of direction (embeddings, overrides, isolates) that would turn the text around it. */
-const plain = (/** @type {string} */ value) => value.replace(/[\u202a-\u202e\u2066-\u2069]/g, '')
+/**
+ * A value without marks of direction (embeddings, overrides, isolates), which would turn the text around it. Latin names in
+ * a language from right to left are isolated: the number after one would else be written as a part of it.
+ */
+function plain(/** @type {string} */ value) {
+  const text = value.replace(/[\u202a-\u202e\u2066-\u2069]/g, '')
+  return STRINGS[language].direction === 'rtl' && /\p{Script=Latin}/u.test(text) ? `\u2068${text}\u2069` : text
+}
 
 /** Whether there is such a text. */
 export const known = (/** @type {unknown} */ key) => typeof key === 'string' && Object.hasOwn(STRINGS.en, key)
@@ -61,7 +67,7 @@ export function duration(/** @type {number} */ seconds) {
 
 /**
  * A name as the language writes it.
- * @param {'styles' | 'artists'} kind
+ * @param {'styles' | 'artists' | 'licenses'} kind
  * @param {string} name
  * @returns {string | undefined}
  */
@@ -70,13 +76,22 @@ function localName(kind, name) {
   return Object.hasOwn(names, name) ? names[name] : undefined
 }
 
-/** The title of a style as the language writes it; `inStore` is the name of a style in its store. */
-export const titleOf = (/** @type {{ name: string, title: string, inStore?: string }} */ { name, title, inStore = name }) =>
-  localName('styles', inStore) ?? title
+/**
+ * The title of a style as the language writes it; `inStore` is the name of a style in its store, and `origin` that of the
+ * store where another style has the same title.
+ * @param {{ name: string, title: string, inStore?: string, origin?: string }} style
+ */
+export function titleOf({ name, title, inStore = name, origin }) {
+  const local = localName('styles', inStore) ?? title
+  return origin ? `${local} (${origin})` : local
+}
 
 /** The artist of a style as the language writes it; empty where nobody named one. */
 export const artistOf = (/** @type {{ artist: string }} */ { artist }) =>
   artist === 'unknown' ? '' : localName('artists', artist) ?? artist
+
+/** The license of a style as the language writes it. */
+export const licenseOf = (/** @type {{ license: string }} */ { license }) => localName('licenses', license) ?? license
 
 /** Writes the texts of the language into the document. */
 export function translate() {

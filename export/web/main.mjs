@@ -6,7 +6,7 @@ import { blended, entriesOf, offerBlend, startBlend } from './blend.mjs'
 import { startCameraView } from './camera_view.mjs'
 import { createEngine } from './engine/engine.mjs'
 import { mix } from './engine/mix.mjs'
-import { artistOf, number, startLanguages, t, titleOf } from './i18n.mjs'
+import { artistOf, licenseOf, number, startLanguages, t, titleOf } from './i18n.mjs'
 import { startInputs } from './inputs.mjs'
 import { startInstall, startServiceWorker } from './installed.mjs'
 import { maskPixels, resetMask, startMask } from './mask.mjs'
@@ -173,10 +173,11 @@ const current = () => ({
 function describe() {
   labelStrip()
   offerBlend(look.style, look.blend)
-  const { style } = look, values = style && { title: titleOf(style), artist: artistOf(style), license: style.license }
+  const { style } = look, values = style && { title: titleOf(style), artist: artistOf(style), license: licenseOf(style) }
   at('about-style').textContent = values?.artist ? t('about.style', values) : ''
   const { runtime, reason } = engine?.info ?? {}
-  at('about-runtime').textContent = runtime ? t(reason ? 'about.reason' : 'about.runtime', { runtime, reason }) : ''
+  const why = reason && t(reason.code, reason.values)
+  at('about-runtime').textContent = runtime ? t(why ? 'about.reason' : 'about.runtime', { runtime, reason: why }) : ''
 }
 
 /** Reads the list of styles, and which runtimes the page has. */
@@ -210,7 +211,7 @@ async function start() {
   startInputs(file => starting.then(() => open(file), () => {}))  // a photo that comes early waits for the engine
   await starting
   startControls({ look, adjust, repaint: () => look.style && picture && paint(), compare, setMasking })
-  startBlend(look.blend, () => look.style && picture && paint())
+  startBlend(look, () => look.style && picture && paint())
   startMask(() => at('frame').classList.contains('masking'), adjust)
   startSaving(current)
   startCameraView({ engine, look, style: () => blended(look.style, look.blend), takeStyle, open: show })

@@ -20,15 +20,16 @@ const entries = new Map()
 export function buildStrip(styles, choose) {
   for (const style of [null, ...styles]) {
     const button = document.createElement('button'), thumb = document.createElement('span')
-    const canvas = document.createElement('canvas'), label = document.createElement('span')
+    const canvas = document.createElement('canvas'), label = document.createElement('span'), more = document.createElement('span')
     Object.assign(button, { type: 'button', className: 'style' })
     button.setAttribute('role', 'radio')
     button.dataset.style = style?.name ?? ORIGINAL
     thumb.className = 'thumb'
+    label.className = 'name'
     if (style?.thumbnail) thumb.append(Object.assign(new Image(), { src: style.thumbnail, alt: '', decoding: 'async' }))
     thumb.append(canvas)
     canvas.setAttribute('aria-hidden', 'true')
-    button.append(thumb, label)
+    button.append(thumb, label, more)
     button.onclick = () => choose(style)
     strip.append(button)
     entries.set(style?.name ?? ORIGINAL, { button, canvas, image: null, style })
@@ -38,12 +39,17 @@ export function buildStrip(styles, choose) {
   strip.onkeydown = event => move(event, choose)
 }
 
-/** Writes the names of the styles in the language of the page. */
+/** A title without what is in parentheses at its end. */
+const shorten = (/** @type {string} */ title) => title.replace(/ \(.*\)$/, '')
+
+/** Writes the names of the styles in the language of the page; those that would be equal have their last parentheses. */
 export function labelStrip() {
-  for (const { button, style } of entries.values()) {
-    const title = style ? titleOf(style) : t('styles.none'), artist = style && artistOf(style)
-    const label = /** @type {HTMLElement} */ (button.lastElementChild)
-    label.textContent = title.replace(/ \(.*\)$/, '')
+  const titles = [...entries.values()].map(({ style }) => style ? titleOf(style) : t('styles.none')), short = titles.map(shorten)
+  for (const [i, { button, style }] of [...entries.values()].entries()) {
+    const title = titles[i], artist = style && artistOf(style), [, label, more] = button.children
+    const unique = short.indexOf(short[i]) === short.lastIndexOf(short[i])
+    label.textContent = short[i]
+    more.textContent = unique ? '' : / \([^()]*\)$/.exec(title)?.[0] ?? ''
     button.setAttribute('aria-label', artist ? t('styles.by', { title, artist }) : title)
   }
 }

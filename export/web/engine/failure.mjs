@@ -11,5 +11,15 @@
  */
 export const failure = (code, message, cause) => Object.assign(new Error(message, { cause }), { code })
 
+/**
+ * Why the GPU does not run: a key of the page's texts, and its values. Texts of the browser are in no language of the page.
+ * @param {any} error
+ * @returns {import('./types.mjs').Reason}
+ */
+export function reasonOf(error) {
+  if (error?.code?.startsWith('gpu.')) return { code: error.code, values: error.values ?? {} }
+  return { code: 'gpu.failed', values: { message: error?.message ?? String(error) } }
+}
+
 /** The error of work that its AbortSignal ended. */
 export const aborted = () => new DOMException('The work was canceled.', 'AbortError')

@@ -17,12 +17,12 @@ const TOLERANCE = 2  // levels by which the GPU may differ from the CPU
  * @returns {Promise<Backend>}
  */
 export async function createGpuBackend(runtime, software) {
-  if (!navigator.gpu) throw failure('engine.gpu', 'the browser has no WebGPU')
+  if (!navigator.gpu) throw failure('gpu.webgpu', 'The browser has no WebGPU.')
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' })
-  if (!adapter) throw failure('engine.gpu', 'the browser has no GPU')
-  if (adapter.info.isFallbackAdapter && !software) throw failure('engine.gpu', 'the GPU is one in software')
+  if (!adapter) throw failure('gpu.none', 'The browser has no GPU.')
+  if (adapter.info.isFallbackAdapter && !software) throw failure('gpu.software', 'The GPU is one in software.')
   const litert = await import(new URL('litert.js', runtime).href).catch(() => {
-    throw failure('engine.gpu', 'LiteRT is not in the folder of this page')
+    throw failure('gpu.files', 'LiteRT is not in the folder of this page.')
   })
   Object.assign(self, {
     Module: {
@@ -33,19 +33,21 @@ export async function createGpuBackend(runtime, software) {
   })
   await litert.loadLiteRt(runtime.href)
   const device = litert.getWebGpuDevice()
-  if (!device) throw failure('engine.gpu', 'the GPU could not be started')
+  if (!device) throw failure('gpu.start', 'The GPU could not be started.')
   const precisions = device.features.has('shader-f16') ? ['fp16', 'fp32'] : ['fp32']  // the first that passes the test
   let tested = false
   return {
     name: 'LiteRT WebGPU',
     threads: 1,
     format: 'tflite',
-    lost: device.lost.then((/** @type {GPUDeviceLostInfo} */ { message }) => `the GPU was lost (${message})`),
+    lost: device.lost.then((/** @type {GPUDeviceLostInfo} */ { message }) => ({ code: 'gpu.lost', values: { message } })),
     async open(file) {
       while (!tested) {
         const largest = await difference(litert, file, precisions[0])
         tested = largest <= TOLERANCE
-        if (!tested && !precisions.shift()) throw failure('engine.gpu', `the GPU is wrong by ${largest} of 255`)
+        if (tested) break
+        if (precisions.length === 1) throw Object.assign(failure('gpu.wrong', 'The GPU is wrong.'), { values: { levels: largest } })
+        precisions.shift()
       }
       return new GpuModel(litert, file, gpuOptions(precisions[0]))
     },
@@ -104,7 +106,7 @@ class GpuModel {
 
   /** @returns {Promise<Float32Array>} */
   async measure() {
-    throw failure('engine.gpu', 'the GPU measures no statistics')
+    throw failure('gpu.network', 'The GPU measures no statistics.')
   }
 
   async release() {
@@ -128,7 +130,7 @@ class GpuModel {
       }
       network = await this.litert.loadAndCompile(resized(this.file, width, height), this.options)
       if (network.options.accelerator !== this.options.accelerator)
-        throw failure('engine.gpu', 'the GPU cannot run the whole network')
+        throw failure('gpu.network', 'The GPU cannot run the whole network.')
     }
     this.#compiled.set(key, network)
     return network

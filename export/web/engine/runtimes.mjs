@@ -2,7 +2,8 @@
 // Copyright (c) 2026 The impasto authors
 
 // Finds what runs the networks, by trying: the GPU, else the CPU.
-/** @import { Backend, Info, Style } from './types.mjs' */
+/** @import { Backend, Info, Reason, Style } from './types.mjs' */
+import { reasonOf } from './failure.mjs'
 import { createGpuBackend } from './gpu_backend.mjs'
 import { createWasmBackend } from './ort_backend.mjs'
 
@@ -11,7 +12,8 @@ export class Runtimes {
   #gpu = null
   /** @type {Promise<Backend> | null} */
   #cpu = null
-  #reason = 'the CPU was asked for'
+  /** @type {Reason} */
+  #reason = { code: 'gpu.unwanted', values: {} }
   #onLost = () => {}
 
   /** @param {URL} folder of the runtimes' files */
@@ -30,7 +32,7 @@ export class Runtimes {
       const gpu = this.#gpu = await createGpuBackend(this.folder, prefer === 'webgpu')
       gpu.lost.then(reason => this.leaveGpu(reason))
     } catch (error) {
-      this.#reason = String(/** @type {any} */ (error).message ?? error)
+      this.#reason = reasonOf(error)
       await this.#startCpu()
     }
   }
@@ -42,7 +44,7 @@ export class Runtimes {
    */
   async of(style) {
     const fits = !style || style.files.tflite, backend = this.#gpu && fits ? this.#gpu : await this.#startCpu()
-    const why = this.#gpu ? 'the style has no file for the GPU' : this.#reason
+    const why = this.#gpu ? { code: 'gpu.style', values: {} } : this.#reason
     const reason = backend === this.#gpu ? null : why
     return { backend, info: { runtime: backend.name, threads: backend.threads, reason } }
   }
@@ -54,7 +56,7 @@ export class Runtimes {
 
   /**
    * Runs everything on the CPU from now on.
-   * @param {string} reason
+   * @param {Reason} reason
    */
   leaveGpu(reason) {
     if (!this.#gpu) return

@@ -65,7 +65,7 @@ export function multipleOf(file) {
 function scaleOf(value, side) {
   const scale = SCALES.find(scale => Math.abs(value - side / scale) <= PADDING)
   if (!scale && value >= LEAST)
-    throw failure('engine.gpu', `the file for the GPU has a side of ${value} px where its picture has ${side}`)
+    throw failure('gpu.file', `the file for the GPU has a side of ${value} px where its picture has ${side}`)
   return value < LEAST ? 0 : scale ?? 0
 }
 
@@ -76,7 +76,7 @@ function parts(view) {
   const [image] = view.integers(view.vector(subgraph, SUBGRAPH.inputs))
   const [, height, width] = view.integers(view.vector(tensors[image], TENSOR.shape))
   if (Math.min(height, width) < 8 * LEAST)
-    throw failure('engine.gpu', `the file for the GPU has pictures of ${width} × ${height} px, too small to tell its sides`)
+    throw failure('gpu.file', `the file for the GPU has pictures of ${width} × ${height} px, too small to tell its sides`)
   return { root, tensors, buffers: view.tables(root, MODEL.buffers), size: [height, width] }
 }
 
@@ -86,7 +86,7 @@ class View {
   constructor(file) {
     this.data = new DataView(file)
     if (file.byteLength < 8 || this.data.getUint32(4, true) !== 0x334c4654)  // 'TFL3'
-      throw failure('engine.gpu', 'the file for the GPU is not a .tflite file')
+      throw failure('gpu.file', 'the file for the GPU is not a .tflite file')
   }
 
   root() {

@@ -53,7 +53,7 @@
  * @property {number} threads
  * @property {'onnx' | 'tflite'} format of the files that it loads
  * @property {(file: ArrayBuffer) => Promise<Model>} open
- * @property {Promise<string>} lost resolves to a reason if the backend stops working
+ * @property {Promise<Reason>} lost resolves if the backend stops working
  */
 
 /**
@@ -61,8 +61,10 @@
  * @typedef {object} Info
  * @property {string} runtime
  * @property {number} threads
- * @property {string | null} reason
+ * @property {Reason | null} reason
  */
+
+/** @typedef {{ code: string, values: Record<string, string | number> }} Reason `code` is the key of its text */
 
 /**
  * @typedef {object} Controls

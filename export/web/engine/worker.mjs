@@ -6,7 +6,7 @@
 /** @import { Style } from './types.mjs' */
 /** @import { Work } from './stylizer.mjs' */
 import { Runtimes } from './runtimes.mjs'
-import { aborted } from './failure.mjs'
+import { aborted, reasonOf } from './failure.mjs'
 import { FrameStylizer } from './frames.mjs'
 import { LastResult } from './last_result.mjs'
 import { Networks } from './networks.mjs'
@@ -55,9 +55,9 @@ async function retrying(work) {
   try {
     return await work()
   } catch (error) {
-    const { name, message, code, cause } = /** @type {any} */ (error), { info } = await runtimes.of()
+    const { name, code, cause } = /** @type {any} */ (error), { info } = await runtimes.of()
     if (info.reason !== null || name === 'AbortError' || code === 'engine.style') throw error
-    runtimes.leaveGpu(cause?.message ?? message ?? String(error))
+    runtimes.leaveGpu(reasonOf(cause ?? error))
     return work()
   }
 }

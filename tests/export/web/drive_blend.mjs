@@ -35,7 +35,7 @@ async function leave(page, report) {
   await page.click('#about-button')
   await page.selectOption('#language', 'fa')
   await page.click('#about-close')
-  report.share = await page.getAttribute('#blend', 'aria-valuetext')
+  report.share = [await page.textContent('#blend-value'), await page.getAttribute('#blend', 'aria-valuetext')]
   await page.click('.style[data-style=""]')
   report.panels = await page.locator('.adjust:not([hidden])').evaluateAll(panels => panels.map(({ id }) => id))
   report.tab = await page.locator('[role=tab][tabindex="0"], [role=tab]:not([tabindex])').evaluateAll(tabs => tabs.map(({ id }) => id))
@@ -52,6 +52,7 @@ await at.drive(async (browser, report) => {
   report.others = await page.locator('#blend-style option').evaluateAll(options => options.map(({ value }) => value))
   await page.evaluate(() => { document.querySelector('#painted').dataset.ready = '' })
   await at.slide(page, 'blend', 75)
+  report.blend = [await page.textContent('#blend-value'), await page.getAttribute('#blend', 'aria-valuetext')]
   await page.dispatchEvent('#blend', 'change')
   await at.painted(page)
   await page.screenshot({ path: `${at.folder}/shot-blend.png` })

@@ -91,24 +91,32 @@ def _assert_jpeg(path: Path, png: Path) -> None:
     assert difference(path, read(png).rgb).mean() < 6
 
 
-def test_page_blends_two_styles_of_a_store(photo: Path, tmp_path: Path) -> None:
-    """The first style of this store inverts colors, the second keeps them and has names that mean something else."""
+def test_page_blends_two_styles_of_a_store(photo: Path, inverter: Path, tmp_path: Path) -> None:
+    """The first style of this store inverts colors, the second keeps them and has names that mean something else.
+
+    Another style, of no store, has the title of the first.
+    """
     (tmp_path / "store.onnx").write_bytes(store_model())
     style = site.Style("store", "Store", "unknown", "MIT", None, tmp_path / "store.onnx")
-    files = site.contents([style], runtime.runtime_files(tool("onnxruntime-web").parents[1]))
+    alone = site.Style("alone", "A", "unknown", "MIT", None, inverter)
+    files = site.contents([style, alone], runtime.runtime_files(tool("onnxruntime-web").parents[1]))
     app = json.loads(site.read(files[site.STYLES]))
     names = {"title": "A", "artist": "constructor", "license": "MIT", "thumbnail": None, "stroke_resolution": None}
     app["styles"][0]["store"] = [names | {"name": "a"}, names | {"name": "constructor", "title": HOSTILE}]
     files[site.STYLES] = json.dumps(app).encode()
     with serving(files) as port:
         report = drive("drive_blend.mjs", f"http://127.0.0.1:{port}/", tmp_path)
-    assert report["styles"] == ["", "a", "constructor"] and report["others"] == ["constructor"]
-    assert report["labels"] == ["\u0627\u0635\u0644\u06cc", "A", HOSTILE]
+    assert report["styles"] == ["", "a", "constructor", "alone"] and report["others"] == ["constructor"]
+    assert report["labels"] == ["\u0627\u0635\u0644\u06cc", "A (Store)", HOSTILE, "A"]
     assert report["again"] == "The picture is ready. Press Share once more."
+    clean = HOSTILE.replace("\u202e", "")
     shared = ["share", "photo-a.png", "image/png", 180, 240]
     assert report["given"] == [shared, shared, ["copy", "photo-a.png", "image/png", 180, 240]]
-    assert report["about"] == [HOSTILE.replace("\u202e", ""), False]
-    assert "\u06f7\u06f5\u066a" in report["share"]  # 75 %
+    assert report["about"] == [clean, False]
+    assert report["blend"] == ["25% / 75%", f"25% A (Store), 75% {clean}"]
+    shares = "\u06f2\u06f5\u066a", "\u06f7\u06f5\u066a"
+    isolated = [f"\u2068{title}\u2069" for title in ("A (Store)", clean)]
+    assert report["share"] == [" / ".join(shares), f"{shares[0]} {isolated[0]}\u060c {shares[1]} {isolated[1]}"]
     assert (report["panels"], report["tab"]) == (["adjust-strength"], ["tab-strength"])
     original = read(photo).rgb.astype(float)
     assert difference(tmp_path / "a.png", 255 - original).max() <= 1

@@ -102,7 +102,7 @@ def test_strings_of_each_language_have_each_key_that_the_page_asks_for() -> None
     for name, source in pages.items():
         if name.endswith(".mjs"):
             code = site.read(source).decode()
-            asked |= {*re.findall(r"\b(?:t|problem|failure)\('([a-z0-9.]+)'", code)}
+            asked |= {*re.findall(r"(?:\b(?:t|problem|failure)\(|\bcode: )'([a-z0-9.]+)'", code)}
     assert {key for key in asked if "." in key} <= english
 
 

@@ -76,7 +76,7 @@ def test_engine_gives_the_pictures_of_impasto_stylize(
     assert not result["console"]
     runtime = "ONNX Runtime WASM" if prefer == "wasm" else "LiteRT WebGPU"
     assert {run["runtime"] for run in result["runs"]} == {result["info"]["runtime"]} == {runtime}
-    assert result["info"]["reason"] == ("the CPU was asked for" if prefer == "wasm" else None)
+    assert result["info"]["reason"] == ({"code": "gpu.unwanted", "values": {}} if prefer == "wasm" else None)
     assert all(run["milliseconds"] > 0 for run in result["runs"])
     # Only the files of what runs are downloaded.
     assert site.fetched("model.") == ["model.onnx" if prefer == "wasm" else "model.tflite"]
@@ -87,21 +87,21 @@ def test_engine_gives_the_pictures_of_impasto_stylize(
 
 @pytest.mark.heavy
 @pytest.mark.parametrize(
-    ("kind", "prefer", "flags", "reason"),
+    ("kind", "prefer", "flags", "expected"),
     [
-        ("", "auto", NO_GPU, "the browser has no GPU"),
-        ("", "auto", SOFTWARE_GPU, "the GPU is one in software"),
-        ("absent", "webgpu", SOFTWARE_GPU, "LiteRT is not in the folder of this page"),
-        ("start", "webgpu", SOFTWARE_GPU, "no memory"),
-        ("wrong", "webgpu", SOFTWARE_GPU, "the GPU is wrong by 3 of 255"),
-        ("compile", "webgpu", SOFTWARE_GPU, "no shader"),
-        ("run", "webgpu", SOFTWARE_GPU, "out of memory"),
-        ("lost", "webgpu", SOFTWARE_GPU, "the GPU was lost (unplugged)"),
+        ("", "auto", NO_GPU, "gpu.none"),
+        ("", "auto", SOFTWARE_GPU, "gpu.software"),
+        ("absent", "webgpu", SOFTWARE_GPU, "gpu.files"),
+        ("start", "webgpu", SOFTWARE_GPU, ("gpu.failed", "no memory")),
+        ("wrong", "webgpu", SOFTWARE_GPU, ("gpu.wrong", 3)),
+        ("compile", "webgpu", SOFTWARE_GPU, ("gpu.failed", "no shader")),
+        ("run", "webgpu", SOFTWARE_GPU, ("gpu.failed", "out of memory")),
+        ("lost", "webgpu", SOFTWARE_GPU, ("gpu.lost", "unplugged")),
         ("fp16", "webgpu", SOFTWARE_GPU, None),
     ],
 )
 def test_engine_without_a_gpu_that_works_runs_on_the_cpu(
-    kind: str, prefer: str, flags: tuple[str, ...], reason: str | None, tflite: bytes, inverter: Path, tmp_path: Path
+    kind: str, prefer: str, flags: tuple[str, ...], expected: Any, tflite: bytes, inverter: Path, tmp_path: Path
 ) -> None:
     files = {"model.onnx": inverter.read_bytes(), "model.tflite": tflite}
     style = {"onnx": "model.onnx", "tflite": "model.tflite"}
@@ -113,11 +113,12 @@ def test_engine_without_a_gpu_that_works_runs_on_the_cpu(
         found = site.pixels("1", (HEIGHT, WIDTH))
     assert not result["console"]
     at_start = kind in ("", "absent", "start")
-    assert result["before"]["reason"] == (reason if at_start else None)
-    assert result["after"]["reason"] == reason
+    reasons = [result["before"]["reason"], result["after"]["reason"], result["runs"][-1]["reason"]]
+    code, *values = expected if isinstance(expected, tuple) else (expected,)
+    assert [one and one["code"] for one in reasons] == [code if at_start else None, code, code]
+    assert [[*one["values"].values()] for one in reasons[1:] if one] == 2 * [values] * bool(code)
     last = result["runs"][-1]
-    assert last["reason"] == reason
-    assert last["runtime"] == result["after"]["runtime"] == ("ONNX Runtime WASM" if reason else "LiteRT WebGPU")
+    assert last["runtime"] == result["after"]["runtime"] == ("ONNX Runtime WASM" if code else "LiteRT WebGPU")
     assert difference(found, 255 - image(HEIGHT, WIDTH)).max() == 0
 
 

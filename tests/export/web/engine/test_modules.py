@@ -105,7 +105,7 @@ def test_file_that_is_not_for_the_gpu_is_refused() -> None:
         const { resized } = await import(at('tflite.mjs'))
         try { resized(new ArrayBuffer(99), 64, 64) } catch ({ code }) { console.log(JSON.stringify(code)) }
     """
-    assert node(script) == "engine.gpu"
+    assert node(script) == "gpu.file"
 
 
 @pytest.mark.heavy
