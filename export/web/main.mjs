@@ -11,7 +11,7 @@ import { startInputs } from './inputs.mjs'
 import { startInstall, startServiceWorker } from './installed.mjs'
 import { maskPixels, resetMask, startMask } from './mask.mjs'
 import { announce, at, note, problem, sentence, showError } from './messages.mjs'
-import { Painter } from './painter.mjs'
+import { Painter, resolutionOf } from './painter.mjs'
 import { isVideo, openPicture, pixelsOf } from './picture.mjs'
 import { startControls } from './controls.mjs'
 import { startSaving } from './save.mjs'
@@ -43,7 +43,9 @@ async function open(/** @type {File} */ file) {
   showError(null)
   if (isVideo(file)) {
     takeStyle()
-    return openVideo(file, { engine, style: blended(look.style, look.blend), strength: look.strength })
+    const { strength, keepColors, strokes } = look, style = blended(look.style, look.blend)
+    const strokeResolution = (/** @type {any} */ size) => resolutionOf(style, strokes, size)
+    return openVideo(file, { engine, style, strength, keepColors, strokeResolution, masked: Boolean(maskPixels()) })
   }
   try {
     const opened = await openPicture(file)
@@ -71,6 +73,13 @@ async function show(/** @type {import('./picture.mjs').Picture} */ opened) {
   painter.paintThumbnails(styles, style => Boolean(thumbnailOf(style)), showThumbnail).catch(fail)
   await painted
 }
+
+/** Paints again what changed, unless the camera needs the network: then when it is closed. */
+function repaint() {
+  if (look.style && picture && !inCamera()) return paint()
+}
+
+const inCamera = () => /** @type {HTMLDialogElement} */ (at('camera')).open
 
 /** Shows the photo in the chosen style: a small picture at once, then a sharp one. */
 async function paint() {
@@ -123,13 +132,13 @@ function adjust() {
 
 /** Chooses a style; null is the photo itself, which is no style for the camera. */
 function choose(/** @type {any} */ style) {
-  if (!style && /** @type {HTMLDialogElement} */ (at('camera')).open) return
+  if (!style && inCamera()) return
   look.style = style
   mark(style)
   showError(null)
   update()
   if (!picture) return
-  if (style) return paint()
+  if (style) return repaint()
   shown = null
   working(false)
   showOriginal()
@@ -210,11 +219,11 @@ async function start() {
   })
   startInputs(file => starting.then(() => open(file), () => {}))  // a photo that comes early waits for the engine
   await starting
-  startControls({ look, adjust, repaint: () => look.style && picture && paint(), compare, setMasking })
-  startBlend(look, () => look.style && picture && paint())
+  startControls({ look, adjust, repaint, compare, setMasking })
+  startBlend(look, repaint)
   startMask(() => at('frame').classList.contains('masking'), adjust)
   startSaving(current)
-  startCameraView({ engine, look, style: () => blended(look.style, look.blend), takeStyle, open: show })
+  startCameraView({ engine, look, style: () => blended(look.style, look.blend), takeStyle, open: show, back: repaint })
   at('about-button').onclick = () => { describe(); /** @type {HTMLDialogElement} */ (at('about')).showModal() }
   at('about-close').onclick = () => /** @type {HTMLDialogElement} */ (at('about')).close()
   document.documentElement.dataset.started = ''

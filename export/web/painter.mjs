@@ -9,7 +9,7 @@ const SHOWN = 1080  // px of the short side of the picture that is shown
 const THUMBNAIL = 224  // px of the short side of a thumbnail: twice what the strip shows
 const LEAST = 16  // px, the smallest side that a network takes
 const CACHED = 4  // pictures that are shown again without painting them again
-const STROKES = [0.5, 0.71, 1, 1.41, 2]  // factors of the stroke resolution, from the broadest to the finest
+export const STROKES = [0.5, 0.71, 1, 1.41, 2]  // factors of the stroke resolution, from the broadest to the finest
 
 /** @typedef {{ image: ImageData, milliseconds: number, runtime: string }} Result */
 
@@ -17,9 +17,9 @@ const STROKES = [0.5, 0.71, 1, 1.41, 2]  // factors of the stroke resolution, fr
  * The short side in px at which the network runs; it makes strokes as large in the full size as in the picture shown.
  * @param {any} style
  * @param {number} strokes index into STROKES
- * @param {ImageBitmap} photo
+ * @param {{ width: number, height: number }} photo
  */
-function resolutionOf(style, strokes, { width, height }) {
+export function resolutionOf(style, strokes, { width, height }) {
   const resolution = Math.min(strokeResolutionOf(style) ?? DEFAULT_STROKE_RESOLUTION, width, height)
   return Math.max(LEAST, Math.round(resolution * STROKES[strokes]))
 }

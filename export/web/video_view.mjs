@@ -17,11 +17,12 @@ let running = null
 /**
  * Opens the sheet for a video.
  * @param {File} file
- * @param {{ engine: any, style: any, strength: number }} look
+ * @param {{ style: any, masked: boolean }} look and what stylizeVideo takes
  */
 export function openVideo(file, look) {
   if (!look.style) return showError(sentence(problem('video.style')))
-  at('video-text').textContent = t('video.text', { name: file.name, title: titleOf(look.style) })
+  const text = t('video.text', { name: file.name, title: titleOf(look.style) })
+  at('video-text').textContent = look.masked ? `${text} ${t('video.mask')}` : text
   showError(null, 'video-error')
   progress.hidden = player.hidden = at('video-share').hidden = true
   at('video-close').textContent = t('cancel')
@@ -33,7 +34,7 @@ export function openVideo(file, look) {
 
 /**
  * @param {File} file
- * @param {{ engine: any, style: any, strength: number, sound?: boolean }} look
+ * @param {any} look
  */
 async function paint(file, look) {
   const { signal } = running = new AbortController(), begun = performance.now()

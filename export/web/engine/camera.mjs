@@ -3,12 +3,13 @@
 
 // The viewfinder: paints what the camera sees, as large as the machine can at 15 frames a second.
 /** @import { createEngine, Frame } from './engine.mjs' */
-/** @import { Style } from './types.mjs' */
+/** @import { Controls, Style } from './types.mjs' */
 import { failure } from './failure.mjs'
 import { Pace } from './pace.mjs'
 import { keyOf } from './store.mjs'
 
 const STEP = 8  // px; sides are multiples of it, so that no network has to pad
+const MIN_SIDE = 16  // px; the contract of an exported file
 const PHOTO_TIMEOUT = 5000  // ms
 const ERRORS = { NotAllowedError: 'camera.denied', SecurityError: 'camera.denied' }
 
@@ -20,29 +21,33 @@ const ERRORS = { NotAllowedError: 'camera.denied', SecurityError: 'camera.denied
  * @param {HTMLCanvasElement} options.canvas
  * @param {'user' | 'environment'} [options.facing] the front or the back camera
  * @param {() => Style} options.style the present style
- * @param {() => number} options.strength
+ * @param {() => Controls & { strokes: number }} options.controls `strokes` is the factor of the stroke resolution: below 1 for
+ *   broader strokes; finer ones than the viewfinder's size gives would take more time than there is
  * @param {(stats: Stats) => void} [options.onStats] called after each frame
  * @param {(error: Error) => void} [options.onError] called if the viewfinder stops by itself
  */
-export async function startCamera({ engine, canvas, facing = 'environment', style, strength, onStats, onError }) {
+export async function startCamera({ engine, canvas, facing = 'environment', style, controls, onStats, onError }) {
   let camera = await Camera.open(facing), running = true, ready = Promise.resolve()
   const pace = new Pace(), context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'))
   /** @type {Frame | null} */
-  let previous = null, lastStyle = ''
+  let previous = null, last = ''
 
   /** @param {Camera} source */
   async function paintFrame(source) {
-    const now = style(), { width, height } = source.sizeFor(pace.side)
+    const now = style(), { width, height } = source.sizeFor(pace.side), { strokes, ...look } = controls(), share = Math.min(1, strokes)
     const frame = await createImageBitmap(source.video, { resizeWidth: width, resizeHeight: height, resizeQuality: 'medium' })
-    if (keyOf(now) !== lastStyle) previous = null
-    lastStyle = keyOf(now)
-    const result = await engine.frame(frame, { style: now, strength: strength(), strokeResolution: 'native', previous })
+    const key = `${keyOf(now)} ${strokes}`
+    if (key !== last) previous = null
+    last = key
+    const strokeResolution = share < 1 ? Math.max(MIN_SIDE, Math.round(Math.min(width, height) * share)) : 'native'
+    const result = await engine.frame(frame, { ...look, style: now, strokeResolution, previous })
     previous = source.closed ? null : result
     if (!source.closed) {
       Object.assign(canvas, { width, height })  // also clears the transform
       if (source.mirrored) context.setTransform(-1, 0, 0, 1, width, 0)
       context.drawImage(result.image, 0, 0)
-      onStats?.({ fps: pace.frame(performance.now()), width, height, milliseconds: result.milliseconds, runtime: result.runtime })
+      const { milliseconds, runtime } = result, fps = pace.frame(performance.now(), milliseconds / share ** 2)
+      onStats?.({ fps, width, height, milliseconds, runtime })
     }
     result.image.close()
   }

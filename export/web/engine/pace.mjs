@@ -23,9 +23,11 @@ export class Pace {
   /**
    * Counts a frame.
    * @param {number} now ms
+   * @param {number} [cost] ms that the network would take at this size, where it ran on a smaller copy for broad strokes:
+   *   a larger size would otherwise make the strokes fine again
    * @returns {number} frames a second
    */
-  frame(now) {
+  frame(now, cost = 0) {
     const elapsed = now - this.#last
     this.#last = now
     if (++this.#frames <= 2) return 1000 / (this.#period = elapsed)  // a new size is prepared first
@@ -33,7 +35,7 @@ export class Pace {
     const budget = 1000 / TARGET
     if (this.#frames >= PATIENCE) {
       if (this.#period > LATE * budget) this.#change(-Math.max(1, Math.round(Math.log2(this.#period / budget))))
-      else if (this.#period < SPARE * budget) this.#change(1)
+      else if (Math.max(this.#period, cost) < SPARE * budget) this.#change(1)
     }
     return 1000 / this.#period
   }

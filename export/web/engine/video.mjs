@@ -15,22 +15,23 @@ const CODECS = { mp4: ['avc', 'hevc', 'av1', 'vp9'], webm: ['vp9', 'vp8', 'av1']
  * @param {Awaited<ReturnType<typeof createEngine>>} options.engine
  * @param {Style} options.style
  * @param {number} [options.strength]
- * @param {'auto' | 'native' | number} [options.strokeResolution]
+ * @param {boolean} [options.keepColors]
+ * @param {(size: { width: number, height: number }) => 'auto' | 'native' | number} [options.strokeResolution] of frames of a size
  * @param {boolean} [options.sound] false drops the sound, for a file whose sound this browser cannot keep
  * @param {AbortSignal} [options.signal]
  * @param {(share: number) => void} [options.onProgress] 0..1
  * @returns {Promise<Blob>} an MP4 or WebM file
  */
 export async function stylizeVideo(file, options) {
-  const { engine, style, strength = 1, strokeResolution = 'auto', sound = true, signal, onProgress } = options
+  const { engine, style, strength = 1, keepColors = false, strokeResolution = () => 'auto', sound = true, signal, onProgress } = options
   if (!('VideoEncoder' in globalThis && 'VideoDecoder' in globalThis))
     throw failure('video.unsupported', 'This browser cannot encode videos (it has no WebCodecs).')
-  const controls = { style, strength, strokeResolution, signal }
   const media = await load(engine.base)
   if (signal?.aborted) throw aborted()
   const input = new media.Input({ source: new media.BlobSource(file), formats: media.ALL_FORMATS })
   try {
     const { track, size } = await readTrack(input), { format, codec } = await chooseFormat(media, input, size)
+    const controls = { style, strength, keepColors, strokeResolution: strokeResolution(size), signal }
     const output = new media.Output({ format, target: new media.BufferTarget() })
     /** @type {Frame | null} */
     let previous = null

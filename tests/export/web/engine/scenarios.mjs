@@ -85,14 +85,20 @@ export async function large() {
 
 // Shows the camera for a while, takes a photo, and turns to the other camera and back.
 export async function camera() {
-  const { startCamera } = await import('./engine/camera.mjs'), { style, real } = await json('cases.json')
-  const passing = { frame: async bitmap => ({ image: bitmap, milliseconds: 1, runtime: 'none' }) }  // shows what it gets
+  const { startCamera } = await import('./engine/camera.mjs'), { style, real, strokes = 1, keepColors = false } = await json('cases.json')
+  const asked = [], passing = {  // shows what it gets
+    async frame(bitmap, { strokeResolution, keepColors }) {
+      asked.push([bitmap.height, strokeResolution, keepColors])
+      return { image: bitmap, milliseconds: 1, runtime: 'none' }
+    },
+  }
   const engine = real ? await createEngine({ prefer: 'wasm' }) : passing
   const canvas = document.createElement('canvas'), stats = []
   let enough
   const frames = count => new Promise(resolve => { enough = () => stats.length >= count && resolve() })
   const show = await startCamera({
-    engine, canvas, facing: 'user', style: () => style, strength: () => 1, onStats: one => { stats.push(one); enough?.() },
+    engine, canvas, facing: 'user', style: () => style, controls: () => ({ strength: 1, keepColors, strokes }),
+    onStats: one => { stats.push(one); enough?.() },
   })
   const corners = image => {
     const context = new OffscreenCanvas(image.width, image.height).getContext('2d', { willReadFrequently: true })
@@ -107,20 +113,24 @@ export async function camera() {
   await show.stop()
   const stopped = stats.length
   await new Promise(resolve => setTimeout(resolve, 300))
-  return { stats, front, back, turned, photo: [photo.width, photo.height], still: corners(photo), late: stats.length - stopped }
+  return { asked, stats, front, back, turned, photo: [photo.width, photo.height], still: corners(photo), late: stats.length - stopped }
 }
 
 // Asks for a camera that is denied or absent.
 export async function noCamera() {
   const { startCamera } = await import('./engine/camera.mjs')
-  return { outcome: await outcome(startCamera({ engine: {}, canvas: document.createElement('canvas'), style() {}, strength() {} })) }
+  return { outcome: await outcome(startCamera({ engine: {}, canvas: document.createElement('canvas'), style() {}, controls() {} })) }
 }
 
 // Stylizes a video, cancels it in the middle of another try, and gives what is no video.
 export async function video() {
-  const { stylizeVideo } = await import('./engine/video.mjs'), { style } = await json('cases.json')
+  const { stylizeVideo } = await import('./engine/video.mjs'), { style, keepColors } = await json('cases.json'), asked = new Set()
   const engine = await createEngine({ prefer: 'wasm' }), file = await (await fetch('video')).blob(), shares = []
-  const result = await stylizeVideo(file, { engine, style, onProgress: share => shares.push(share) })
+  const asking = { base: engine.base, frame: (frame, look) => { asked.add(look.strokeResolution); return engine.frame(frame, look) } }
+  const strokeResolution = ({ width, height }) => Math.min(width, height) / 2
+  const result = await stylizeVideo(file, {
+    engine: asking, style, keepColors, strokeResolution, onProgress: share => shares.push(share),
+  })
   await fetch('saved/video', { method: 'PUT', body: result })
   const control = new AbortController()
   const canceled = await outcome(stylizeVideo(file, { engine, style, signal: control.signal, onProgress: share => share > 0.2 && control.abort() }))
@@ -130,5 +140,5 @@ export async function video() {
   const old = await outcome(stylizeVideo(file, { engine, style }))
   Object.assign(globalThis, { VideoEncoder })
   const again = await engine.stylize(new ImageData(32, 32), { style })
-  return { type: result.type, shares, canceled, wrong, old, again: again.image.width }
+  return { type: result.type, asked: [...asked], shares, canceled, wrong, old, again: again.image.width }
 }

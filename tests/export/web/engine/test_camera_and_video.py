@@ -13,6 +13,7 @@ from tests.helpers.videos import TIMES, av, read_video, write_video
 from tests.helpers.web_engine import ENGINE, NO_GPU, serving, write_site
 
 RED, BLUE = np.array([200, 30, 30]), np.array([30, 30, 200])
+LUMA = np.array([0.299, 0.587, 0.114])
 FAKE = "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"
 
 
@@ -45,7 +46,7 @@ def test_camera_mirrors_the_front_camera_and_its_photo_is_whole_and_not_mirrored
     inverter: Path, tmp_path: Path
 ) -> None:
     file = f"--use-file-for-fake-video-capture={recording(tmp_path / 'camera.y4m')}"
-    with serving(site(tmp_path / "site", inverter.read_bytes(), real=False)) as served:
+    with serving(site(tmp_path / "site", inverter.read_bytes(), real=False, strokes=0.5, keepColors=True)) as served:
         result = served.run("camera", *NO_GPU, *FAKE, file)
     assert not result["console"]
     assert result["front"]["facing"] == "user"
@@ -58,6 +59,7 @@ def test_camera_mirrors_the_front_camera_and_its_photo_is_whole_and_not_mirrored
     left, right = result["back"]["corners"]
     assert near(left, RED) and near(right, BLUE)
     assert result["late"] == 0
+    assert all((half, colors) == (height / 2, True) for height, half, colors in result["asked"])
     assert result["stats"][0]["height"] == 192 and all(96 <= one["height"] <= 480 for one in result["stats"])
 
 
@@ -106,23 +108,30 @@ def test_camera_that_is_denied_or_missing_has_a_code(
 
 
 @pytest.mark.heavy
-def test_video_keeps_times_and_sound_and_can_be_canceled(inverter: Path, tmp_path: Path) -> None:
-    source = write_video(tmp_path / "a.webm")
-    with serving(site(tmp_path / "site", inverter.read_bytes(), video=source.read_bytes())) as served:
+@pytest.mark.parametrize(("suffix", "keep_colors"), [(".webm", False), (".webm", True), (".mp4", False)])
+def test_video_keeps_times_and_sound_and_can_be_canceled(
+    suffix: str, keep_colors: bool, inverter: Path, tmp_path: Path
+) -> None:
+    """VP9 with Opus, and H.264 with AAC."""
+    source, painted = write_video(tmp_path / f"a{suffix}"), tmp_path / f"b{suffix}"
+    described = site(tmp_path / "site", inverter.read_bytes(), video=source.read_bytes(), keepColors=keep_colors)
+    with serving(described) as served:
         result = served.run("video", *NO_GPU)
-        (tmp_path / "b.webm").write_bytes((served.folder / "saved" / "video").read_bytes())
-    assert not result["console"]
-    before, after = read_video(source), read_video(tmp_path / "b.webm")
+        painted.write_bytes((served.folder / "saved" / "video").read_bytes())
+    assert not result["console"] and result["asked"] == [24]
+    before, after = read_video(source), read_video(painted)
     assert before.times == after.times == TIMES
     assert after.audio == before.audio and len(after.audio) > 20
-    assert result["type"].startswith("video/webm")
+    assert result["type"].startswith(f"video/{suffix[1:]}")
     with av.open(str(source)) as file:  # browsers take videos that name no color space for BT.709
         frames = [
             frame.reformat(format="rgb24", src_colorspace="itu709").to_ndarray() for frame in file.decode(video=0)
         ]
     for one, other in zip(frames, after.frames, strict=True):
         centers = np.ix_([12, 36], [16, 48])
-        change = np.abs(other[centers].astype(int) - (255 - one[centers].astype(int))).max(axis=2)
+        rgb = one[centers].astype(float)
+        expected = np.clip(rgb + ((255 - 2 * rgb) @ LUMA)[..., None], 0, 255) if keep_colors else 255 - rgb
+        change = np.abs(other[centers] - expected).max(axis=2)
         # The upper left quarter becomes darker from frame to frame, and the filter against flicker is late.
         assert change[0, 0] < 24 and change.ravel()[1:].max() < 12
     assert result["shares"][-1] == 1 and result["shares"] == sorted(result["shares"]) and len(result["shares"]) > 3
