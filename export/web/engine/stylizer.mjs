@@ -10,7 +10,7 @@ import { enlarge, reduce, smallSize } from './strokes.mjs'
 import { stylizeTiles } from './tiles.mjs'
 /** @import { Networks } from './networks.mjs' */
 
-const MAX_WHOLE = 1.1e6  // pixels that the network gets at once; `mobile` needs 0.5 GB for them
+const MAX_WHOLE = 1.9e6  // pixels that the network gets at once: 16:9 at 1024 px
 
 /**
  * @typedef {object} Work

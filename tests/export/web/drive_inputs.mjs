@@ -1,5 +1,5 @@
 // What comes in: files that are no photos, photos that are broken, HEIC, or of 12 megapixels; video and camera.
-// Reads broken.jpg, text.jpg, photo.heic, small.png, tiny.png, large.jpg, video.webm and camera.y4m from FOLDER.
+// Reads broken.jpg, text.jpg, photo.heic, small.png, tiny.png, large.png, video.webm and camera.y4m from FOLDER.
 import { readFile } from 'node:fs/promises'
 import * as at from './browser.mjs'
 
@@ -39,10 +39,11 @@ async function errors(page, report) {
 }
 
 async function large(page, browser, report) {
+  await page.click('#colors')
   report.memory = await peakMemory(browser, async () => {
-    await at.openPhoto(page, 'large.jpg')
+    await at.openPhoto(page, 'large.png')
     report.shown = await page.$eval('#painted', ({ width, height }) => [width, height])
-    await at.save(page, 'large.png')
+    await at.save(page, 'painted.png')
   })
   await page.click('#save')  // a second one is canceled
   await page.check('input[name=size][value=full]')
@@ -74,7 +75,7 @@ async function video(page, report) {
 
 /** A large photo, and a small one before it is read: the later one is shown. */
 async function two(page, report) {
-  await at.open(page, 'large.jpg')
+  await at.open(page, 'large.png')
   await at.openPhoto(page, 'tiny.png')
   await page.waitForTimeout(2000)  // for a large photo that comes late
   await at.painted(page)
@@ -88,12 +89,24 @@ async function camera(page, report) {
   await page.waitForFunction(before => document.querySelector('#viewfinder').toDataURL() !== before, before)
   report.rate = await page.textContent('#camera-note')
   await page.click('#camera .style[data-style=udnie]')
+  report.tabs = await page.locator('#camera [role=tab]:visible').evaluateAll(tabs => tabs.map(({ id }) => id))
+  await page.click('#camera #colors')
+  await page.click('#camera #tab-strokes')
+  await at.slide(page, 'strokes', 4)
+  await page.waitForFunction(() => document.querySelector('#camera-note').textContent.endsWith('finer strokes'))
+  await page.waitForFunction(() => {  // a frame with more red than blue, as the camera has it
+    const canvas = document.querySelector('#viewfinder'), context = new OffscreenCanvas(1, 1).getContext('2d')
+    context.drawImage(canvas, 0, 0, 1, 1)
+    const [r, , b] = context.getImageData(0, 0, 1, 1).data
+    return r - b > 60
+  })
   await page.screenshot({ path: `${folder}/shot-camera.png` })
   await page.click('#camera-take')
   await page.waitForSelector('#camera:not([open])', { state: 'attached' })
   await at.painted(page)
   report.taken = await at.save(page, 'camera.png')
-  report.strip = await page.locator('.styles > .strip').count()
+  report.strip = await page.locator('body > .panel + .styles > .strip').count()
+  await at.slide(page, 'strokes', 2)
   await page.click('#camera-button')
   await page.waitForSelector('#camera[open]')
   await page.keyboard.press('Escape')
