@@ -67,11 +67,12 @@ def test_camera_mirrors_the_front_camera_and_its_photo_is_whole_and_not_mirrored
 def test_pace_takes_the_largest_size_of_15_frames_a_second() -> None:
     script = """
         const { Pace } = await import(process.argv[1])
-        const results = [0.1, 1, 8].map(speed => {
+        const results = [[0.1, 1], [1, 1], [1, 0.5], [8, 1]].map(([speed, share]) => {  // share of the sides
           const pace = new Pace(), sides = [pace.side]
           let now = 0
           for (let i = 0; i < 400; i++) {
-            pace.frame(now += pace.side ** 2 / 1000 / speed + 2)  // ms, as the pixels
+            const cost = pace.side ** 2 / 1000 / speed  // ms, as the pixels
+            pace.frame(now += cost * share ** 2 + 2, cost)
             if (sides.at(-1) !== pace.side) sides.push(pace.side)
           }
           return sides
@@ -79,8 +80,9 @@ def test_pace_takes_the_largest_size_of_15_frames_a_second() -> None:
         console.log(JSON.stringify(results))
     """
     line = [str(tool("node")), "--input-type=module", "--eval", script, (ENGINE / "pace.mjs").as_uri()]
-    slow, usual, fast = json.loads(subprocess.run(line, capture_output=True, check=True, timeout=60).stdout)
+    slow, usual, broad, fast = json.loads(subprocess.run(line, capture_output=True, check=True, timeout=60).stdout)
     assert (slow, usual, fast) == ([192, 128, 96], [192, 256], [192, 256, 320, 384, 512, 640])
+    assert broad == usual  # a larger size would make the strokes fine again
 
 
 @pytest.mark.heavy
