@@ -6,7 +6,7 @@
 const TARGET = 15  // frames a second
 const SIDES = [96, 128, 160, 192, 256, 320, 384, 512, 640]  // px; the short sides of the viewfinder
 const FIRST = 192
-const PATIENCE = 8  // frames of one size before another is tried
+const PATIENCE = 8, HASTE = 4  // frames of one size before another is tried; the fewer where a frame takes twice its time
 const LATE = 1.1, SPARE = 0.6  // of the time of a frame: with more, a smaller size is tried, with less a larger one
 const INERTIA = 4  // frames that a moving average spans
 
@@ -33,7 +33,7 @@ export class Pace {
     if (++this.#frames <= 2) return 1000 / (this.#period = elapsed)  // a new size is prepared first
     this.#period += (elapsed - this.#period) / INERTIA
     const budget = 1000 / TARGET
-    if (this.#frames >= PATIENCE) {
+    if (this.#frames >= (this.#period > 2 * budget ? HASTE : PATIENCE)) {
       if (this.#period > LATE * budget) this.#change(-Math.max(1, Math.round(Math.log2(this.#period / budget))))
       else if (Math.max(this.#period, cost) < SPARE * budget) this.#change(1)
     }

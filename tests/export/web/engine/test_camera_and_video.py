@@ -69,19 +69,22 @@ def test_pace_takes_the_largest_size_of_15_frames_a_second() -> None:
         const { Pace } = await import(process.argv[1])
         const results = [[0.1, 1], [1, 1], [1, 0.5], [8, 1]].map(([speed, share]) => {  // share of the sides
           const pace = new Pace(), sides = [pace.side]
-          let now = 0
+          let now = 0, last = 0
           for (let i = 0; i < 400; i++) {
             const cost = pace.side ** 2 / 1000 / speed  // ms, as the pixels
             pace.frame(now += cost * share ** 2 + 2, cost)
-            if (sides.at(-1) !== pace.side) sides.push(pace.side)
+            if (sides.at(-1) !== pace.side) last = i + 1, sides.push(pace.side)
           }
-          return sides
+          return [last, sides]
         })
         console.log(JSON.stringify(results))
     """
     line = [str(tool("node")), "--input-type=module", "--eval", script, (ENGINE / "pace.mjs").as_uri()]
-    slow, usual, broad, fast = json.loads(subprocess.run(line, capture_output=True, check=True, timeout=60).stdout)
+    (late, slow), (_, usual), (_, broad), (_, fast) = json.loads(
+        subprocess.run(line, capture_output=True, check=True, timeout=60).stdout
+    )
     assert (slow, usual, fast) == ([192, 128, 96], [192, 256], [192, 256, 320, 384, 512, 640])
+    assert late == 8  # frames: four of each size, where they take more than twice their time
     assert broad == usual  # a larger size would make the strokes fine again
 
 
