@@ -41,7 +41,7 @@ def test_paintings_without_distinct_names_raise(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"two paintings of the name a, .*a\.png and .*A\.jpg; rename one file"):
         style_image.paintings(style)
     style = app.compose("train", ["data.root=.", f"style={tmp_path / 'empty'}"]).style
-    with pytest.raises(UsageError, match=r"style\.images=.*empty holds no pictures"):
+    with pytest.raises(UsageError, match=r"style=.*empty holds no pictures"):
         style_image.paintings(style)
 
 
