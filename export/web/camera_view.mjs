@@ -21,7 +21,7 @@ export function startCameraView({ engine, look, style, takeStyle, open, back }) 
   let taken = false
   const controls = () => ({ strength: look.strength, keepColors: look.keepColors, strokes: STROKES[look.strokes] })
   const onStats = (/** @type {any} */ { fps, width, height }) => {
-    const rate = t('camera.rate', { rate: number(fps, { maximumFractionDigits: 0 }), width, height })
+    const rate = t('camera.rate', { rate: number(fps, { maximumFractionDigits: fps < 1 ? 1 : 0 }), width, height })
     at('camera-note').textContent = STROKES[look.strokes] > 1 ? `${rate} · ${t('camera.strokes')}` : rate
   }
   const adjustHere = (/** @type {boolean} */ here) => {

@@ -14,7 +14,7 @@ export class Pace {
   #index = SIDES.indexOf(FIRST)
   #frames = 0
   #period = 0  // ms, a moving average
-  #last = 0
+  #last = performance.now()
 
   get side() {
     return SIDES[this.#index]

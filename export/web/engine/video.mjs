@@ -83,7 +83,7 @@ async function load(base) {
 /** @param {import('mediabunny').Input} input */
 async function readTrack(input) {
   const track = await input.getPrimaryVideoTrack().catch(() => null)
-  if (!track) throw failure('video.unsupported', 'The file is not a video that this browser can read.')
+  if (!track) throw failure('video.unreadable', 'The file is not a video that this browser can read.')
   if (!await track.canDecode()) throw failure('video.unsupported', 'This browser cannot decode the video.')
   return { track, size: { width: await track.getDisplayWidth(), height: await track.getDisplayHeight() } }
 }

@@ -1,5 +1,5 @@
 // What comes in: files that are no photos, photos that are broken, HEIC, or of 12 megapixels; video and camera.
-// Reads broken.jpg, text.jpg, photo.heic, small.png, tiny.png, large.png, video.webm and camera.y4m from FOLDER.
+// Reads broken.jpg, text.jpg, photo.heic, small.png, tiny.png, large.png, broken.mp4, video.webm and camera.y4m from FOLDER.
 import { readFile } from 'node:fs/promises'
 import * as at from './browser.mjs'
 
@@ -54,6 +54,11 @@ async function large(page, browser, report) {
 }
 
 async function video(page, report) {
+  await at.open(page, 'broken.mp4')
+  await page.click('#video-start')
+  await page.waitForSelector('#video-error:not([hidden])')
+  report.brokenVideo = await page.textContent('#video-error')
+  await page.click('#video-close')
   await at.open(page, 'video.webm')
   await page.waitForSelector('#video[open]')
   await page.click('#video-start')

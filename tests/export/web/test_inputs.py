@@ -38,6 +38,7 @@ def test_page_with_files_camera_video_and_a_large_photo(tmp_path: Path) -> None:
     save(tmp_path / "small.png", rgb[:9, :9])
     save(tmp_path / "tiny.png", rgb[:40, :60])
     save(tmp_path / "large.png", resize(rgb, SIZE))
+    (tmp_path / "broken.mp4").write_bytes(bytes(99))
     write_video(tmp_path / "video.webm")
     write_camera(tmp_path / "camera.y4m")
     with page("zoo/starry_night/tiny", "zoo/udnie/tiny") as url:
@@ -49,11 +50,12 @@ def test_page_with_files_camera_video_and_a_large_photo(tmp_path: Path) -> None:
     assert report["stillPainted"] == 1  # the photo before is still there
 
     assert report["later"] == [60, 40]
-    assert "frames a second" in report["rate"] and report["taken"].endswith("-udnie.png")
+    assert re.match(r"[\d.]+ fps, \d+ . \d+$", report["rate"]) and report["taken"].endswith("-udnie.png")
     assert read(tmp_path / "camera.png").rgb.shape == (240, 320, 3) and report["strip"] == 1
     assert report["tabs"] == ["tab-strength", "tab-strokes"]
     assert report["denied"].startswith("The camera may not be used.") and report["deniedStrip"] == 1
 
+    assert report["brokenVideo"] == "The file is damaged, or not a video that this browser can read."
     assert "painted, " in report["progress"] and report["videoClosed"] == 0 and report["videoError"] == ""
     assert report["video"] == "video-udnie.webm"
     painted, original = read_video(tmp_path / report["video"]), read_video(tmp_path / "video.webm")
