@@ -46,6 +46,7 @@ public final class StyleTransfer: @unchecked Sendable {
         case unsupportedModel(String)
         case strokeResolution(Int)
         case noBitmap
+        case resultSize(String, photo: String)
         case outOfMemory
         case closed
 
@@ -59,6 +60,8 @@ public final class StyleTransfer: @unchecked Sendable {
                 return "The stroke resolution is \(value); it must be at least 16."
             case .noBitmap:
                 return "The photo has no CGImage; render it to a bitmap first."
+            case .resultSize(let result, let photo):
+                return "into is \(result) pixels; it must be \(photo), as the upright photo."
             case .outOfMemory:
                 return "There is not enough memory for an image of this size."
             case .closed:
@@ -200,11 +203,15 @@ public final class StyleTransfer: @unchecked Sendable {
     ) async throws -> CVPixelBuffer {
         try await queue.run { [self] cancellation in
             let image = CIImage(cvPixelBuffer: photo).oriented(orientation)
+            let (width, height) = (Int(image.extent.width), Int(image.extent.height))
+            if let into, CVPixelBufferGetWidth(into) != width || CVPixelBufferGetHeight(into) != height {
+                let size = "\(CVPixelBufferGetWidth(into))x\(CVPixelBufferGetHeight(into))"
+                throw Failure.resultSize(size, photo: "\(width)x\(height)")
+            }
             let controls = try self.controls(image, strength, keepColors, mask, invertMask)
             let result = try stylized(image, controls, strokeResolution, restoreDetail, cancellation)
             return try renderer.rendered(
-                result, width: Int(result.extent.width), height: Int(result.extent.height),
-                format: kCVPixelFormatType_32BGRA, into: into)
+                result, width: width, height: height, format: kCVPixelFormatType_32BGRA, into: into)
         }
     }
 

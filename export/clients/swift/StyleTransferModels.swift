@@ -115,17 +115,22 @@ final class StyleTransferModels {
 
     private static let largestDifference = 3.0  // levels, root mean square: 8-bit weights are worth 2.6 at most
 
-    /// Compares a package with itself on the CPU, on a test picture, at its first use on this version of the system.
+    /// Compares a package with itself on the CPU, on a test picture, at its first use in this version of the app and of
+    /// the system.
     private func isRight(_ package: Loaded, _ url: URL) throws -> Bool {
-        let values = try url.resourceValues(forKeys: [.contentModificationDateKey])
-        let modified = values.contentModificationDate?.timeIntervalSince1970 ?? 0
+        let name = url.pathComponents.suffix(2).joined(separator: "/")  // that of a download has its SHA-256
+        let version = Bundle.main.object(forInfoDictionaryKey: "CFBundleVersion") as? String ?? ""
         let system = ProcessInfo.processInfo.operatingSystemVersionString
-        let key = "StyleTransfer \(url.lastPathComponent) \(modified) \(accelerator) \(system)"
-        if let isRight = UserDefaults.standard.object(forKey: key) as? Bool { return isRight }
+        let key = "\(name) \(version) \(accelerator) \(system)"
+        // In a file: for user defaults and dates of files, Apple asks for reasons in the privacy manifest of the app.
+        let file = try? Self.caches().appendingPathComponent("tests.json")
+        var results = file.flatMap { try? JSONDecoder().decode([String: Bool].self, from: Data(contentsOf: $0)) } ?? [:]
+        if let isRight = results[key] { return isRight }
         let picture = try Self.testPicture(package.size, package.pixelFormat)
         let expected = try load(url, .cpu).prediction(from: picture)
         let isRight = Self.difference(try package.prediction(from: picture), expected) <= Self.largestDifference
-        UserDefaults.standard.set(isRight, forKey: key)
+        results[key] = isRight
+        if let file { try? JSONEncoder().encode(results).write(to: file, options: .atomic) }
         return isRight
     }
 
@@ -191,10 +196,8 @@ final class StyleTransferModels {
     /// Compiles a package, or returns what an earlier call compiled.
     static func compiled(_ package: URL) async throws -> URL {
         let files = FileManager.default
-        let folder = try files.url(for: .cachesDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
-            .appendingPathComponent("StyleTransfer", isDirectory: true)
         let name = package.deletingPathExtension().lastPathComponent
-        let parent = folder.appendingPathComponent(try digest(of: package), isDirectory: true)
+        let parent = try caches().appendingPathComponent(try digest(of: package), isDirectory: true)
         let cached = parent.appendingPathComponent("\(name).mlmodelc", isDirectory: true)
         if files.fileExists(atPath: cached.path) { return cached }
         let compiled = try await MLModel.compileModel(at: package)
@@ -206,6 +209,15 @@ final class StyleTransferModels {
             try? files.removeItem(at: compiled)  // another call has compiled the same package meanwhile
         }
         return cached
+    }
+
+    /// Returns the folder in the app's caches for what can be computed again.
+    private static func caches() throws -> URL {
+        let folder = try FileManager.default
+            .url(for: .cachesDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
+            .appendingPathComponent("StyleTransfer", isDirectory: true)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        return folder
     }
 
     /// Returns the SHA-256 of the names and contents of the files in a folder.

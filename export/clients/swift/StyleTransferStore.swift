@@ -12,7 +12,7 @@ import Foundation
 ///     let blend = try store.style(["starry_night": 0.7, "great_wave": 0.3])
 ///
 /// What `style` returns shares the loaded packages, so it takes neither time nor memory, and one photo is processed at a
-/// time in all of them. `trim` of one releases the memory of all.
+/// time in all of them. `trim` of one releases the memory of all; `close` of one leaves the others as they are.
 @available(iOS 16.0, macOS 13.0, *)
 public final class StyleTransferStore: Sendable {
     /// The errors, each with a one-sentence description.

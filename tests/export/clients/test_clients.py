@@ -210,3 +210,11 @@ def test_swift_orientation_of_a_ui_image_is_that_of_the_same_name() -> None:
     pairs = re.findall(r"case \.(\w+): return \.(\w+)", text)
     sides = ("up", "down", "left", "right")
     assert sorted(pairs) == sorted((name, name) for side in sides for name in (side, f"{side}Mirrored"))
+
+
+def test_swift_clients_use_no_api_that_needs_a_reason_in_a_privacy_manifest() -> None:
+    """Apple's list: UserDefaults, dates of files, the time since the start, free space, and keyboards."""
+    names = r"UserDefaults|AppStorage|[mM]odificationDate|[cC]reationDate|ystemUptime|mach_absolute|vailableCapacity"
+    sources = {path.name: path.read_text() for path in Path(str(CLIENTS)).rglob("*.swift")}
+    assert "StyleTransferModels.swift" in sources
+    assert [name for name, text in sources.items() if re.search(rf"{names}|FreeSize|activeInputModes", text)] == []
