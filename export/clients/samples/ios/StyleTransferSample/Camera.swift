@@ -4,6 +4,11 @@
 import AVFoundation
 import StyleTransfer
 
+/// There is no camera, or the user does not allow it.
+struct NoCamera: LocalizedError {
+    var errorDescription: String? { "The camera is not available. Settings may allow this app to use it." }
+}
+
 /// Stylizes the frames of the back camera; frames that arrive while one is stylized are dropped.
 final class Camera: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate, @unchecked Sendable {
     private let session = AVCaptureSession()
@@ -13,7 +18,7 @@ final class Camera: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate, @unc
     private var isBusy = false
 
     func start(_ frames: StyleTransferFrames, show: @escaping @Sendable (CVPixelBuffer) -> Void) async throws {
-        guard await AVCaptureDevice.requestAccess(for: .video) else { return }
+        guard await AVCaptureDevice.requestAccess(for: .video) else { throw NoCamera() }
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, Error>) in
             queue.async { [self] in
                 continuation.resume(
@@ -34,9 +39,13 @@ final class Camera: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate, @unc
     }
 
     private func configure() throws {
-        guard let device = AVCaptureDevice.default(for: .video) else { return }
+        guard let device = AVCaptureDevice.default(for: .video) else { throw NoCamera() }
+        let input = try AVCaptureDeviceInput(device: device)
+        guard session.canAddInput(input) else { throw NoCamera() }
+        session.beginConfiguration()
+        defer { session.commitConfiguration() }
         session.sessionPreset = .vga640x480
-        session.addInput(try AVCaptureDeviceInput(device: device))
+        session.addInput(input)
         let output = AVCaptureVideoDataOutput()
         output.videoSettings = [kCVPixelBufferPixelFormatTypeKey as String: kCVPixelFormatType_32BGRA]
         output.setSampleBufferDelegate(self, queue: queue)

@@ -67,8 +67,13 @@ final class StyleModel: ObservableObject {
     private func stylize() async throws {
         let transfer = try open()
         if isCameraRunning {
-            try await camera.start(StyleTransferFrames(transfer, strength: strength)) { [weak self] buffer in
-                Task { @MainActor [weak self] in self?.show(buffer) }
+            do {
+                try await camera.start(StyleTransferFrames(transfer, strength: strength)) { [weak self] buffer in
+                    Task { @MainActor [weak self] in self?.show(buffer) }
+                }
+            } catch {
+                isCameraRunning = false
+                throw error
             }
         } else if let photo {
             result = try await transfer.stylize(photo, strength: strength)

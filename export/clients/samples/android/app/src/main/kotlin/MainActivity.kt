@@ -55,6 +55,7 @@ class MainActivity : ComponentActivity() {
     }
 
     override fun onDestroy() {
+        model.closeCamera() // the model outlives this activity, and its camera
         camera.close()
         super.onDestroy()
     }

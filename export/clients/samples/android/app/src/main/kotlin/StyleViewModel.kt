@@ -75,9 +75,10 @@ class StyleViewModel(application: Application) : AndroidViewModel(application) {
         }
     }
 
-    /** Shows frames of the camera with the chosen style; they come from [openCamera]'s thread. */
+    /** Shows a frame of the camera, on the camera's thread: the bitmap is reused for a later frame. */
     fun show(frame: Bitmap) {
-        viewModelScope.launch { result = frame.copy(Bitmap.Config.ARGB_8888, false) }
+        val copy = frame.copy(Bitmap.Config.ARGB_8888, false)
+        viewModelScope.launch { if (startCamera != null) result = copy }
     }
 
     /** Calls [start] with what stylizes the frames, now and when the style or the strength changes. */
