@@ -49,7 +49,7 @@ internal class Accelerators(
         } catch (error: Exception) {
             accelerated = null
             fallbackReasons += "${network.accelerator} failed: ${error.message ?: error}"
-            network.close()
+            closeFailed(network)
         }
         action(cpu)
     }
@@ -74,8 +74,17 @@ internal class Accelerators(
         }
         if (reason == null) return network
         fallbackReasons += "$accelerator is not used: $reason"
-        network?.close()
+        network?.let { closeFailed(it) }
         return null
+    }
+
+    /** Closes a network whose driver may fail again, which must not keep the CPU from running. */
+    private fun closeFailed(network: Network) {
+        try {
+            network.close()
+        } catch (error: Exception) {
+            fallbackReasons += "${network.accelerator} was not closed: ${error.message ?: error}"
+        }
     }
 
     private fun open(accelerator: Accelerator): Network = when (accelerator) {

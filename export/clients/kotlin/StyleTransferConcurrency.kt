@@ -7,6 +7,7 @@ import java.util.concurrent.CancellationException
 import java.util.concurrent.TimeUnit
 import java.util.concurrent.locks.ReentrantLock
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.suspendCancellableCoroutine
 import kotlinx.coroutines.withContext
@@ -52,6 +53,7 @@ internal suspend fun <T> cancellable(action: (Cancellation) -> T): T = withConte
         suspendCancellableCoroutine<Nothing> { it.invokeOnCancellation { cancellation.cancel() } }
     }
     try {
+        ensureActive() // a coroutine that was cancelled before has no watcher
         action(cancellation)
     } finally {
         watcher.cancel()

@@ -158,7 +158,7 @@ internal class TemporalFilter(private val amount: Float) {
 
     private fun mix(color: Int, before: Int, weight: Int): Int {
         var result = color ushr 24
-        for (shift in intArrayOf(16, 8, 0)) {
+        for (shift in 16 downTo 0 step 8) {
             val value = (color shr shift and 255) * (256 - weight) + (before shr shift and 255) * weight
             result = (result shl 8) or ((value + 128) shr 8)
         }

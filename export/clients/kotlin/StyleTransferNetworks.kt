@@ -159,6 +159,7 @@ internal class OrtNetwork(
 /** The network of floats 0..255, of one size, on Qualcomm's NPU. The network of bytes would be wrong there. */
 internal class NpuNetwork(private val environment: OrtEnvironment, private val session: OrtSession) : Network {
     private val shape = (session.inputInfo.getValue("image").info as TensorInfo).shape
+    private var planes: Pair<FloatBuffer, FloatBuffer>? = null // the input and the output
     override val accelerator = Accelerator.Npu
     override val sizes: List<ImageSize>
 
@@ -168,15 +169,14 @@ internal class NpuNetwork(private val environment: OrtEnvironment, private val s
     }
 
     override fun run(photo: ByteBuffer, stylized: ByteBuffer, size: ImageSize, cancellation: Cancellation) {
-        val planes = allocate(size.pixels * 3 * Float.SIZE_BYTES).asFloatBuffer()
-        val output = allocate(size.pixels * 3 * Float.SIZE_BYTES).asFloatBuffer()
+        val (input, output) = planes ?: Pair(allocatePlanes(size), allocatePlanes(size)).also { planes = it }
         for (plane in 0..2) {
             for (pixel in 0 until size.pixels) {
-                planes.put(plane * size.pixels + pixel, (photo.get(pixel * 4 + plane).toInt() and 255).toFloat())
+                input.put(plane * size.pixels + pixel, (photo.get(pixel * 4 + plane).toInt() and 255).toFloat())
             }
         }
-        tensor(planes).use { input ->
-            tensor(output).use { session.run(mapOf("image" to input), mapOf("stylized" to it), cancellation) }
+        tensor(input).use { image ->
+            tensor(output).use { session.run(mapOf("image" to image), mapOf("stylized" to it), cancellation) }
         }
         for (pixel in 0 until size.pixels) {
             for (plane in 0..2) {
@@ -187,7 +187,13 @@ internal class NpuNetwork(private val environment: OrtEnvironment, private val s
         }
     }
 
+    private fun allocatePlanes(size: ImageSize) = allocate(size.pixels * 3 * Float.SIZE_BYTES).asFloatBuffer()
+
     private fun tensor(values: FloatBuffer) = OnnxTensor.createTensor(environment, values, shape)
+
+    override fun trim() {
+        planes = null
+    }
 
     override fun close() = session.close()
 }

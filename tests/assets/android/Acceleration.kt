@@ -57,6 +57,12 @@ internal fun runAcceleration(folder: File, output: File) {
     }
     StyleTransfer(context, accelerator = Accelerator.Gpu).use { println("gpu wrong: ${describe(it)}") }
     println("gpu wrong: open ${CompiledModel.open.size}")
+    CompiledModel.closing = { throw LiteRtException("the driver is gone") }
+    StyleTransfer(context).use { style ->
+        println("gpu wrong and not closed: ${describe(style)}".replace(Regex("by [0-9.]+"), "by some"))
+        check(style.stylizeBlocking(photo).bytes().contentEquals(cpu.stylizeBlocking(photo).bytes()))
+    }
+    CompiledModel.closing = {}
     CompiledModel.network = right
     StyleTransfer(File(gpu, "model.onnx"), Accelerator.Auto).use { println("gpu of a file: ${describe(it)}") }
     StyleTransfer(File(folder, "model.onnx")).use { println("gpu without a file: ${describe(it)}") }

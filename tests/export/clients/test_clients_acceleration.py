@@ -24,6 +24,10 @@ def _compare(kotlin: tuple[Path, dict[str, str]], name: str, start: str) -> None
         ("gpu buffers", "3, trimmed 1"),
         ("gpu fails", "open 0"),
         ("gpu wrong", "open 0"),
+        (
+            "gpu wrong and not closed",
+            "Cpu [Gpu is not used: differs from the CPU by some levels, Gpu was not closed: the driver is gone]",
+        ),
         ("gpu of a file", "Gpu []"),
         ("gpu without a file", "Cpu [Gpu is not used: model.tflite is missing beside the model]"),
         ("WebGpu", "Cpu [WebGpu is not used: "),

@@ -44,12 +44,20 @@ class CompiledModel private constructor() : JniHandle() {
         outputs[0].writeInt8(network(inputs[0].readInt8(), width, height))
     }
 
+    override fun close() {
+        super.close()
+        closing()
+    }
+
     companion object {
         /** Not in the API: what is not closed. */
         val open = java.util.concurrent.ConcurrentHashMap<JniHandle, String>()
 
         /** Not in the API: the network. */
         var network: (rgba: ByteArray, width: Int, height: Int) -> ByteArray = { rgba, _, _ -> rgba }
+
+        /** Not in the API: is called when a model is closed. */
+        var closing: () -> Unit = {}
 
         @Throws(LiteRtException::class)
         @JvmOverloads
