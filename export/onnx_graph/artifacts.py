@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 
 from impasto.configs.errors import UsageError
-from impasto.configs.schema.export import ExportConfig, ParityConfig
+from impasto.configs.schema.export import ExportConfig, OnnxConfig, ParityConfig
 from impasto.export import client_files, fp16_rescale
 from impasto.export.contract import ExportedFiles, ImageSize, ModelArtifact, Tolerance
 from impasto.export.onnx_graph import styles, tiled_pair, weight_compression
@@ -67,6 +67,7 @@ class OnnxExporter:
         if label.styles:
             _require_one_of("onnx.io", config.onnx.io, ["uint8_rgba"])
             _require_one_of("onnx.npu_size", config.onnx.npu_size, ["auto", "none"])
+            _require_one_of("onnx.tile", config.onnx.tile, [OnnxConfig.tile])
 
     def export(self, network: transform_net.TransformNet | Store, folder: Path) -> ExportedFiles:
         """Write the files of a network or a store, in evaluation mode and on the CPU, into a bundle."""

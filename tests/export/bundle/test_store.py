@@ -23,7 +23,7 @@ from impasto.models.contract import Label
 from impasto.models.image.picture import Picture
 from tests.helpers.stores import NAMES, SIDES, card_of, store_of
 
-FAST = "coreml.sizes=[]", "benchmark.sizes=[]", "onnx.tile=128"
+FAST = "coreml.sizes=[]", "benchmark.sizes=[]"
 LITERT = "litert.sizes=[96x64]", "parity.runtimes=[onnxruntime,litert]"
 ONNX = "litert.sizes=[]", "parity.runtimes=[onnxruntime]"
 PHOTO = Picture(np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8))
@@ -77,7 +77,7 @@ def test_bundle_of_store_lists_styles_and_compares_each(bundle: Path) -> None:
     assert [name for name in named if not (bundle / name).exists() and "NAME" not in name] == []
 
 
-@pytest.mark.parametrize("line", ["sample=true", "onnx.npu_size=512", "onnx.io=float32_rgb"])
+@pytest.mark.parametrize("line", ["sample=true", "onnx.npu_size=512", "onnx.tile=256", "onnx.io=float32_rgb"])
 def test_what_a_store_cannot_be_exported_with_is_refused_before_any_work(path: Path, tmp_path: Path, line: str) -> None:
     with pytest.raises(UsageError, match=rf"^{line} is for one painting; export a style of the store with style=NAME$"):
         writer.write(config(path, tmp_path / "bundle", line), lambda _: pytest.fail("work began"))
