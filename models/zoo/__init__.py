@@ -54,7 +54,7 @@ def resolve(reference: str, suffix: str, model: str | None = None) -> Path:
         return run_directory.find(path, suffix)
     painting, _, named = reference.removeprefix(PREFIX).partition("/")
     if painting not in names() and not (painting == STORE and models(STORE)):
-        choices = ", ".join(f"{PREFIX}{name}" for name in names())
+        choices = ", ".join(f"{PREFIX}{name}" for name in (*names(), STORE) if models(name))
         raise UsageError(f"{reference} is not in the zoo; choose one of {choices}")
     if named and model and named != model:
         raise UsageError(f"{reference} contradicts model={model}; name only one of them")
