@@ -18,6 +18,8 @@ from tests.helpers.photos import photo
 
 LAYERS = ["relu1_2", "relu2_2", "relu3_3"]
 SHARES = 0.0, 0.25, 0.5, 0.75, 1.0
+# Half of each has less of Udnie's style loss, 1.88, than Woman with a Hat, 1.99, and than Udnie itself, 1.95.
+NEARLY_MONOTONE = "woman_with_hat", "udnie"
 
 
 @pytest.mark.slow
@@ -51,11 +53,8 @@ def test_style_loss_of_blends_falls_to_each_end(model: str) -> None:
         ]
         networks = [store.blend(values) for values in weights]
         toward, away = distances(names[one], networks), distances(names[other], networks)
-        # Udnie and Woman with a Hat are so alike that the loss is flat at an end, and rises there by 2 %.
-        for falling in (toward, away[::-1]):
-            assert falling[-1] < falling[0], (names[one], names[other], falling)
-            assert all(after < 1.05 * before for before, after in pairwise(falling)), (
-                names[one],
-                names[other],
-                falling,
-            )
+        for target, source, falling in ((one, other, toward), (other, one, away[::-1])):
+            case = names[source], names[target], falling
+            limit = 1.03 if case[:2] == NEARLY_MONOTONE else 1.0
+            assert falling[-1] < falling[0], case
+            assert all(after < limit * before for before, after in pairwise(falling)), case
