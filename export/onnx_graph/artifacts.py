@@ -130,7 +130,7 @@ class OnnxExporter:
         return ModelArtifact(_STYLE, ONNX, "int8", onnx_contract(self._config.onnx.io), tolerance, {}, None)
 
 
-def _require_one_of(key: str, value: object, values: Sequence[str]) -> None:
+def _require_one_of(key: str, value: object, values: Sequence[object]) -> None:
     """Raise UsageError for a value that a store cannot be exported with."""
     if value not in values:
         raise UsageError(f"{key}={value} is for one painting; export a style of the store with style=NAME")
