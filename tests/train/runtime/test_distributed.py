@@ -123,6 +123,7 @@ def test_process_group_with_optimizer_is_destroyed_at_its_end(tmp_path: Path) ->
         "    torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])\n"
         "    assert group.sync_clock_and_stop(1 + group.rank, group.rank == 1) == (1, True)\n"
         "print(sys.getrefcount(world))\n"  # `world`, and the argument
+        "del world\n"  # or this reference would be the one that leaves the threads running
     )
     done = subprocess.run([*TORCHRUN, sys.executable, script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
