@@ -66,9 +66,8 @@ def write(network: TransformNet | Store, path: Path, sizes: Sequence[tuple[int, 
 
 
 def _properties(network: TransformNet | Store, label: Label) -> dict[str, str]:
-    if isinstance(network, Store):
-        return metadata(label, litert_contract(len(network.networks)), "fp16")
-    return metadata(label, litert_contract(), "fp16")
+    styles = len(network.networks) if isinstance(network, Store) else 0
+    return metadata(label, litert_contract(styles), "fp16")
 
 
 def _subgraph(

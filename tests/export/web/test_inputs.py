@@ -60,8 +60,8 @@ def test_page_with_files_camera_video_and_a_large_photo(tmp_path: Path) -> None:
     assert report["video"] == "video-udnie.webm"
     painted, original = read_video(tmp_path / report["video"]), read_video(tmp_path / "video.webm")
     assert len(painted.frames) == len(original.frames) and len(painted.audio) > 0
-    colors, kept = (np.mean([np.mean(f, axis=(0, 1)) for f in video.frames], axis=0) for video in (original, painted))
-    assert np.abs(np.diff(colors) - np.diff(kept)).max() < 12
+    before, after = (np.mean([np.mean(f, axis=(0, 1)) for f in video.frames], axis=0) for video in (original, painted))
+    assert np.abs(np.diff(before) - np.diff(after)).max() < 12
 
     assert report["shown"] == [1440, 1080] and report["canceled"] == [0, True]
     assert report["memory"] < MEGABYTES
