@@ -72,7 +72,8 @@ def _replayed(lines: Sequence[str], vocabulary: Vocabulary, sweep: bool) -> Sequ
     try:
         old = yaml.safe_load((Path(folder) / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise UsageError(f"{resume} is not a run directory: .hydra/overrides.yaml cannot be read: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{resume} is not a run directory: .hydra/overrides.yaml cannot be read: {reason}") from error
     if not old:
         raise UsageError(f"{resume}: its .hydra/overrides.yaml is empty, so no step was taken; start the run again")
     if not isinstance(old, list) or not all(isinstance(line, str) for line in old):

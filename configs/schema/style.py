@@ -5,9 +5,11 @@ import re
 import unicodedata
 from dataclasses import field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import yaml  # type: ignore[import-untyped]
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from pydantic.dataclasses import dataclass
 
 from impasto.configs.errors import UsageError
@@ -83,10 +85,14 @@ def style_weights(style: str, key: str = "style") -> dict[str, float]:
         return {style: 1.0}
     example = f"as in {key}='{{starry_night: 0.7, great_wave: 0.3}}'"
     try:
-        values = yaml.safe_load(style)
-        weights = {str(name): float(weight) for name, weight in values.items()}
-    except (yaml.YAMLError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise UsageError(f"{key}={style} is not a blend of styles; give a weight for each, {example}") from error
+        values: Any = OmegaConf.to_container(OmegaConf.create(style))  # unlike PyYAML, it refuses a key given twice
+        weights = {str(name): float(weight) for name, weight in values.items() if not isinstance(weight, bool)}
+        if len(weights) < len(values):
+            raise ValueError("true and false are not weights")
+    except (yaml.YAMLError, OmegaConfBaseException, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise UsageError(
+            f"{key}={style} is not a blend of styles; give each one once, with a weight, {example}"
+        ) from error
     if not weights:
         raise UsageError(f"{key}={style} names no style; give a weight for each, {example}")
     if not all(weight >= 0 for weight in weights.values()):

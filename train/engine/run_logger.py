@@ -246,4 +246,5 @@ def _numbers(values: dict[str, str]) -> dict[str, float]:
         row = {key: float(value) for key, value in values.items() if value}
     except (TypeError, ValueError):
         return {}
-    return row if math.isfinite(row.get("step", math.nan)) else {}
+    whole = {key: int(row[key]) for key in ("step", "images") if math.isfinite(row.get(key, math.nan))}
+    return row | whole if "step" in whole else {}

@@ -76,6 +76,7 @@ class StyleTransferStore(private val model: ByteArray, layout: String) {
         val floats = FloatArray(count)
         bytes.position(HEADER + length.toInt())
         bytes.slice().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(floats)
+        require(floats.all { it.isFinite() }) { "$name is not a style file; download it again" }
         synchronized(values) { values[name] = floats }
     }
 

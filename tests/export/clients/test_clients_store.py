@@ -55,8 +55,8 @@ def test_kotlin_store_gives_models_of_styles_and_blends(tmp_path: Path) -> None:
     assert lines[0] == "[first, second, third]"
     words = (
         *("no style fourth; there are first, second, third", "sum to 0.5", "other is a style of another network"),
-        *("short is a style of another network", "text is not a style file", "layout is that of another model"),
-        "layout is not that of a store",
+        *("short is a style of another network", "text is not a style file", "nan is not a style file"),
+        *("layout is that of another model", "layout is not that of a store"),
     )
     assert len(lines) == 1 + len(words)
     for line, word in zip(lines[1:], words, strict=True):

@@ -114,7 +114,7 @@ def test_run_logger_first_step_retains_rows_up_to_it(tmp_path: Path) -> None:
     logger.skip(["c", "a"])
     logger.close()
     with (tmp_path / "metrics.csv").open(newline="") as file:
-        assert [row["step"] for row in csv.DictReader(file)] == ["2.0", "4.0"]
+        assert [row["step"] for row in csv.DictReader(file)] == ["2", "4"]
     assert (tmp_path / "skipped.txt").read_text() == "a\nb\nc\n"
     assert not (tmp_path / ".0.part").exists()
     RunLogger(tmp_path, 0).close()

@@ -31,6 +31,7 @@ fun main(args: Array<String>) {
     println(errorOf { store.add("other", File(folder, "other.style.safetensors").readBytes()) })
     println(errorOf { store.add("short", file.copyOf(file.size - 4)) })
     println(errorOf { store.add("text", "no".toByteArray()) })
+    println(errorOf { store.add("nan", file.copyOf().also { it.fill(-1, file.size - 4) }) })
     println(errorOf { StyleTransferStore(ByteArray(9), "impasto-store-1\nnetwork a\nnorms 8:1\n") })
     println(errorOf { StyleTransferStore(ByteArray(9), "text") })
 }
