@@ -3,14 +3,15 @@
 `train` trains a store on several paintings, and a network on each of them with the same total number of steps, all
 from one checkpoint. `fidelity` measures checkpoints on photos that were not trained on: the mean content and style loss
 of each painting, by the loss that the store was trained with, and the ratio of the store to the single network.
-`blends` measures whether the style loss of blends of two styles falls to each end, `sizes` the bytes of stores.
-`frontier` learns one more painting for equal CPU seconds: by its norms alone, by its norms and then all weights, by all
-weights from the store, from the nearest single network and from random weights. The folder of paintings contains a
-styles.csv (benchmarks/runs.py).
+`blends` measures whether the style loss of blends of two styles falls to each end, `flicker` the flicker of each style
+beside that of another store, `sizes` the bytes of stores. `frontier` learns one more painting for equal CPU seconds: by
+its norms alone, by its norms and then all weights, by all weights from the store, from the nearest single network and
+from random weights. The folder of paintings contains a styles.csv (benchmarks/runs.py).
 
 Run: python -m benchmarks.store train --styles DIR --photos DIR --val DIR --paintings NAME ... [--steps N] [key=value]
      python -m benchmarks.store fidelity --store FILE --networks FILE ... --styles DIR --val DIR
      python -m benchmarks.store blends --store FILE --styles DIR --val DIR
+     python -m benchmarks.store flicker --store FILE --other FILE --val DIR
      python -m benchmarks.store sizes
      python -m benchmarks.store frontier --store FILE --painting FILE --photos DIR --val DIR [--minutes 1 4 16]
 """
@@ -35,6 +36,7 @@ from impasto.configs.schema.style import StyleConfig, slug
 from impasto.models import checkpoint, zoo
 from impasto.models.card import Card, LossCard, StoreCard, StyleCard
 from impasto.models.losses.perceptual import PerceptualLoss
+from impasto.models.metrics import flicker as metrics
 from impasto.models.store import Store
 from impasto.models.transform_net import TransformNet
 from impasto.models.vgg import weights
@@ -145,6 +147,21 @@ def blends(options: argparse.Namespace) -> None:
             print(f"| {names[one]}, {names[other]} | {names[index]} | {' | '.join(cells)} | {monotone} |", flush=True)
 
 
+def flicker(options: argparse.Namespace) -> None:
+    """Print the mean flicker of each style of two stores (models/metrics/flicker.py), and their ratio."""
+    photos, *_ = validation_crops(PhotoSet(options.val, "--val"), SIDE)
+    pixels = [to_pixels(photo, torch.device("cpu")) for photo in photos[: options.count].split(1)]
+    _, card = checkpoint.load_any(options.store)
+    assert card.store is not None
+    print(f"{len(pixels)} photos at {SIDE} px\n| style | flicker | of the other store | ratio |\n|" + " --- |" * 4)
+    for name in card.store.names:
+        networks = (checkpoint.load(path, name)[0].eval() for path in (options.store, options.other))
+        own, other = (
+            sum(metrics.flicker(network, photo)["both"] for photo in pixels) / len(pixels) for network in networks
+        )
+        print(f"| {name} | {own:.1f} | {other:.1f} | {own / other:.2f} |", flush=True)
+
+
 def sizes(options: argparse.Namespace) -> None:
     """Print the bytes of stores of the zoo's networks, and of a style file."""
     print("| network | styles | int8 ONNX | as single networks | a style file |\n|" + " --- |" * 5)
@@ -232,12 +249,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
     commands.add_parser("sizes").set_defaults(command=sizes)
-    for command in (train, fidelity, blends, frontier):
+    for command in (train, fidelity, blends, flicker, frontier):
         each = commands.add_parser(command.__name__)
         each.set_defaults(command=command)
         each.add_argument("--val", type=Path, required=True)
         each.add_argument("--count", type=int, default=16, help="photos to measure on")
-        if command is not frontier:
+        if command in (train, fidelity, blends):
             each.add_argument("--styles", type=Path, required=True)
         if command in (train, frontier):
             each.add_argument("--photos", type=Path, required=True)
@@ -251,6 +268,7 @@ def main() -> None:
     train_parser.add_argument("--init", default="null", help="what the store and the networks start from")
     train_parser.add_argument("--steps", type=int, default=400, help="of each network; the store takes as many in all")
     fidelity_parser.add_argument("--networks", type=Path, nargs="+", required=True)
+    commands.choices["flicker"].add_argument("--other", type=Path, required=True)
     frontier_parser.add_argument("--painting", type=Path, required=True)
     frontier_parser.add_argument("--minutes", type=float, nargs="+", default=[1, 4, 16])
     options = parser.parse_args()
