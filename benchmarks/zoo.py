@@ -2,14 +2,14 @@
 
 `train` trains networks on paintings and copies the checkpoints, the int8-stored ONNX files and the LiteRT files into
 models/zoo. `export` writes PROVENANCE into the checkpoints' cards, and the exported files again, after a change of an
-exporter. `store` installs a store of the paintings, which benchmarks/store.py measures, as zoo/store. `table` measures
-the networks of the zoo (impasto-evaluate). `sheet` stylizes the demo's photos with `zoo/PAINTING` of each painting at
-the size of a phone's screen, and needs only the demo extra. The folder of paintings contains a styles.csv
-(benchmarks/runs.py).
+exporter. `store` installs a store of the paintings, which benchmarks/store.py measures, as zoo/store or zoo/video.
+`table` measures the networks of the zoo (impasto-evaluate). `sheet` stylizes the demo's photos with `zoo/PAINTING` of
+each painting at the size of a phone's screen, and needs only the demo extra. The folder of paintings contains a
+styles.csv (benchmarks/runs.py).
 
 Run: python -m benchmarks.zoo train --styles DIR --photos DIR [--paintings NAME ...] [--steps N] [key=value ...]
      python -m benchmarks.zoo export
-     python -m benchmarks.zoo store --checkpoint FILE
+     python -m benchmarks.zoo store --checkpoint FILE [--name video]
      python -m benchmarks.zoo table --styles DIR --val DIR
      python -m benchmarks.zoo sheet
 """
@@ -43,15 +43,15 @@ Networks trained by impasto on paintings in the public domain. Wherever a comman
 `zoo/PAINTING` is the `mobile` network and `zoo/PAINTING/tiny` the `tiny` one. `painting.jpg` in each folder is a
 thumbnail of the painting.
 
-- **Training.** Networks with a stroke resolution of 768 px: `impasto-train style=PAINTING.jpg data.root=DIR
-  optimizer.lr=0.004 data.size=256 init=CHECKPOINT trainer.steps=N` on photos of at least 600 px on the short side; The
-  Great Wave with the learning rate and the crops that are chosen by default. `init` was the painting's own network of
-  version 0.1, where there was one; The Starry Night and Udnie had 800 and 1,000 crops with an earlier loss before
-  these. The others: `python -m benchmarks.zoo train --styles DIR --photos DIR` on 128 px crops, with `--steps 800`, or
-  `--steps 300 init=zoo/starry_night` for The Scream, from version 0.1's network of that name.
-- **Store.** `zoo/store` is one network of all eight paintings, 111 kB as ONNX: `impasto-stylize model=zoo/store
-  style=udnie`, or a blend, `style='{{udnie: 0.6, great_wave: 0.4}}'`. It began with `zoo/starry_night` and had 2,800
-  crops. [Its losses beside those of the single networks](../../docs/benchmarks.md#a-store-of-styles).
+- **Training.** `mobile`: `impasto-train style=PAINTING.jpg data.root=DIR init=CHECKPOINT data.size=256
+  optimizer.lr=0.004 trainer.steps=N` on photos of at least 600 px on the short side; The Great Wave with the learning
+  rate and the crops that are chosen by default. `init` is in the table; The Starry Night had 800 crops with an earlier
+  loss before these. `tiny`: the styles of `zoo/store/tiny`.
+- **Stores.** `zoo/store` is one network of all eight paintings, 111 kB as ONNX: `impasto-stylize model=zoo/store
+  style=udnie`, or a blend, `style='{{udnie: 0.6, great_wave: 0.4}}'`. It had 2,800 crops, after a network of The Starry
+  Night. `zoo/store/tiny`: 4,800 crops, after a store of four other paintings. `zoo/video` flickers less: 800 crops
+  after `zoo/store` with `loss.temporal_weight=0.06`. [The losses of `zoo/store` beside those of the single networks
+  before](../../docs/benchmarks.md#a-store-of-styles).
 - **Measurement.** `python -m benchmarks.zoo table --styles DIR --val DIR`. Distance to the painting at each octave of a
   display of 1080 px (1 is the photo's own), edges and pattern are the medians of {count} photos that were not trained
   on, for networks with a stroke resolution. Equivalent iterations of projected L-BFGS and the ratio to the optimizer's
@@ -145,12 +145,12 @@ def store(options: argparse.Namespace) -> None:
         styles.append(replace(style, title=title, artist=artist, source=source, license="public domain"))
     card = replace(
         card,
-        store=StoreCard(zoo.STORE, styles),
+        store=StoreCard(options.name, styles),
         data=replace(card.data, source=PHOTOS, license=PHOTOS_LICENSE),
         init=card.init and replace(card.init, license=NETWORK_LICENSE),
         license=NETWORK_LICENSE,
     )
-    folder = zoo.FOLDER / zoo.STORE
+    folder = zoo.FOLDER / options.name
     folder.mkdir(exist_ok=True)
     copy = folder / f"{card.model.name}{checkpoint.SUFFIX}"
     checkpoint.save(copy, network, card)
@@ -254,6 +254,7 @@ def main() -> None:
     commands.add_parser("export").set_defaults(command=export)
     store_parser = commands.add_parser("store")
     store_parser.add_argument("--checkpoint", type=Path, required=True)
+    store_parser.add_argument("--name", choices=[zoo.STORE, zoo.VIDEO], default=zoo.STORE)
     store_parser.set_defaults(command=store)
     train_parser, table_parser, sheet_parser = (commands.add_parser(name) for name in ("train", "table", "sheet"))
     for command, folder in ((train_parser, "photos"), (table_parser, "val")):

@@ -11,6 +11,7 @@ FOLDER = Path(__file__).parent
 PREFIX = "zoo/"
 MODELS = ZOO_MODELS
 STORE = "store"  # the folder of the store of all paintings; zoo/store, with style=PAINTING
+VIDEO = "video"  # the same for videos, trained with the temporal loss
 LITERT = ".tflite"  # the suffix of the files for the GPU in the page of impasto-app
 PAINTING = "painting.jpg"  # in the folder of each painting: a thumbnail of it
 _KINDS = {".safetensors": "checkpoint", ".onnx": "exported file"}
@@ -18,7 +19,7 @@ _KINDS = {".safetensors": "checkpoint", ".onnx": "exported file"}
 
 def names() -> list[str]:
     """List the paintings in the zoo."""
-    return sorted({path.parent.name for path in FOLDER.glob("*/*.onnx")} - {STORE})
+    return sorted({path.parent.name for path in FOLDER.glob("*/*.onnx")} - {STORE, VIDEO})
 
 
 def models(painting: str) -> list[str]:
@@ -37,7 +38,7 @@ def title(painting: str) -> str:
 def resolve(reference: str, suffix: str, model: str | None = None) -> Path:
     """Resolve `zoo/PAINTING` or `zoo/PAINTING/MODEL` to a file of the zoo, and a run directory to its last network.
 
-    `zoo/store` is the store of all paintings, if the zoo has one. Anything else is a path.
+    `zoo/store` is the store of all paintings, `zoo/video` the one for videos. Anything else is a path.
 
     Args:
         reference: The reference or path.
@@ -53,8 +54,9 @@ def resolve(reference: str, suffix: str, model: str | None = None) -> Path:
             raise UsageError(f"{reference} does not exist; did you mean {PREFIX}{path.name}?")
         return run_directory.find(path, suffix)
     painting, _, named = reference.removeprefix(PREFIX).partition("/")
-    if painting not in names() and not (painting == STORE and models(STORE)):
-        choices = ", ".join(f"{PREFIX}{name}" for name in (*names(), STORE) if models(name))
+    known = [name for name in (*names(), STORE, VIDEO) if models(name)]
+    if painting not in known:
+        choices = ", ".join(f"{PREFIX}{name}" for name in known)
         raise UsageError(f"{reference} is not in the zoo; choose one of {choices}")
     if named and model and named != model:
         raise UsageError(f"{reference} contradicts model={model}; name only one of them")
