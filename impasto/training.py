@@ -99,7 +99,7 @@ def train(
         >>> tiny = {"data.size": 32, "data.val_size": 32, "style.size": 64, "loss": "johnson", "loss.weights": "random"}
         >>> run = impasto.train("painting.jpg", "photos", steps=2, model="tiny", overrides=tiny, progress=False)
         >>> run.metrics[-1]["step"]
-        2.0
+        2
         >>> impasto.stylize("photo.jpg", model=run.model).size
         (320, 240)
     """
