@@ -122,7 +122,7 @@ def test_process_group_with_optimizer_is_destroyed_at_its_end(tmp_path: Path) ->
         "    world = dist.group.WORLD\n"
         "    torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])\n"
         "    assert group.sync_clock_and_stop(1 + group.rank, group.rank == 1) == (1, True)\n"
-        "print(sys.getrefcount(world))\n"  # `world`, and the argument
+        "sys.stdout.write(f'{sys.getrefcount(world)} ')\n"  # `world`, and the argument; in one write of two processes
         "del world\n"  # or this reference would be the one that leaves the threads running
     )
     done = subprocess.run([*TORCHRUN, sys.executable, script], capture_output=True, text=True, check=False)
