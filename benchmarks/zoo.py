@@ -215,7 +215,7 @@ def table(options: argparse.Namespace) -> None:
             network, card = checkpoint.load(path)
             assert card.style is not None
             cells = [
-                *(painting.title, painting.artist, f"`{painting.name}/{model}`"),
+                *(card.style.title, card.style.artist, f"`{painting.name}/{model}`"),
                 str(card.style.stroke_resolution or "native"),
                 f"{sum(weight.numel() for weight in network.parameters()):,}",
                 f"{card.training.images if card.training else 0:,}" + _start(card, painting.name),

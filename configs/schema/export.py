@@ -171,7 +171,7 @@ class ParityConfig:
     coreml_psnr: Annotated[float, Key("Least PSNR of a Core ML package, in dB.", 0)] = 50.0
     coreml_int8_psnr: Annotated[float, Key("Least PSNR of an int8 Core ML package, in dB.", 0)] = 40.0
     qnn: Annotated[int, Key("Largest difference of the file for the NPU in QNN, in levels of 255.", 0, 255)] = 2
-    litert: Annotated[int, Key("Largest difference of the LiteRT file on the CPU, in levels of 255.", 0, 255)] = 2
+    litert: Annotated[int, Key("Largest difference of the LiteRT file on the CPU, in levels of 255.", 0, 255)] = 1
     litert_gpu: Annotated[
         int, Key("Largest difference of the LiteRT file in LiteRT's GPU accelerator, in levels of 255.", 0, 255)
     ] = 2

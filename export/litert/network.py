@@ -39,6 +39,7 @@ from impasto.models.network_blocks import Eighth, InstanceNorm, Recurrent, Resid
 from impasto.models.store import Store
 
 _BLOCK = 2  # the factor of a Subpixel
+_RGB = 3  # channels
 
 
 class _StyledNorm(nn.InstanceNorm2d):
@@ -226,5 +227,7 @@ def _convolve(
             DepthwiseConv2D.STRIDE_H: strides[0],
             DepthwiseConv2D.DEPTH_MULTIPLIER: 1,
         }
-    inputs = [x, graph.weight(np.ascontiguousarray(kernel)), graph.constant(bias)]
+    # Filters of pixels nearly sum to 0. On a smooth picture a norm enlarges what is left, and with it any rounding.
+    store = graph.constant if channels == _RGB else graph.weight
+    inputs = [x, store(np.ascontiguousarray(kernel)), graph.constant(bias)]
     return graph.add(operator, inputs, shape, options)

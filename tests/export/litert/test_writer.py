@@ -116,23 +116,37 @@ def test_write_describes_each_size_by_a_signature(parsed: Any) -> None:
 
 
 def test_write_stores_large_weights_once_in_16_bits(parsed: Any, trained: transform_net.TransformNet) -> None:
-    kernels = sorted(module.weight.numel() for module in trained.modules() if isinstance(module, nn.Conv2d))
+    first, *others = (module.weight.numel() for module in trained.modules() if isinstance(module, nn.Conv2d))
     halves = {
         tensor.buffer: int(np.prod(tensor.shape))
         for subgraph in parsed.subgraphs
         for tensor in subgraph.tensors
         if tensor.type == reference_schema.TensorType.FLOAT16
     }
-    assert sorted(halves.values()) == [size for size in kernels if size >= 128]
+    assert sorted(halves.values()) == sorted(size for size in others if size >= 128)
     values = np.concatenate([np.frombuffer(parsed.buffers[index].data.tobytes(), np.float16) for index in halves])
     assert (np.abs(values[values != 0]) < 2.0**-14).mean() < 0.01  # subnormal in fp16
-    floats = (
-        len(parsed.buffers[tensor.buffer].data)
-        for subgraph in parsed.subgraphs
-        for tensor in subgraph.tensors
-        if tensor.type == reference_schema.TensorType.FLOAT32 and tensor.buffer
+    floats = sorted(
+        len(parsed.buffers[buffer].data)
+        for buffer in {
+            tensor.buffer
+            for subgraph in parsed.subgraphs
+            for tensor in subgraph.tensors
+            if tensor.type == reference_schema.TensorType.FLOAT32 and tensor.buffer
+        }
     )
-    assert max(floats) < 4 * 128
+    assert floats[-1] == 4 * first > floats[-2] and floats[-2] < 4 * 128  # the filters of pixels, and vectors
+
+
+def test_write_of_a_smooth_picture_gives_the_output_of_the_network(tmp_path: Path) -> None:
+    """With filters of pixels in 16 bits, the picture would differ by 9 levels: norms enlarge their rounding."""
+    network, card = checkpoint.load(zoo.resolve("zoo/contrast_of_forms/tiny", checkpoint.SUFFIX))
+    ramp = np.linspace(0, 255, 256).round().astype(np.uint8)
+    across, down = np.broadcast_to(ramp, (256, 256)), np.broadcast_to(ramp[:, None], (256, 256))
+    rgb = np.dstack([across, down, np.full_like(across, 90)])
+    writer.write(network.eval(), tmp_path / "model.tflite", [(256, 256)], Label.of(card))
+    stylized = run(tmp_path / "model.tflite", np.dstack([rgb, np.full_like(across, 255)]))
+    assert np.abs(reference(network)(rgb).astype(int) - stylized[..., :3]).max() <= 1
 
 
 def test_write_stores_style_license_contract_and_version(parsed: Any) -> None:
