@@ -7,6 +7,7 @@ Run: git worktree add --detach EARLIER COMMIT
 import argparse
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,9 +33,9 @@ QUALITY = 75
 COLUMNS = ("painting", "photo", "before", "after", "before, 1:1", "after, 1:1")
 
 
-def stylized(model: str, photo: Picture) -> NDArray[np.uint8]:
+def stylized(model: str, photo: Picture, **settings: Any) -> NDArray[np.uint8]:
     """The photo in the style of a network, RGB [H, W, 3], at the size that it has."""
-    return Stylizer(StylizeConfig(model=model, input="-", output="-"), threads=0)(photo).rgb
+    return Stylizer(StylizeConfig(model=model, input="-", output="-", **settings), threads=0)(photo).rgb
 
 
 def part(rgb: NDArray[np.uint8], corner: tuple[float, float]) -> NDArray[np.uint8]:
@@ -54,7 +55,8 @@ def main() -> None:
             file = demo.photos(Path(folder), {package: (name,)}) / Path(name).with_suffix(".jpg")
             photo = Picture(resize(decode.read(file).rgb, DISPLAY))
         original = decode.read(zoo.FOLDER / painting / zoo.PAINTING).rgb
-        before = stylized(str(options.before / painting / "mobile.onnx"), photo)
+        # Version 0.1 ran a network on all pixels of a photo.
+        before = stylized(str(options.before / painting / "mobile.onnx"), photo, stroke_resolution="native")
         after = stylized(f"zoo/{painting}", photo)
         whole = [resize(rgb, SIDE) for rgb in (photo.rgb, before, after)]
         rows.append([contact_sheet.thumbnail(original, SIDE), *whole, part(before, corner), part(after, corner)])

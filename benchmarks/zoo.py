@@ -44,8 +44,9 @@ Networks trained by impasto on paintings in the public domain. Wherever a comman
 thumbnail of the painting.
 
 - **Training.** `mobile`: `impasto-train style=PAINTING.jpg data.root=DIR init=CHECKPOINT data.size=256
-  optimizer.lr=0.004 trainer.steps=N` on photos of at least 600 px on the short side; The Great Wave with the learning
-  rate and the crops that are chosen by default. `init` is in the table; The Starry Night had 800 crops with an earlier
+  optimizer.lr=0.004 trainer.steps=N loss.flatness_weight=0` on photos of at least 600 px on the short side. `init` is
+  in the table. Those of The Great Wave and The Scream were then trained further without the last key: `the network
+  before` had 1,000 crops after version 0.1's and after `zoo/store`. The Starry Night had 800 crops with an earlier
   loss before these. `tiny`: the styles of `zoo/store/tiny`.
 - **Stores.** `zoo/store` is one network of all eight paintings, 111 kB as ONNX: `impasto-stylize model=zoo/store
   style=udnie`, or a blend, `style='{{udnie: 0.6, great_wave: 0.4}}'`. It had 2,800 crops, after a network of The Starry
@@ -186,7 +187,7 @@ def _start(card: Card, painting: str) -> str:
     if card.init is None:
         return ""
     first = card.init.name == f"{zoo.PREFIX}{painting}"  # the file of that name is the network itself now
-    return " after version 0.1's" if first else f" after {card.init.name}"
+    return " after the network before" if first else f" after {card.init.name}"
 
 
 def _figures(medians: dict[str, Any]) -> list[str]:

@@ -92,6 +92,7 @@ class LossCard(_CardJson):
     window: int | None = None
     ema_decay: float = 0.0
     drawing_weight: float = 0.0
+    flatness_weight: float = 0.0
     frame_weight: float = 0.0
     palette_weight: float = 0.0
     pattern_weight: float = 0.0

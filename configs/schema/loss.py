@@ -77,6 +77,14 @@ class LossConfig:
         float,
         Key("Training only: weight of the outlines of the photo (models/losses/drawing.py).", 0),
     ] = 0.0
+    flatness_weight: Annotated[
+        float,
+        Key(
+            "Training only: weight of fine texture where the photo is flat, beyond that of the flat parts of the "
+            "painting (models/losses/flatness.py); 0 leaves a weave in skies and walls.",
+            0,
+        ),
+    ] = 0.0
     frame_weight: Annotated[
         float,
         Key("Training only: weight of the difference of the border from the rest (models/losses/frame.py).", 0),

@@ -12,6 +12,7 @@ from impasto.models import checkpoint
 from impasto.models.card import Card
 
 _CROPS = ("size", "scale_range", "flip")  # of data: which crops a step sees, with its number and the batch size
+_ADDED = {"loss.flatness_weight": 0.0}  # keys that runs of earlier versions lack, and the value that they amount to
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ def check(directory: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
     Raises:
         UsageError: A key would change what is minimized.
     """
+    before = {key: _ADDED[key] for key in now.keys() & _ADDED.keys()} | before
     changed = {key: now[key] for key, value in before.items() if now.get(key, value) != value}
     if photos := changed.pop("photos", None):
         logger.warning(

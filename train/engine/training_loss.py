@@ -10,6 +10,7 @@ from impasto.configs.schema.train import TrainConfig
 from impasto.models.losses import temporal
 from impasto.models.losses.checkerboard import CheckerboardLoss
 from impasto.models.losses.drawing import DrawingLoss
+from impasto.models.losses.flatness import FlatnessLoss
 from impasto.models.losses.frame import FrameLoss
 from impasto.models.losses.moving_average import MovingAverages
 from impasto.models.losses.palette import PaletteLoss
@@ -22,7 +23,8 @@ from impasto.train.runtime.compile import Compiled
 from impasto.train.runtime.device import Hardware
 from impasto.train.runtime.distributed import Group
 
-AUXILIARY = ("checkerboard", "drawing", "frame", "palette", "pattern")  # each with a weight in the settings of the loss
+# Each with a weight in the settings of the loss
+AUXILIARY = ("checkerboard", "drawing", "flatness", "frame", "palette", "pattern")
 MEASURES = (*Losses._fields, "temporal", *AUXILIARY)
 
 
@@ -68,6 +70,7 @@ class TrainingLoss:
         self.temporal = TemporalLoss()
         self.frame = FrameLoss()
         loss.window = config.loss.window
+        self.flatness = FlatnessLoss(painting).to(hardware.device) if config.loss.flatness_weight else None
         self.palette = PaletteLoss([painting]).to(hardware.device) if config.loss.palette_weight else None
         self.pattern = PatternLoss([painting]).to(hardware.device) if config.loss.pattern_weight else None
         terms = [term for term in (self.palette, self.pattern) if term is not None]
@@ -117,10 +120,11 @@ class TrainingLoss:
         """AUXILIARY; those without a weight are 0, except the checkerboard loss, which is always measured."""
         weights, zero = self.config.loss, torch.zeros((), device=pixels.device)
         drawing = self.drawing(pixels, photos) if weights.drawing_weight else zero
+        flatness = self.flatness(pixels, photos) if self.flatness is not None else zero
         frame = self.frame(pixels) if weights.frame_weight else zero
         palette = self.palette(pixels, averages) if self.palette is not None else zero
         pattern = self.pattern(pixels, photos, averages) if self.pattern is not None else zero
-        return torch.stack([self.checkerboard(pixels), drawing, frame, palette, pattern])
+        return torch.stack([self.checkerboard(pixels), drawing, flatness, frame, palette, pattern])
 
     def _temporal(self, network: nn.Module, photos: Tensor, stylized: Tensor, step: int) -> Tensor:
         """The temporal loss with the shift and noise of a step, which a resumed run repeats; 0 without a weight."""

@@ -57,13 +57,16 @@ class BaselineTrajectory:
         return self.snapshot(self.totals.index(self.best) + 1)
 
 
-_NOT_OPTIMIZED = ("style_strength", "checkerboard_weight", "temporal_weight")
+_NOT_OPTIMIZED = (
+    *("style_strength", "checkerboard_weight", "drawing_weight", "flatness_weight", "frame_weight", "palette_weight"),
+    *("pattern_weight", "temporal_weight", "ema_decay", "window"),
+)
 
 
 def loss_key(card_loss: LossCard, style_sha256: str, style_size: int) -> str:
     """Return what identifies a loss in the cache of trajectories.
 
-    The key contains the raw style_weight, not the style_strength that it was calibrated from, and no weight that is
+    The key contains the raw style_weight, not the style_strength that it was calibrated from, and nothing that is
     for training alone.
 
     Args:

@@ -55,3 +55,11 @@ def test_check_other_photos_are_named_and_other_keys_are_free(tmp_path: Path, ca
     assert [message[:81] for message in caplog.messages] == [
         "the training photos are not those that the run began with (7 then, 9 now); later "
     ]
+
+
+def test_check_a_loss_that_the_version_of_the_run_lacked_is_refused_unless_its_weight_is_0(tmp_path: Path) -> None:
+    before = identity()
+    del before["loss.flatness_weight"]
+    run_identity.check(tmp_path, before, identity())
+    with pytest.raises(UsageError, match=r"cannot change loss.flatness_weight from 0 to 10"):
+        run_identity.check(tmp_path, before, identity("loss.flatness_weight=10"))

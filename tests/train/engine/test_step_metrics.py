@@ -20,9 +20,10 @@ def test_step_metrics_mean_over_steps_until_reset() -> None:
             "temporal": 2,
             "checkerboard": 5**0.5,
             "drawing": 6,
-            "frame": 7,
-            "palette": 8,
-            "pattern": 9,
+            "flatness": 7,
+            "frame": 8,
+            "palette": 9,
+            "pattern": 10,
         }
     )
     assert metrics.statistics() == [6.0, 0.375]

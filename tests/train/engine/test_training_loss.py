@@ -1,5 +1,6 @@
 import csv
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from impasto.configs.cli import app
+from impasto.configs.schema.train import TrainConfig
 from impasto.models import transform_net
+from impasto.models.losses.flatness import FlatnessLoss
 from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.models.vgg import weights
 from impasto.train.data.dataset import to_pixels
@@ -58,6 +61,27 @@ def test_training_loss_step_reads_nothing_from_device(photo_folder: Path) -> Non
     with reads:  # torch's own update reads
         average.update_parameters(network)
     assert "aten._local_scalar_dense.default" in reads.operations
+
+
+def test_training_loss_adds_the_flatness_loss_of_its_painting_with_its_weight(photo_folder: Path) -> None:
+    config = app.compose("train", [*TINY, f"data.root={photo_folder}"])
+    weighted = replace(config, loss=replace(config.loss, flatness_weight=3.0))
+    network = transform_net.build(config.model).train()
+    photos, painting = 127 + torch.rand(2, 3, 32, 32), 127 + 20 * torch.rand(1, 3, 32, 32)
+    loss = PerceptualLoss(config.loss, weights.load("random"), painting)
+
+    def step(config: TrainConfig) -> tuple[float, dict[str, float]]:
+        training_loss = TrainingLoss(config, choose("cpu", "fp32"), network, loss, painting, Group())
+        total, measures = training_loss(photos, 0)
+        return total.item(), dict(zip(MEASURES, measures.tolist(), strict=False))
+
+    (without, zero), (total, measures) = step(config), step(weighted)
+    expected = FlatnessLoss(painting)(network(photos), photos).item()
+    assert zero["flatness"] == 0 and measures["flatness"] == pytest.approx(expected)
+    assert expected > 0 and total == pytest.approx(without + 3 * expected)
+    assert {name: value for name, value in measures.items() if name != "flatness"} == pytest.approx(
+        {name: value for name, value in zero.items() if name != "flatness"}
+    )
 
 
 def test_model_ema_update_equals_torchs_averaged_model() -> None:

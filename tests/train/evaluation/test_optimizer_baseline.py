@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from impasto.models.card import LossCard
+from impasto.train.engine.training_loss import AUXILIARY
 from impasto.train.evaluation.equivalent_iterations import equivalent_iterations
 from impasto.train.evaluation.optimizer_baseline import BaselineTrajectory, loss_key
 from tests.helpers.networks import CARD
@@ -27,9 +28,8 @@ def test_snapshot_is_the_stored_picture_nearest_to_the_iteration() -> None:
 
 def test_loss_key_depends_on_the_raw_weights_only() -> None:
     raw = LossCard.from_json(CARD["loss"])
-    changes: list[dict[str, Any]] = [
-        {name: 0.5} for name in ("style_strength", "checkerboard_weight", "temporal_weight")
-    ]
+    names = ("style_strength", *(f"{name}_weight" for name in (*AUXILIARY, "temporal")), "ema_decay")
+    changes: list[dict[str, Any]] = [*({name: 0.5} for name in names), {"window": 96}]
     for training_only in changes:
         assert loss_key(replace(raw, **training_only), "a", 64) == loss_key(raw, "a", 64)
     for other in (loss_key(replace(raw, style_weight=3.3), "a", 64), loss_key(raw, "b", 64), loss_key(raw, "a", 65)):
