@@ -45,8 +45,9 @@ thumbnail of the painting.
 
 - **Training.** `mobile`: `impasto-train style=PAINTING.jpg data.root=DIR init=CHECKPOINT data.size=256
   optimizer.lr=0.004 trainer.steps=N loss.flatness_weight=0` on photos of at least 600 px on the short side. `init` is
-  in the table. Those of The Great Wave and The Scream were then trained further without the last key: `the network
-  before` had 1,000 crops after version 0.1's and after `zoo/store`. The Starry Night had 800 crops with an earlier
+  in the table. The Scream was then trained further without the last key, and The Great Wave with `optimizer.lr=0.003
+  loss.pattern_weight=2000` besides: `the network before` had 1,000 crops after `zoo/store`, and 1,000 after version
+  0.1's with the learning rate and the crops that are chosen by default. The Starry Night had 800 crops with an earlier
   loss before these. `tiny`: the styles of `zoo/store/tiny`.
 - **Stores.** `zoo/store` is one network of all eight paintings, 111 kB as ONNX: `impasto-stylize model=zoo/store
   style=udnie`, or a blend, `style='{{udnie: 0.6, great_wave: 0.4}}'`. It had 2,800 crops, after a network of The Starry

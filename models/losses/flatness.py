@@ -51,14 +51,16 @@ class FlatnessLoss(nn.Module):
             A scalar, >= 0, averaged over the batch.
         """
         with torch.no_grad():
-            luminance = self.energies(photos)[:, :: len(OPPONENT)]
-            flatness = torch.exp(-luminance.sum(1, keepdim=True) / FLAT)
+            flatness = torch.exp(-self.energies(photos, channels=1).sum(1, keepdim=True) / FLAT)
         excess = ((self.energies(pixels) + FLOOR) / self.get_buffer("permitted")).sqrt() - 1
         return (flatness * F.relu(excess)).mean()
 
-    def energies(self, pixels: Tensor) -> Tensor:
-        """Return E of pictures [N, 3, H, W]: [N, bands x channels, rows, columns] of windows, the finest band first."""
-        planes, bands = F.conv2d(pixels.float(), self.get_buffer("opponent")), []
+    def energies(self, pixels: Tensor, channels: int = len(OPPONENT)) -> Tensor:
+        """Return E of pictures [N, 3, H, W]: [N, bands x channels, rows, columns] of windows, the finest band first.
+
+        One channel is luminance alone.
+        """
+        planes, bands = F.conv2d(pixels.float(), self.get_buffer("opponent")[:channels]), []
         finer = planes
         for radius in RADII:
             size = 2 * radius + 1

@@ -1,7 +1,7 @@
 """What must stay the same within one run, so that its losses form one curve."""
 
 import logging
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,15 @@ from impasto.configs.errors import UsageError
 from impasto.configs.schema.fields import shown
 from impasto.configs.schema.train import TrainConfig
 from impasto.models import checkpoint
-from impasto.models.card import Card
+from impasto.models.card import Card, LossCard
 
 _CROPS = ("size", "scale_range", "flip")  # of data: which crops a step sees, with its number and the batch size
-_ADDED = {"loss.flatness_weight": 0.0}  # keys that runs of earlier versions lack, and the value that they amount to
+# Weights that runs of earlier versions may lack, and the value that this amounts to: the card's
+_ADDED = {
+    f"loss.{field.name}": field.default
+    for field in fields(LossCard)
+    if field.name.endswith("_weight") and field.default is not MISSING
+}
 
 logger = logging.getLogger(__name__)
 

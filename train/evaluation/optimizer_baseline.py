@@ -16,6 +16,7 @@ from impasto.configs.schema.optimize import OptimizerConfig
 from impasto.models import safetensors_file
 from impasto.models.card import LossCard
 from impasto.models.losses.perceptual import PerceptualLoss
+from impasto.train.engine.training_loss import AUXILIARY
 from impasto.train.image_optimization.optimizer import Iterate, noise, optimize
 from impasto.train.runtime.contact_sheet import to_bytes
 
@@ -57,10 +58,8 @@ class BaselineTrajectory:
         return self.snapshot(self.totals.index(self.best) + 1)
 
 
-_NOT_OPTIMIZED = (
-    *("style_strength", "checkerboard_weight", "drawing_weight", "flatness_weight", "frame_weight", "palette_weight"),
-    *("pattern_weight", "temporal_weight", "ema_decay", "window"),
-)
+_TRAINING_ONLY = (*(f"{name}_weight" for name in AUXILIARY), "temporal_weight", "ema_decay", "window")
+_NOT_OPTIMIZED = ("style_strength", *_TRAINING_ONLY)
 
 
 def loss_key(card_loss: LossCard, style_sha256: str, style_size: int) -> str:
