@@ -43,6 +43,7 @@ export async function stylizeVideo(file, options) {
       video: (/** @type {any} */ each) => each.id !== track.id ? { discard: true } : {
         codec,
         forceTranscode: true,
+        quality: new media.Quality('very-high'),  // strokes need it: an MP4 has about the bytes that impasto-stylize writes
         allowTransformationMetadata: false,  // frames are upright, as the network wants them
         async process(sample) {
           if (signal?.aborted) throw aborted()

@@ -126,7 +126,16 @@ export async function noCamera() {
 export async function video() {
   const { stylizeVideo } = await import('./engine/video.mjs'), { style, keepColors } = await json('cases.json'), asked = new Set()
   const engine = await createEngine({ prefer: 'wasm' }), file = await (await fetch('video')).blob(), shares = []
-  const asking = { base: engine.base, frame: (frame, look) => { asked.add(look.strokeResolution); return engine.frame(frame, look) } }
+  const context = new OffscreenCanvas(64, 48).getContext('2d', { willReadFrequently: true }), decoded = []
+  const centers = frame => {  // of the quarters, as this browser converts them: they differ by up to 7 from BT.709
+    context.drawImage(frame, 0, 0)
+    return [12, 36].map(y => [16, 48].map(x => [...context.getImageData(x, y, 1, 1).data].slice(0, 3)))
+  }
+  const asking = { base: engine.base, frame(frame, look) {
+    decoded.push(centers(frame))
+    asked.add(look.strokeResolution)
+    return engine.frame(frame, look)
+  } }
   const strokeResolution = ({ width, height }) => Math.min(width, height) / 2
   const result = await stylizeVideo(file, {
     engine: asking, style, keepColors, strokeResolution, onProgress: share => shares.push(share),
@@ -140,5 +149,5 @@ export async function video() {
   const old = await outcome(stylizeVideo(file, { engine, style }))
   Object.assign(globalThis, { VideoEncoder })
   const again = await engine.stylize(new ImageData(32, 32), { style })
-  return { type: result.type, asked: [...asked], shares, canceled, wrong, old, again: again.image.width }
+  return { type: result.type, asked: [...asked], decoded, shares, canceled, wrong, old, again: again.image.width }
 }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.heavy import tool
-from tests.helpers.videos import TIMES, av, read_video, write_video
+from tests.helpers.videos import TIMES, read_video, write_video
 from tests.helpers.web_engine import ENGINE, NO_GPU, serving, write_site
 
 RED, BLUE = np.array([200, 30, 30]), np.array([30, 30, 200])
@@ -130,15 +130,9 @@ def test_video_keeps_times_and_sound_and_can_be_canceled(
     assert before.times == after.times == TIMES
     assert after.audio == before.audio and len(after.audio) > 20
     assert result["type"].startswith(f"video/{suffix[1:]}")
-    with av.open(str(source)) as file:  # browsers take videos that name no color space for BT.709
-        frames = [
-            frame.reformat(format="rgb24", src_colorspace="itu709").to_ndarray() for frame in file.decode(video=0)
-        ]
-    for one, other in zip(frames, after.frames, strict=True):
-        centers = np.ix_([12, 36], [16, 48])
-        rgb = one[centers].astype(float)
-        expected = np.clip(rgb + ((255 - 2 * rgb) @ LUMA)[..., None], 0, 255) if keep_colors else 255 - rgb
-        change = np.abs(other[centers] - expected).max(axis=2)
+    for one, other in zip(np.array(result["decoded"], float), after.frames, strict=True):
+        expected = np.clip(one + ((255 - 2 * one) @ LUMA)[..., None], 0, 255) if keep_colors else 255 - one
+        change = np.abs(other[12::24, 16::32] - expected).max(axis=2)
         # The upper left quarter becomes darker from frame to frame, and the filter against flicker is late.
         assert change[0, 0] < 24 and change.ravel()[1:].max() < 12
     assert result["shares"][-1] == 1 and result["shares"] == sorted(result["shares"]) and len(result["shares"]) > 3
