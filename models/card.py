@@ -94,6 +94,7 @@ class LossCard(_CardJson):
     drawing_weight: float = 0.0
     flatness_weight: float = 0.0
     frame_weight: float = 0.0
+    mesh_weight: float = 0.0
     palette_weight: float = 0.0
     pattern_weight: float = 0.0
 

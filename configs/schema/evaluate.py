@@ -44,6 +44,14 @@ class EvaluationConfig:
         float | None,
         Key("Fail if a periodic pattern has more than this part of its octave's variance (start around 0.25).", 0, 1),
     ] = None
+    max_flat_texture: Annotated[
+        float | None,
+        Key(
+            "Fail if, where photos are flat, the texture exceeds this multiple of that in the painting's flat places "
+            "(start around 1.5).",
+            0,
+        ),
+    ] = None
     min_equivalent_iterations: Annotated[
         float | None, Key("Fail if the network equals fewer L-BFGS iterations from noise.", 1)
     ] = None
@@ -83,9 +91,11 @@ class EvaluationConfig:
                 f"evaluate.min_equivalent_iterations={self.min_equivalent_iterations:g} is more than "
                 f"evaluate.iterations={self.iterations}, so no network can meet it; raise evaluate.iterations"
             )
-        limits = (self.max_octave, self.min_edges, self.min_faces, self.max_pattern)
+        limits = (self.max_octave, self.min_edges, self.min_faces, self.max_pattern, self.max_flat_texture)
         if self.display is None and any(limit is not None for limit in limits):
-            raise UsageError("the limits on octaves, edges, faces and patterns need evaluate.display; give it a size")
+            raise UsageError(
+                "the limits on octaves, edges, faces, patterns and texture need evaluate.display; give it a size"
+            )
 
 
 @dataclass(config=CONFIG)

@@ -89,6 +89,14 @@ class LossConfig:
         float,
         Key("Training only: weight of the difference of the border from the rest (models/losses/frame.py).", 0),
     ] = 0.0
+    mesh_weight: Annotated[
+        float,
+        Key(
+            "Training only: weight of the energy at 2 to 4 px beyond a natural share (models/losses/mesh.py); 0 "
+            "leaves a mesh, mostly in color.",
+            0,
+        ),
+    ] = 0.0
     palette_weight: Annotated[
         float,
         Key(

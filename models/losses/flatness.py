@@ -51,9 +51,13 @@ class FlatnessLoss(nn.Module):
             A scalar, >= 0, averaged over the batch.
         """
         with torch.no_grad():
-            flatness = torch.exp(-self.energies(photos, channels=1).sum(1, keepdim=True) / FLAT)
+            flatness = self.flatness(photos)
         excess = ((self.energies(pixels) + FLOOR) / self.get_buffer("permitted")).sqrt() - 1
         return (flatness * F.relu(excess)).mean()
+
+    def flatness(self, photos: Tensor) -> Tensor:
+        """Return exp(-E / FLAT) of photos [N, 3, H, W]: [N, 1, rows, columns] of windows, 1 for a plain one."""
+        return torch.exp(-self.energies(photos, channels=1).sum(1, keepdim=True) / FLAT)
 
     def energies(self, pixels: Tensor, channels: int = len(OPPONENT)) -> Tensor:
         """Return E of pictures [N, 3, H, W]: [N, bands x channels, rows, columns] of windows, the finest band first.

@@ -12,6 +12,7 @@ from impasto.models.losses.checkerboard import CheckerboardLoss
 from impasto.models.losses.drawing import DrawingLoss
 from impasto.models.losses.flatness import FlatnessLoss
 from impasto.models.losses.frame import FrameLoss
+from impasto.models.losses.mesh import MeshLoss
 from impasto.models.losses.moving_average import MovingAverages
 from impasto.models.losses.palette import PaletteLoss
 from impasto.models.losses.pattern import PatternLoss
@@ -24,7 +25,7 @@ from impasto.train.runtime.device import Hardware
 from impasto.train.runtime.distributed import Group
 
 # Each with a weight in the settings of the loss
-AUXILIARY = ("checkerboard", "drawing", "flatness", "frame", "palette", "pattern")
+AUXILIARY = ("checkerboard", "drawing", "flatness", "frame", "mesh", "palette", "pattern")
 MEASURES = (*Losses._fields, "temporal", *AUXILIARY)
 
 
@@ -71,6 +72,7 @@ class TrainingLoss:
         self.frame = FrameLoss()
         loss.window = config.loss.window
         self.flatness = FlatnessLoss(painting).to(hardware.device) if config.loss.flatness_weight else None
+        self.mesh = MeshLoss().to(hardware.device) if config.loss.mesh_weight else None
         self.palette = PaletteLoss([painting]).to(hardware.device) if config.loss.palette_weight else None
         self.pattern = PatternLoss([painting]).to(hardware.device) if config.loss.pattern_weight else None
         terms = [term for term in (self.palette, self.pattern) if term is not None]
@@ -122,9 +124,10 @@ class TrainingLoss:
         drawing = self.drawing(pixels, photos) if weights.drawing_weight else zero
         flatness = self.flatness(pixels, photos) if self.flatness is not None else zero
         frame = self.frame(pixels) if weights.frame_weight else zero
+        mesh = self.mesh(pixels) if self.mesh is not None else zero
         palette = self.palette(pixels, averages) if self.palette is not None else zero
         pattern = self.pattern(pixels, photos, averages) if self.pattern is not None else zero
-        return torch.stack([self.checkerboard(pixels), drawing, flatness, frame, palette, pattern])
+        return torch.stack([self.checkerboard(pixels), drawing, flatness, frame, mesh, palette, pattern])
 
     def _temporal(self, network: nn.Module, photos: Tensor, stylized: Tensor, step: int) -> Tensor:
         """The temporal loss with the shift and noise of a step, which a resumed run repeats; 0 without a weight."""

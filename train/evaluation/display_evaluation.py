@@ -1,4 +1,4 @@
-"""The evaluation of a network at the size that is looked at: octave distances, edges, faces and periodic patterns."""
+"""The evaluation of a network at the size that is looked at: octave distances, edges, faces, patterns, flat texture."""
 
 import statistics
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from torch import Tensor
 from impasto.models.image.picture import resize
 from impasto.models.metrics import display
 from impasto.models.metrics.display import PaintingDistance
+from impasto.models.metrics.flat_texture import FlatTexture
 from impasto.models.metrics.pattern import Pattern, pattern
 from impasto.train.data.dataset import picture_to_pixels
 from impasto.train.runtime.contact_sheet import to_bytes
@@ -31,6 +32,8 @@ class DisplayEvaluation:
         edges: The correlation of the picture's gradients with the photo's, -1..1.
         faces: The same within the faces of the photo, their mean; null without a face.
         pattern: The strongest periodic pattern.
+        flat_texture: The texture where the photo is flat, as a multiple of that in the painting's flat places; null
+            without such places in the photo.
         pixels: The photo at display size, uint8 [H, W, 3].
         stylized: The picture at display size, uint8 [H, W, 3].
     """
@@ -40,12 +43,13 @@ class DisplayEvaluation:
     edges: float
     faces: float | None
     pattern: Pattern
+    flat_texture: float | None
     pixels: Pixels
     stylized: Pixels
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures without the pictures."""
-        names = ("photo", "octaves", "edges", "faces")
+        names = ("photo", "octaves", "edges", "faces", "flat_texture")
         return {name: getattr(self, name) for name in names} | {"pattern": self.pattern.to_json()}
 
 
@@ -71,6 +75,7 @@ class DisplayEvaluator:
         self.network = network
         self.distance = distance
         self.painting = painting
+        self.flat_texture = FlatTexture(painting)
         self.short_side = short_side
         self.stroke_resolution = stroke_resolution
 
@@ -82,12 +87,14 @@ class DisplayEvaluator:
         stylized = resize(stylized, (pixels.shape[0], pixels.shape[1]))
         distances = zip(self.distance(stylized), self.distance(pixels), strict=True)
         faces = [display.edges(stylized, pixels, box) for box in display.faces(pixels)]
+        flat_texture = self.flat_texture(stylized, pixels)
         return DisplayEvaluation(
             photo=name,
             octaves=[round(network / own, 4) for network, own in distances],
             edges=round(display.edges(stylized, pixels), 4),
             faces=round(statistics.mean(faces), 4) if faces else None,
             pattern=pattern(stylized, pixels, self.painting),
+            flat_texture=None if flat_texture is None else round(flat_texture, 4),
             pixels=pixels,
             stylized=stylized,
         )
@@ -95,23 +102,29 @@ class DisplayEvaluator:
 
 @dataclass(frozen=True)
 class DisplayMedians:
-    """The medians over photos; `pattern` is that of the photo with the median fraction, `faces` null without a face."""
+    """The medians over photos; `pattern` is that of the photo with the median fraction.
+
+    `faces` and `flat_texture` are null where no photo has a face, or a flat place.
+    """
 
     photos: int
     octaves: list[float]
     edges: float
     faces: float | None
     pattern: Pattern
+    flat_texture: float | None
 
 
 def medians(evaluations: list[DisplayEvaluation]) -> DisplayMedians:
     """Return the medians over the photos."""
     patterns = sorted((evaluation.pattern for evaluation in evaluations), key=lambda one: one.fraction)
     faces = [evaluation.faces for evaluation in evaluations if evaluation.faces is not None]
+    textures = [evaluation.flat_texture for evaluation in evaluations if evaluation.flat_texture is not None]
     return DisplayMedians(
         photos=len(evaluations),
         octaves=[statistics.median(values) for values in zip(*(e.octaves for e in evaluations), strict=True)],
         edges=statistics.median(evaluation.edges for evaluation in evaluations),
         faces=statistics.median(faces) if faces else None,
         pattern=patterns[len(patterns) // 2],
+        flat_texture=statistics.median(textures) if textures else None,
     )

@@ -68,7 +68,17 @@ def display_gates(figures: DisplayMedians, limits: EvaluationConfig) -> list[Gat
         pattern.fraction,
         f"the network's output has a periodic pattern of {pattern.period:.1f} px in {pattern.channel} with "
         f"{pattern.fraction:.2f} of its octave's variance ({scope}), more than {{limit}}; train it with a higher "
-        "loss.checkerboard_weight, or longer",
+        "loss.pattern_weight, or longer",
+    )
+    texture = figures.flat_texture
+    add(
+        "max_flat_texture",
+        texture,
+        f"the photos have no flat places ({scope}), so {{limit}} could not be checked; evaluate photos with a plain "
+        "sky or wall"
+        if texture is None
+        else f"where photos are flat, the network's texture is {texture:.2f} times that of the painting's flat places "
+        f"({scope}), more than {{limit}}; train it with a higher loss.flatness_weight",
     )
     return verdicts
 

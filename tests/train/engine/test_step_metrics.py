@@ -22,8 +22,9 @@ def test_step_metrics_mean_over_steps_until_reset() -> None:
             "drawing": 6,
             "flatness": 7,
             "frame": 8,
-            "palette": 9,
-            "pattern": 10,
+            "mesh": 9,
+            "palette": 10,
+            "pattern": 11,
         }
     )
     assert metrics.statistics() == [6.0, 0.375]

@@ -14,6 +14,7 @@ from impasto.configs.cli import app
 from impasto.configs.schema.train import TrainConfig
 from impasto.models import transform_net
 from impasto.models.losses.flatness import FlatnessLoss
+from impasto.models.losses.mesh import MeshLoss
 from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.models.vgg import weights
 from impasto.train.data.dataset import to_pixels
@@ -63,9 +64,18 @@ def test_training_loss_step_reads_nothing_from_device(photo_folder: Path) -> Non
     assert "aten._local_scalar_dense.default" in reads.operations
 
 
-def test_training_loss_adds_the_flatness_loss_of_its_painting_with_its_weight(photo_folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("flatness", lambda painting, pictures, photos: FlatnessLoss(painting)(pictures, photos)),
+        ("mesh", lambda painting, pictures, photos: MeshLoss()(pictures)),
+    ],
+)
+def test_training_loss_adds_a_loss_of_its_painting_with_its_weight(
+    name: str, value: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor], photo_folder: Path
+) -> None:
     config = app.compose("train", [*TINY, f"data.root={photo_folder}"])
-    weighted = replace(config, loss=replace(config.loss, flatness_weight=3.0))
+    weighted = replace(config, loss=replace(config.loss, **{f"{name}_weight": 3.0}))
     network = transform_net.build(config.model).train()
     photos, painting = 127 + torch.rand(2, 3, 32, 32), 127 + 20 * torch.rand(1, 3, 32, 32)
     loss = PerceptualLoss(config.loss, weights.load("random"), painting)
@@ -76,12 +86,11 @@ def test_training_loss_adds_the_flatness_loss_of_its_painting_with_its_weight(ph
         return total.item(), dict(zip(MEASURES, measures.tolist(), strict=False))
 
     (without, zero), (total, measures) = step(config), step(weighted)
-    expected = FlatnessLoss(painting)(network(photos), photos).item()
-    assert zero["flatness"] == 0 and measures["flatness"] == pytest.approx(expected)
+    expected = value(painting, network(photos), photos).item()
+    assert zero[name] == 0 and measures[name] == pytest.approx(expected)
     assert expected > 0 and total == pytest.approx(without + 3 * expected)
-    assert {name: value for name, value in measures.items() if name != "flatness"} == pytest.approx(
-        {name: value for name, value in zero.items() if name != "flatness"}
-    )
+    del zero[name], measures[name]
+    assert measures == pytest.approx(zero)
 
 
 def test_model_ema_update_equals_torchs_averaged_model() -> None:

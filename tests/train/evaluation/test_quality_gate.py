@@ -69,7 +69,7 @@ def require_display(figures: DisplayMedians, settings: EvaluationConfig) -> None
     require(display_gates(figures, settings))
 
 
-FIGURES = DisplayMedians(3, [0.2, 0.1, 0.3, 0.25], 0.8, 0.7, Pattern("red-green", 5.7, 12.0, 0.6))
+FIGURES = DisplayMedians(3, [0.2, 0.1, 0.3, 0.25], 0.8, 0.7, Pattern("red-green", 5.7, 12.0, 0.6), 1.8)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,7 @@ FIGURES = DisplayMedians(3, [0.2, 0.1, 0.3, 0.25], 0.8, 0.7, Pattern("red-green"
         ({"max_octave": 0.29}, "0.30 of the photo's own in one octave .*evaluate.max_octave=0.29"),
         ({"min_edges": 0.81}, "edges of the network's output correlate by 0.80 .*evaluate.min_edges=0.81"),
         ({"min_faces": 0.75}, "faces of the network's output correlate by 0.70 .*evaluate.min_faces=0.75"),
+        ({"max_flat_texture": 1.5}, r"texture is 1.80 times .*evaluate.max_flat_texture=1.5; .*loss.flatness_weight"),
         ({"max_pattern": 0.25}, "pattern of 5.7 px in red-green with 0.60 .*evaluate.max_pattern=0.25"),
     ],
 )
@@ -87,7 +88,9 @@ def test_display_gates_beyond_a_limit_names_its_key(setting: dict[str, float], w
 
 
 def test_display_gates_equal_values_pass() -> None:
-    require_display(FIGURES, limits(max_octave=0.3, min_edges=0.8, min_faces=0.7, max_pattern=0.6))
+    require_display(
+        FIGURES, limits(max_octave=0.3, min_edges=0.8, min_faces=0.7, max_pattern=0.6, max_flat_texture=1.8)
+    )
     require_display(replace(FIGURES, faces=None), limits(min_edges=0.8))
     require_display(FIGURES, limits())
 
@@ -97,6 +100,8 @@ def test_display_gates_that_measured_nothing_fail() -> None:
     assert (gate.name, gate.value, gate.passed) == ("evaluate.min_faces", None, False)
     with pytest.raises(CheckFailed, match=r"no faces were found in the photos .*evaluate\.min_faces=0\.1 could not"):
         require([gate])
+    (gate,) = display_gates(replace(FIGURES, flat_texture=None), limits(max_flat_texture=1.5))
+    assert not gate.passed and "no flat places (at 1080 px, median of 3 photos), so evaluate.max_flat" in gate.message
 
 
 def test_gates_list_every_limit_that_is_set() -> None:
