@@ -28,6 +28,8 @@ Item = tuple[NDArray[np.uint8], list[str]]
 """One crop uint8 [H, W, 3], and an error message for each unreadable photo that was skipped for it."""
 
 _Collated = tuple[NDArray[np.uint8], list[str], str]  # a batch, and an error or ""
+FLAT = 1.0  # levels: a crop whose channels all vary less has nothing to paint
+TRIES = 16  # to find a crop of a photo that is not flat
 _NO_PIXELS = np.empty((0, 0, 0, 3), np.uint8)
 
 
@@ -35,7 +37,8 @@ class Crops(Dataset[Item]):
     """Random square crops, each a pure function of the seed and its position in the stream.
 
     A crop is cut from its photo at the largest size that any stage needs, so the crop is the same whether
-    the photo came from the cache or was decoded.
+    the photo came from the cache or was decoded. It is not flat where the photo has other places: from a plain
+    background, each instance norm enlarges the gradients up to a hundredfold, and together they overflow.
 
     Args:
         photos: The training photos.
@@ -86,9 +89,12 @@ class Crops(Dataset[Item]):
     def _crop(self, name: str, rng: np.random.Generator) -> NDArray[np.uint8]:
         size, (low, high) = self.stage.size, self.stage.scale_range
         photo = self._photo(name)
-        side = max(1, round(min(photo.shape[:2]) * size / round(size * rng.uniform(low, high))))
-        top, left = (rng.integers(length - side + 1) for length in photo.shape[:2])
-        crop = resize_bicubic(photo[top : top + side, left : left + side], (size, size))
+        for _ in range(TRIES):
+            side = max(1, round(min(photo.shape[:2]) * size / round(size * rng.uniform(low, high))))
+            top, left = (rng.integers(length - side + 1) for length in photo.shape[:2])
+            crop = resize_bicubic(photo[top : top + side, left : left + side], (size, size))
+            if crop.std((0, 1)).max() >= FLAT:
+                break
         return crop[:, ::-1] if self.config.flip and rng.random() < 0.5 else crop
 
     def _photo(self, name: str) -> NDArray[np.uint8]:

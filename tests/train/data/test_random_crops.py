@@ -19,7 +19,7 @@ from impasto.configs.errors import UsageError
 from impasto.models.card import CropStage
 from impasto.train.data import dataset
 from impasto.train.data.dataset import PhotoSet
-from impasto.train.data.random_crops import Crops, LoaderError, batches, loader
+from impasto.train.data.random_crops import FLAT, Crops, LoaderError, batches, loader
 from tests.helpers.photos import config, pack, photo
 
 
@@ -82,6 +82,17 @@ def test_crops_vary_in_position_scale_and_flip(tmp_path: Path) -> None:
     assert len({int(crop.mean()) for crop in crops}) > 10  # position
     fixed = first_crops(tmp_path, 20, flip=False, scale_range=[1.0, 1.0])
     assert all(int(crop[0, -1, 0]) > int(crop[0, 0, 0]) for crop in fixed)
+
+
+def test_crops_are_not_flat_where_the_photo_is_not(tmp_path: Path) -> None:
+    pixels = np.full((256, 256, 3), 255, np.uint8)
+    pixels[96:160, 96:160] = np.random.default_rng(0).integers(0, 256, (64, 64, 3))
+    Image.fromarray(pixels).save(tmp_path / "product.png")
+    crops = first_crops(tmp_path, 40, scale_range=[4.0, 8.0])
+    assert min(crop.std((0, 1)).max() for crop in crops) >= FLAT
+    assert_equal_crops(crops, first_crops(tmp_path, 40, scale_range=[4.0, 8.0]))
+    Image.fromarray(pixels[:64, :64]).save(tmp_path / "product.png")
+    assert {crop.max() - crop.min() for crop in first_crops(tmp_path, 3)} == {0}  # it has no other places
 
 
 def test_loader_skips_and_reports_bad_photos(photo_tree: Path) -> None:
