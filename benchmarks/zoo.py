@@ -50,12 +50,12 @@ thumbnail of the painting.
   Contrast of Forms, The Night Café), 992 or 1,000 after `zoo/store` (The Scream, Udnie, Woman with a Hat), and 1,000
   after version 0.1's (The Great Wave). The Scream and The Great Wave were then trained with the flatness loss, the
   latter with `optimizer.lr=0.003 loss.pattern_weight=2000`; and with the mesh loss, too, The Starry Night at 0.004, and
-  Composition VII, The Night Café, Udnie and Woman with a Hat at 0.0015. `tiny`: the styles of `zoo/store/tiny`.
+  Composition VII, The Night Café, Udnie and Woman with a Hat at 0.0015. `tiny`: the styles of `zoo/store/tiny`, trained
+  further together for 1,600 crops, with the flatness and mesh losses and a learning rate of 0.0015.
 - **Stores.** `zoo/store` is one network of all eight paintings, 111 kB as ONNX: `impasto-stylize model=zoo/store
   style=udnie`, or a blend, `style='{{udnie: 0.6, great_wave: 0.4}}'`. It had 2,800 crops, after a network of The Starry
-  Night. `zoo/store/tiny`: 4,800 crops, after a store of four other paintings, without the flatness and mesh losses,
-  then 1,600 with them and a learning rate of 0.0015. `zoo/video` flickers less: 800 crops after `zoo/store` with
-  `loss.temporal_weight=0.06`. [The losses of `zoo/store` beside those of the single networks
+  Night. `zoo/store/tiny`: 4,800 crops, after a store of four other paintings. `zoo/video` flickers less: 800 crops
+  after `zoo/store` with `loss.temporal_weight=0.06`. [The losses of `zoo/store` beside those of the single networks
   before](../../docs/benchmarks.md#a-store-of-styles).
 - **Measurement.** `python -m benchmarks.zoo table --styles DIR --val DIR`. Distance to the painting at each octave of a
   display of 1080 px (1 is the photo's own), edges, pattern and flat texture are the medians of {count} photos that
