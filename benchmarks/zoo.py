@@ -44,14 +44,16 @@ Networks trained by impasto on paintings in the public domain. Wherever a comman
 thumbnail of the painting.
 
 - **Training.** `mobile`: `impasto-train style=PAINTING.jpg data.root=DIR init=CHECKPOINT data.size=256
-  optimizer.lr=LR trainer.steps=N` on photos of at least 600 px on the short side, in one to three rounds. The last one
-  is in the table. All but it had `loss.mesh_weight=0 loss.flatness_weight=0` and a learning rate of 0.004: 800 crops
-  after 800 with an earlier loss (The Starry Night), 900 after the network of another painting (Composition VII,
-  Contrast of Forms, The Night Café), 992 or 1,000 after `zoo/store` (The Scream, Udnie, Woman with a Hat), and 1,000
-  after version 0.1's (The Great Wave). The Scream and The Great Wave were then trained with the flatness loss, the
-  latter with `optimizer.lr=0.003 loss.pattern_weight=2000`; and with the mesh loss, too, The Starry Night at 0.004, and
-  Composition VII, The Night Café, Udnie and Woman with a Hat at 0.0015. `tiny`: the styles of `zoo/store/tiny`, trained
-  further together for 1,600 crops, with the flatness and mesh losses and a learning rate of 0.0015.
+  optimizer.lr=LR trainer.steps=N` on photos of at least 600 px on the short side, in one to three rounds. The last
+  one is in the table. The first ones had `loss.mesh_weight=0 loss.flatness_weight=0`, and a learning rate of 0.004
+  but for The Great Wave: 800 crops after 800 with an earlier loss (The Starry Night), 900 after the network of
+  another painting (Composition VII, The Night Café, and Contrast of Forms, which had no other round), 992 or 1,000
+  after `zoo/store` (The Scream, Udnie, Woman with a Hat), and 1,000 after version 0.1's with the learning rate and
+  the crops that are chosen by default (The Great Wave). The Scream and The Great Wave were then trained with the
+  flatness loss, the latter with `optimizer.lr=0.003 loss.pattern_weight=2000`; and with the mesh loss, too, The
+  Starry Night at 0.004, and Composition VII, The Night Café, Udnie and Woman with a Hat at 0.0015. `tiny`: the styles
+  of `zoo/store/tiny`, trained further together for 1,600 crops, with the flatness and mesh losses and a learning rate
+  of 0.0015.
 - **Stores.** `zoo/store` is one network of all eight paintings, 111 kB as ONNX: `impasto-stylize model=zoo/store
   style=udnie`, or a blend, `style='{{udnie: 0.6, great_wave: 0.4}}'`. It had 2,800 crops, after a network of The Starry
   Night. `zoo/store/tiny`: 4,800 crops, after a store of four other paintings. `zoo/video` flickers less: 800 crops

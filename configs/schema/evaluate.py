@@ -32,7 +32,11 @@ class EvaluationConfig:
     ] = 0
     max_octave: Annotated[
         float | None,
-        Key("Fail if a distance to the painting at an octave of the display exceeds this part of the photo's own.", 0),
+        Key(
+            "Fail if a distance to the painting at an octave of the display exceeds this part of the photo's own "
+            "(start around 0.6).",
+            0,
+        ),
     ] = None
     min_edges: Annotated[
         float | None, Key("Fail if the edges at display size correlate less with the photo's.", 0, 1)

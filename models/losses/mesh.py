@@ -16,13 +16,13 @@ class MeshLoss(nn.Module):
     """The energy of a picture in its finest bands, beyond a share of the energy in the bands below them.
 
         loss = sum over pairs k of the mean over windows w and channels c of
-               max(0, log((F_kwc + FLOOR) / (s_kc N_kwc + FLOOR)))
+               max(0, log((F_kwc + FLOOR) / (s_kc C_kwc + FLOOR)))
 
-    F_k and N_k are the mean squares of two bands in half-overlapping windows of WINDOW px, and s the SHARES. With B a
+    F_k and C_k are the mean squares of two bands in half-overlapping windows of WINDOW px, and s the SHARES. With B a
     binomial blur, B_2 the same with gaps (a trous), and x luminance or one of two colors, the pairs are
 
-        F_1: (1 - B)^2 x, about 2 to 3 px     N_1: (1 - B_2) B x, 3 to 8 px
-        F_2: (1 - B) x, 2 to 4 px             N_2: (1 - B_2) B^2 x, 4 to 8 px
+        F_1: (1 - B)^2 x, about 2 to 3 px     C_1: (1 - B_2) B x, 3 to 8 px
+        F_2: (1 - B) x, 2 to 4 px             C_2: (1 - B_2) B^2 x, 4 to 10 px
 
     Upsampling by bilinear interpolation and sub-pixel convolution repeats the spectrum of the coarse features at fine
     frequencies: a mesh of 2 to 4 px, mostly in color, whose strength and sign change with what the picture shows. So
@@ -42,14 +42,14 @@ class MeshLoss(nn.Module):
             pixels: Pictures x [N, 3, H, W], 0..255, H and W >= WINDOW.
 
         Returns:
-            A scalar, >= 0, averaged over the batch.
+            A scalar, >= 0, the natural logarithm of a ratio, averaged over the batch.
         """
         fine, coarse = self.energies(pixels)
         excess = ((fine + FLOOR) / (self.get_buffer("shares") * coarse + FLOOR)).log()
         return F.relu(excess).mean((1, 2, 3, 4)).sum()
 
     def energies(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return F and N of pictures [N, 3, H, W]: each [2, N, channels, rows, columns] of windows."""
+        """Return F and C of pictures [N, 3, H, W]: each [2, N, channels, rows, columns] of windows."""
         planes = F.conv2d(pixels.float(), self.get_buffer("opponent"))
         once = _blur(planes, 1)
         twice, high = _blur(once, 1), planes - once

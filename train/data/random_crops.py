@@ -37,7 +37,7 @@ class Crops(Dataset[Item]):
     """Random square crops, each a pure function of the seed and its position in the stream.
 
     A crop is cut from its photo at the largest size that any stage needs, so the crop is the same whether
-    the photo came from the cache or was decoded. It is not flat where the photo has other places: from a plain
+    the photo came from the cache or was decoded. It is flat only if TRIES places of the photo are: from a plain
     background, each instance norm enlarges the gradients up to a hundredfold, and together they overflow.
 
     Args:
@@ -93,7 +93,7 @@ class Crops(Dataset[Item]):
             side = max(1, round(min(photo.shape[:2]) * size / round(size * rng.uniform(low, high))))
             top, left = (rng.integers(length - side + 1) for length in photo.shape[:2])
             crop = resize_bicubic(photo[top : top + side, left : left + side], (size, size))
-            if crop.std((0, 1)).max() >= FLAT:
+            if max(crop[..., channel].std() for channel in range(3)) >= FLAT:  # far faster than std((0, 1))
                 break
         return crop[:, ::-1] if self.config.flip and rng.random() < 0.5 else crop
 

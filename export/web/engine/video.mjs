@@ -43,7 +43,7 @@ export async function stylizeVideo(file, options) {
       video: (/** @type {any} */ each) => each.id !== track.id ? { discard: true } : {
         codec,
         forceTranscode: true,
-        quality: new media.Quality('very-high'),  // strokes need it: an MP4 has about the bytes that impasto-stylize writes
+        quality: new media.Quality('very-high'),  // strokes need more bits than photos
         allowTransformationMetadata: false,  // frames are upright, as the network wants them
         async process(sample) {
           if (signal?.aborted) throw aborted()
