@@ -26,7 +26,7 @@ class MeshLoss(nn.Module):
 
     Upsampling by bilinear interpolation and sub-pixel convolution repeats the spectrum of the coarse features at fine
     frequencies: a mesh of 2 to 4 px, mostly in color, whose strength and sign change with what the picture shows. So
-    it has no one phase, as the checkerboard loss expects, and no peak, as the pattern loss does.
+    it has no one phase, as the checkerboard loss expects, and few peaks, as the pattern loss does.
     """
 
     def __init__(self) -> None:

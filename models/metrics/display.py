@@ -50,7 +50,7 @@ class PaintingDistance:
 
     @torch.no_grad()
     def _octaves(self, picture: Pixels) -> list[dict[str, Tensor]]:
-        pixels = _to_tensor(picture)
+        pixels = to_pixels(picture)
         return [self.vgg(F.avg_pool2d(pixels, octave)) for octave in OCTAVES]
 
 
@@ -91,6 +91,6 @@ def faces(photo: Pixels) -> list[tuple[slice, slice]]:
     return [(slice(box["r"], box["r"] + box["height"]), slice(box["c"], box["c"] + box["width"])) for box in boxes]
 
 
-def _to_tensor(rgb: Pixels) -> Tensor:
+def to_pixels(rgb: Pixels) -> Tensor:
     """Convert RGB [H, W, 3] to float pixels [1, 3, H, W], 0..255."""
     return torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)[None].float()

@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from impasto.models.losses.flatness import FLOOR, FlatnessLoss
+from impasto.models.metrics.display import to_pixels
 
 Pixels = NDArray[np.uint8]
 
@@ -24,19 +24,14 @@ class FlatTexture:
     """
 
     def __init__(self, painting: Pixels) -> None:
-        self.loss = FlatnessLoss(_to_pixels(painting))
+        self.loss = FlatnessLoss(to_pixels(painting))
 
     @torch.no_grad()
     def __call__(self, picture: Pixels, photo: Pixels) -> float | None:
         """Measure a picture of a photo, both uint8 [H, W, 3] at display size; null if the photo has no flat place."""
-        flatness = self.loss.flatness(_to_pixels(photo))
+        flatness = self.loss.flatness(to_pixels(photo))
         if flatness.mean().item() < LEAST_SHARE:
             return None
-        energies = self.loss.energies(_to_pixels(picture))
+        energies = self.loss.energies(to_pixels(picture))
         ratios = ((energies + FLOOR) / self.loss.get_buffer("permitted")).sqrt().mean(1, keepdim=True)
         return float((flatness * ratios).sum() / flatness.sum())
-
-
-def _to_pixels(rgb: Pixels) -> Tensor:
-    """Float32 [1, 3, H, W] of uint8 [H, W, 3]."""
-    return torch.from_numpy(rgb).permute(2, 0, 1)[None].float()
