@@ -44,27 +44,29 @@ Networks trained by impasto on paintings in the public domain. Wherever a comman
 thumbnail of the painting.
 
 - **Training.** `mobile`: `impasto-train style=PAINTING.jpg data.root=DIR init=CHECKPOINT data.size=256
-  optimizer.lr=LR trainer.steps=N` on photos of at least 600 px on the short side, in one to three rounds. The last
-  one is in the table. The first ones had `loss.mesh_weight=0 loss.flatness_weight=0`, and a learning rate of 0.004
-  but for The Great Wave: 800 crops after 800 with an earlier loss (The Starry Night), 900 after the network of
-  another painting (Composition VII, The Night Café, and Contrast of Forms, which had no other round), 992 or 1,000
-  after `zoo/store` (The Scream, Udnie, Woman with a Hat), and 1,000 after version 0.1's with the learning rate and
-  the crops that are chosen by default (The Great Wave). The Scream and The Great Wave were then trained with the
-  flatness loss, the latter with `optimizer.lr=0.003 loss.pattern_weight=2000`; and with the mesh loss, too, The
-  Starry Night at 0.004, and Composition VII, The Night Café, Udnie and Woman with a Hat at 0.0015. `tiny`: the styles
-  of `zoo/store/tiny`, trained further together for 1,600 crops, with the flatness and mesh losses and a learning rate
-  of 0.0015.
+  optimizer.lr=LR trainer.steps=N` on photos of at least 600 px on the short side, in two to four rounds. The last one
+  is in the table: 600 crops with the flatness, mesh and weave losses and a learning rate of 0.0015. Two had another
+  one: Composition VII 300 crops without the weave loss, and The Great Wave 450 with the flatness loss alone, and
+  `optimizer.lr=0.003 loss.pattern_weight=2000`. The first rounds had none of these losses (`loss.flatness_weight=0
+  loss.mesh_weight=0 loss.weave_weight=0`), and a learning rate of 0.004 but for The Great Wave: 800 crops after 800
+  with an earlier loss (The Starry Night), 900 after the network of another painting (Composition VII, The Night Café,
+  Contrast of Forms), 992 or 1,000 after `zoo/store` (The Scream, Udnie, Woman with a Hat), and 1,000 after version
+  0.1's with the learning rate and the crops that are chosen by default (The Great Wave). In between The Scream had
+  600 crops with the flatness loss; and with the mesh loss, too, The Starry Night 400 at 0.004, and The Night Café,
+  Udnie and Woman with a Hat 300 at 0.0015. `tiny`: the styles of `zoo/store/tiny`, trained further together for 1,600
+  crops with the flatness and mesh losses, and for 1,600 with the weave loss, too, at 0.0015.
 - **Stores.** `zoo/store` is one network of all eight paintings, 111 kB as ONNX: `impasto-stylize model=zoo/store
-  style=udnie`, or a blend, `style='{{udnie: 0.6, great_wave: 0.4}}'`. It had 2,800 crops, after a network of The Starry
-  Night. `zoo/store/tiny`: 4,800 crops, after a store of four other paintings. `zoo/video` flickers less: 800 crops
-  after `zoo/store` with `loss.temporal_weight=0.06`. [The losses of `zoo/store` beside those of the single networks
-  before](../../docs/benchmarks.md#a-store-of-styles).
+  style=udnie`, or a blend, `style='{{udnie: 0.6, great_wave: 0.4}}'`. It had 2,800 crops, after a network of The
+  Starry Night, and then 1,400 with the flatness, mesh and weave losses and a learning rate of 0.0015.
+  `zoo/store/tiny`: 4,800 crops, after a store of four other paintings. `zoo/video` flickers less: 800 crops after
+  `zoo/store` as it was before, and then 600 with these losses, all with `loss.temporal_weight=0.06`. [The losses of
+  `zoo/store` beside those of the single networks before](../../docs/benchmarks.md#a-store-of-styles).
 - **Measurement.** `python -m benchmarks.zoo table --styles DIR --val DIR`. Distance to the painting at each octave of a
-  display of 1080 px (1 is the photo's own), edges, pattern and flat texture are the medians of {count} photos that
-  were not trained on, for networks with a stroke resolution. Equivalent iterations of projected L-BFGS and the ratio to
-  the optimizer's best loss are from noise at 256 px, for one photo and {iterations} iterations, with the loss that the
-  network was trained with. At 256 px, strokes for 768 px are three times too large. Flicker is in levels (0..255).
-  Terms: [glossary](../../docs/glossary.md).
+  display of 1080 px (1 is the photo's own), edges, pattern, flat texture and weave are the medians of {count} photos
+  that were not trained on, for networks with a stroke resolution. Equivalent iterations of projected L-BFGS and the
+  ratio to the optimizer's best loss are from noise at 256 px, for one photo and {iterations} iterations, with the loss
+  that the network was trained with. At 256 px, strokes for 768 px are three times too large. Flicker is in levels
+  (0..255). Terms: [glossary](../../docs/glossary.md).
 
 """
 SCAN = "a scan whose origin was not recorded"
@@ -87,7 +89,7 @@ PHOTOS_LICENSE = "various, by photo; no photo is distributed"
 NETWORK_LICENSE = "MIT"
 HEAD = (
     *("painting", "artist", "network", "stroke resolution", "parameters", "images seen", "int8 ONNX", "1", "1/2"),
-    *("1/4", "1/8", "edges", "pattern", "flat texture", "equivalent iterations", "ratio to best", "flicker"),
+    *("1/4", "1/8", "edges", "pattern", "flat texture", "weave", "equivalent iterations", "ratio to best", "flicker"),
 )
 DISPLAY = 1080  # px: the short side of a phone's screen, at which the photos of the contact sheet are stylized
 SIDE = 280  # px: the short side of a picture on the contact sheet, at most
@@ -198,12 +200,13 @@ def _start(card: Card, painting: str) -> str:
 
 def _figures(medians: dict[str, Any]) -> list[str]:
     """The cells of the measured columns."""
-    display = ["-"] * 7
+    display = ["-"] * 8
     if "octaves" in medians:
         pattern = medians["pattern"]
         display = [f"{octave:.2f}" for octave in medians["octaves"]]
         display += [f"{medians['edges']:.2f}", f"{pattern['fraction']:.2f} at {pattern['period']:.1f} px"]
         display.append("-" if medians["flat_texture"] is None else f"{medians['flat_texture']:.2f}")
+        display.append(f"{medians['weave']:.2f}")
     return [
         *display,
         *(f"{medians['equivalent_iterations']:g}", f"{medians['ratio']:.2f}"),

@@ -97,6 +97,7 @@ class LossCard(_CardJson):
     mesh_weight: float = 0.0
     palette_weight: float = 0.0
     pattern_weight: float = 0.0
+    weave_weight: float = 0.0
 
 
 @dataclass(frozen=True)

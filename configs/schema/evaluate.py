@@ -56,6 +56,10 @@ class EvaluationConfig:
             0,
         ),
     ] = None
+    max_weave: Annotated[
+        float | None,
+        Key("Fail if the weave, threads across and along the picture, exceeds this (start around 0.08).", 0),
+    ] = None
     min_equivalent_iterations: Annotated[
         float | None, Key("Fail if the network equals fewer L-BFGS iterations from noise.", 1)
     ] = None
@@ -95,10 +99,11 @@ class EvaluationConfig:
                 f"evaluate.min_equivalent_iterations={self.min_equivalent_iterations:g} is more than "
                 f"evaluate.iterations={self.iterations}, so no network can meet it; raise evaluate.iterations"
             )
-        limits = (self.max_octave, self.min_edges, self.min_faces, self.max_pattern, self.max_flat_texture)
-        if self.display is None and any(limit is not None for limit in limits):
+        limits = (self.max_octave, self.min_edges, self.min_faces, self.max_pattern)
+        textures = (self.max_flat_texture, self.max_weave)
+        if self.display is None and any(limit is not None for limit in (*limits, *textures)):
             raise UsageError(
-                "the limits on octaves, edges, faces, patterns and texture need evaluate.display; give it a size"
+                "the limits on octaves, edges, faces, patterns and textures need evaluate.display; give it a size"
             )
 
 

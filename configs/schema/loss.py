@@ -69,7 +69,7 @@ class LossConfig:
         float,
         Key(
             "Training only: weight of the squared deviation that repeats every 4 px (models/losses/checkerboard.py); "
-            "0 leaves a weave in smooth areas.",
+            "0 leaves a checkerboard in smooth areas.",
             0,
         ),
     ] = 5000.0
@@ -81,7 +81,7 @@ class LossConfig:
         float,
         Key(
             "Training only: weight of fine texture where the photo is flat, beyond that of the flat parts of the "
-            "painting (models/losses/flatness.py); 0 leaves a weave in skies and walls.",
+            "painting (models/losses/flatness.py); 0 leaves texture in skies and walls.",
             0,
         ),
     ] = 0.0
@@ -107,7 +107,15 @@ class LossConfig:
     ] = 0.0
     pattern_weight: Annotated[
         float,
-        Key("Training only: weight of weaves and hatches of any period (models/losses/pattern.py).", 0),
+        Key("Training only: weight of hatches and grids of any period (models/losses/pattern.py).", 0),
+    ] = 0.0
+    weave_weight: Annotated[
+        float,
+        Key(
+            "Training only: weight of the energy at horizontal and vertical frequencies beyond 1.5 times that in "
+            "between (models/losses/weave.py); 0 leaves a canvas of 5 to 13 px.",
+            0,
+        ),
     ] = 0.0
     ema_decay: Annotated[
         float,

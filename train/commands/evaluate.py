@@ -145,14 +145,15 @@ def _print_display(medians: dict[str, Any], size: int | None) -> None:
     """Print the medians at display size."""
     from impasto.models.console import Console, Table
 
-    columns = ("octave 1", "1/2", "1/4", "1/8", "edges", "faces", "pattern", "flat texture")
+    columns = ("octave 1", "1/2", "1/4", "1/8", "edges", "faces", "pattern", "flat texture", "weave")
     table = Table(*columns, title=f"at {size} px: distance to the painting (the photo's own is 1), and the drawing")
     faces = "none" if medians["faces"] is None else f"{medians['faces']:.2f}"
     pattern = medians["pattern"]
     words = f"{pattern['fraction']:.2f} at {pattern['period']:.1f} px in {pattern['channel']}"
+    words = words if pattern["period"] else "none"
     texture = "none" if medians["flat_texture"] is None else f"{medians['flat_texture']:.2f}"
     octaves = [f"{value:.2f}" for value in medians["octaves"]]
-    table.add_row(*octaves, f"{medians['edges']:.2f}", faces, words if pattern["period"] else "none", texture)
+    table.add_row(*octaves, f"{medians['edges']:.2f}", faces, words, texture, f"{medians['weave']:.2f}")
     Console().print(table)
 
 

@@ -18,6 +18,7 @@ from impasto.models.losses.palette import PaletteLoss
 from impasto.models.losses.pattern import PatternLoss
 from impasto.models.losses.perceptual import Losses, PerceptualLoss
 from impasto.models.losses.temporal import TemporalLoss
+from impasto.models.losses.weave import WeaveLoss
 from impasto.models.transform_net import STRIDE, TransformNet
 from impasto.train.engine import divergence
 from impasto.train.runtime.compile import Compiled
@@ -25,7 +26,7 @@ from impasto.train.runtime.device import Hardware
 from impasto.train.runtime.distributed import Group
 
 # Each with a weight in the settings of the loss
-AUXILIARY = ("checkerboard", "drawing", "flatness", "frame", "mesh", "palette", "pattern")
+AUXILIARY = ("checkerboard", "drawing", "flatness", "frame", "mesh", "palette", "pattern", "weave")
 MEASURES = (*Losses._fields, "temporal", *AUXILIARY)
 
 
@@ -75,6 +76,7 @@ class TrainingLoss:
         self.mesh = MeshLoss().to(hardware.device) if config.loss.mesh_weight else None
         self.palette = PaletteLoss([painting]).to(hardware.device) if config.loss.palette_weight else None
         self.pattern = PatternLoss([painting]).to(hardware.device) if config.loss.pattern_weight else None
+        self.weave = WeaveLoss().to(hardware.device) if config.loss.weave_weight else None
         terms = [term for term in (self.palette, self.pattern) if term is not None]
         initial = {name: values for term in terms for name, values in term.initial().items()}
         self.averages = MovingAverages(initial, config.loss.ema_decay, group.mean) if initial else None
@@ -127,7 +129,8 @@ class TrainingLoss:
         mesh = self.mesh(pixels) if self.mesh is not None else zero
         palette = self.palette(pixels, averages) if self.palette is not None else zero
         pattern = self.pattern(pixels, photos, averages) if self.pattern is not None else zero
-        return torch.stack([self.checkerboard(pixels), drawing, flatness, frame, mesh, palette, pattern])
+        weave = self.weave(pixels) if self.weave is not None else zero
+        return torch.stack([self.checkerboard(pixels), drawing, flatness, frame, mesh, palette, pattern, weave])
 
     def _temporal(self, network: nn.Module, photos: Tensor, stylized: Tensor, step: int) -> Tensor:
         """The temporal loss with the shift and noise of a step, which a resumed run repeats; 0 without a weight."""

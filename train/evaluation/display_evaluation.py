@@ -1,4 +1,4 @@
-"""The evaluation of a network at the size that is looked at: octave distances, edges, faces, patterns, flat texture."""
+"""The evaluation of a network at the size that is looked at: octave distances, edges, faces, and textures."""
 
 import statistics
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from impasto.models.image.picture import resize
+from impasto.models.losses.weave import WeaveLoss
 from impasto.models.metrics import display
 from impasto.models.metrics.display import PaintingDistance
 from impasto.models.metrics.flat_texture import FlatTexture
@@ -34,6 +35,7 @@ class DisplayEvaluation:
         pattern: The strongest periodic pattern.
         flat_texture: The texture where the photo is flat, as a multiple of that in the painting's flat places; null
             without such places in the photo.
+        weave: The weave loss of the picture, `losses.weave`: 0 or more.
         pixels: The photo at display size, uint8 [H, W, 3].
         stylized: The picture at display size, uint8 [H, W, 3].
     """
@@ -44,12 +46,13 @@ class DisplayEvaluation:
     faces: float | None
     pattern: Pattern
     flat_texture: float | None
+    weave: float
     pixels: Pixels
     stylized: Pixels
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures without the pictures."""
-        names = ("photo", "octaves", "edges", "faces", "flat_texture")
+        names = ("photo", "octaves", "edges", "faces", "flat_texture", "weave")
         return {name: getattr(self, name) for name in names} | {"pattern": self.pattern.to_json()}
 
 
@@ -76,6 +79,7 @@ class DisplayEvaluator:
         self.distance = distance
         self.painting = painting
         self.flat_texture = FlatTexture(painting)
+        self.weave = WeaveLoss()
         self.short_side = short_side
         self.stroke_resolution = stroke_resolution
 
@@ -95,6 +99,7 @@ class DisplayEvaluator:
             faces=round(statistics.mean(faces), 4) if faces else None,
             pattern=pattern(stylized, pixels, self.painting),
             flat_texture=None if flat_texture is None else round(flat_texture, 4),
+            weave=round(self.weave(display.to_pixels(stylized)).item(), 4),
             pixels=pixels,
             stylized=stylized,
         )
@@ -113,6 +118,7 @@ class DisplayMedians:
     faces: float | None
     pattern: Pattern
     flat_texture: float | None
+    weave: float
 
 
 def medians(evaluations: list[DisplayEvaluation]) -> DisplayMedians:
@@ -127,4 +133,5 @@ def medians(evaluations: list[DisplayEvaluation]) -> DisplayMedians:
         faces=statistics.median(faces) if faces else None,
         pattern=patterns[len(patterns) // 2],
         flat_texture=statistics.median(textures) if textures else None,
+        weave=statistics.median(evaluation.weave for evaluation in evaluations),
     )

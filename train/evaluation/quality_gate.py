@@ -80,6 +80,12 @@ def display_gates(figures: DisplayMedians, limits: EvaluationConfig) -> list[Gat
         else f"where photos are flat, the network's texture is {texture:.2f} times that of the painting's flat places "
         f"({scope}), more than {{limit}}; train it with a higher loss.flatness_weight",
     )
+    add(
+        "max_weave",
+        figures.weave,
+        f"the network's output has a weave of {figures.weave:.2f} ({scope}), more than {{limit}}; train it with a "
+        "higher loss.weave_weight, or longer",
+    )
     return verdicts
 
 

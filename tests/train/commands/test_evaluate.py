@@ -58,7 +58,8 @@ def test_evaluate_writes_figures_and_pictures_and_caches_trajectories(
         assert len(photo["octaves"]) == 4 and min(photo["octaves"]) > 0 and -1 <= photo["edges"] <= 1
         assert 0 <= photo["pattern"]["fraction"] <= 1
         assert photo["flat_texture"] is None or photo["flat_texture"] > 0
-    assert display["medians"]["edges"] == pytest.approx(np.median([photo["edges"] for photo in display["photos"]]))
+    for name in ("edges", "weave"):
+        assert display["medians"][name] == pytest.approx(np.median([photo[name] for photo in display["photos"]]))
     assert "distance to the painting" in done.stdout and (tmp_path / "out/display.png").is_file()
     assert report["checkpoint"]["output"] == "float32, not rounded"
     assert report["checkpoint"]["model"]["name"] == "mobile"

@@ -25,6 +25,7 @@ def test_step_metrics_mean_over_steps_until_reset() -> None:
             "mesh": 9,
             "palette": 10,
             "pattern": 11,
+            "weave": 12,
         }
     )
     assert metrics.statistics() == [6.0, 0.375]

@@ -16,6 +16,7 @@ from impasto.models import transform_net
 from impasto.models.losses.flatness import FlatnessLoss
 from impasto.models.losses.mesh import MeshLoss
 from impasto.models.losses.perceptual import PerceptualLoss
+from impasto.models.losses.weave import WeaveLoss
 from impasto.models.vgg import weights
 from impasto.train.data.dataset import to_pixels
 from impasto.train.engine.divergence import STATISTICS
@@ -69,6 +70,7 @@ def test_training_loss_step_reads_nothing_from_device(photo_folder: Path) -> Non
     [
         ("flatness", lambda painting, pictures, photos: FlatnessLoss(painting)(pictures, photos)),
         ("mesh", lambda painting, pictures, photos: MeshLoss()(pictures)),
+        ("weave", lambda painting, pictures, photos: WeaveLoss()(pictures)),
     ],
 )
 def test_training_loss_adds_a_loss_of_its_painting_with_its_weight(

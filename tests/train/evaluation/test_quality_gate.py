@@ -69,7 +69,7 @@ def require_display(figures: DisplayMedians, settings: EvaluationConfig) -> None
     require(display_gates(figures, settings))
 
 
-FIGURES = DisplayMedians(3, [0.2, 0.1, 0.3, 0.25], 0.8, 0.7, Pattern("red-green", 5.7, 12.0, 0.6), 1.8)
+FIGURES = DisplayMedians(3, [0.2, 0.1, 0.3, 0.25], 0.8, 0.7, Pattern("red-green", 5.7, 12.0, 0.6), 1.8, 0.4)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,7 @@ FIGURES = DisplayMedians(3, [0.2, 0.1, 0.3, 0.25], 0.8, 0.7, Pattern("red-green"
         ({"min_edges": 0.81}, "edges of the network's output correlate by 0.80 .*evaluate.min_edges=0.81"),
         ({"min_faces": 0.75}, "faces of the network's output correlate by 0.70 .*evaluate.min_faces=0.75"),
         ({"max_flat_texture": 1.5}, r"texture is 1.80 times .*evaluate.max_flat_texture=1.5; .*loss.flatness_weight"),
+        ({"max_weave": 0.2}, r"a weave of 0.40 .*evaluate.max_weave=0.2; .*loss.weave_weight"),
         ({"max_pattern": 0.25}, "pattern of 5.7 px in red-green with 0.60 .*evaluate.max_pattern=0.25"),
     ],
 )
@@ -88,9 +89,8 @@ def test_display_gates_beyond_a_limit_names_its_key(setting: dict[str, float], w
 
 
 def test_display_gates_equal_values_pass() -> None:
-    require_display(
-        FIGURES, limits(max_octave=0.3, min_edges=0.8, min_faces=0.7, max_pattern=0.6, max_flat_texture=1.8)
-    )
+    textures = {"max_pattern": 0.6, "max_flat_texture": 1.8, "max_weave": 0.4}
+    require_display(FIGURES, limits(max_octave=0.3, min_edges=0.8, min_faces=0.7, **textures))
     require_display(replace(FIGURES, faces=None), limits(min_edges=0.8))
     require_display(FIGURES, limits())
 
@@ -117,8 +117,12 @@ def test_gates_list_every_limit_that_is_set() -> None:
     assert crop_gates([ROW], limits()) == display_gates(FIGURES, limits()) == []
 
 
-def test_display_limits_without_a_display_are_refused() -> None:
+@pytest.mark.parametrize("key", ["octave", "pattern", "flat_texture", "weave"])
+def test_display_limits_without_a_display_are_refused(key: str) -> None:
     with pytest.raises(UsageError, match=r"need evaluate\.display"):
-        EvaluationConfig(display=None, max_octave=0.3)
+        limits(display=None, **{f"max_{key}": 0.3})
+
+
+def test_more_equivalent_iterations_than_iterations_are_refused() -> None:
     with pytest.raises(UsageError, match=r"min_equivalent_iterations=40 is more than evaluate\.iterations=30"):
         EvaluationConfig(iterations=30, min_equivalent_iterations=40)
