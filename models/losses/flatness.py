@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.models.losses.pattern import OPPONENT
+from impasto.models.losses.opponent import OPPONENT, OpponentColors
 
 RADII = (1, 2, 4)  # px, of the box blurs between the bands: texture of about 2 to 16 px
 WINDOW = 32  # px
@@ -32,7 +32,7 @@ class FlatnessLoss(nn.Module):
 
     def __init__(self, style_image: Tensor) -> None:
         super().__init__()
-        self.register_buffer("opponent", torch.tensor(OPPONENT, dtype=torch.float32)[:, :, None, None])
+        self.colors = OpponentColors()
         energies = self.energies(style_image)[0].flatten(1)
         painted = energies[:, energies.sum(0) > PAINTED]
         energies = painted if painted.shape[1] else energies
@@ -64,7 +64,7 @@ class FlatnessLoss(nn.Module):
 
         One channel is luminance alone.
         """
-        planes, bands = F.conv2d(pixels.float(), self.get_buffer("opponent")[:channels]), []
+        planes, bands = self.colors(pixels, channels), []
         finer = planes
         for radius in RADII:
             size = 2 * radius + 1

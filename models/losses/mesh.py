@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.models.losses.pattern import OPPONENT
+from impasto.models.losses.opponent import OpponentColors
 
 WINDOW = 8  # px
 SHARES = ((0.15, 0.1), (0.6, 0.5))  # of the bands below, in luminance and in color; soft photos have about these
@@ -31,7 +31,7 @@ class MeshLoss(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("opponent", torch.tensor(OPPONENT, dtype=torch.float32)[:, :, None, None])
+        self.colors = OpponentColors()
         shares = torch.tensor([[luminance, color, color] for luminance, color in SHARES])
         self.register_buffer("shares", shares[:, None, :, None, None])
 
@@ -50,7 +50,7 @@ class MeshLoss(nn.Module):
 
     def energies(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Return F and C of pictures [N, 3, H, W]: each [2, N, channels, rows, columns] of windows."""
-        planes = F.conv2d(pixels.float(), self.get_buffer("opponent"))
+        planes = self.colors(pixels)
         once = _blur(planes, 1)
         twice, high = _blur(once, 1), planes - once
         bands = high - _blur(high, 1), high, once - _blur(once, 2), twice - _blur(twice, 2)

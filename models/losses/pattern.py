@@ -7,9 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from impasto.models.losses.moving_average import MovingAverages, average
+from impasto.models.losses.opponent import OpponentWindows
 
-# Rows: luminance, red-green and blue-yellow, orthonormal
-OPPONENT = ((3**-0.5, 3**-0.5, 3**-0.5), (2**-0.5, -(2**-0.5), 0.0), (6**-0.5, 6**-0.5, -2 * 6**-0.5))
 WINDOW = 64  # px
 NEIGHBORS = 4  # frequencies to each side: the surroundings of a frequency
 LOWEST = 4  # periods in a window; at fewer the surroundings include the mean
@@ -34,10 +33,7 @@ class PatternLoss(nn.Module):
 
     def __init__(self, style_images: Sequence[Tensor]) -> None:
         super().__init__()
-        self.register_buffer("opponent", torch.tensor(OPPONENT, dtype=torch.float32)[:, :, None, None])
-        window = torch.hann_window(WINDOW, dtype=torch.float32)
-        window = window[:, None] * window
-        self.register_buffer("window", window / window.square().mean().sqrt())
+        self.windows = OpponentWindows(WINDOW)
         axis = torch.fft.fftfreq(WINDOW) * WINDOW
         self.register_buffer("compared", (torch.hypot(axis[:, None], axis) >= LOWEST).float())
         energies = torch.cat([self.spectra(image) for image in style_images])
@@ -67,10 +63,7 @@ class PatternLoss(nn.Module):
 
     def spectra(self, pixels: Tensor) -> Tensor:
         """Return E of pictures [N, 3, H, W], averaged over half-overlapping windows, [N, 3, WINDOW, WINDOW]."""
-        planes = F.conv2d(pixels.float(), self.get_buffer("opponent"))
-        blocks = planes.unfold(2, WINDOW, WINDOW // 2).unfold(3, WINDOW, WINDOW // 2)
-        blocks = (blocks - blocks.mean((-2, -1), keepdim=True)) * self.get_buffer("window")
-        return (torch.fft.fft2(blocks).abs().square() / WINDOW**4).mean((2, 3))
+        return (torch.fft.fft2(self.windows(pixels)).abs().square() / WINDOW**4).mean((2, 3))
 
 
 def _peaks(energies: Tensor) -> Tensor:

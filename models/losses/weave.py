@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.models.losses.pattern import OPPONENT
+from impasto.models.losses.opponent import OpponentWindows
 
 WINDOW = 32  # px
 RINGS = (
@@ -36,10 +36,7 @@ class WeaveLoss(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("opponent", torch.tensor(OPPONENT, dtype=torch.float32)[:, :, None, None])
-        window = torch.hann_window(WINDOW, dtype=torch.float32)
-        window = window[:, None] * window
-        self.register_buffer("window", window / window.square().mean().sqrt())
+        self.windows = OpponentWindows(WINDOW)
         self.register_buffer("means", _means())
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -56,10 +53,7 @@ class WeaveLoss(nn.Module):
 
     def energies(self, pixels: Tensor) -> Tensor:
         """Return H, V and D of pictures [N, 3, H, W]: [3, N, channels, rows, columns, rings]."""
-        planes = F.conv2d(pixels.float(), self.get_buffer("opponent"))
-        blocks = planes.unfold(2, WINDOW, WINDOW // 2).unfold(3, WINDOW, WINDOW // 2)
-        blocks = (blocks - blocks.mean((-2, -1), keepdim=True)) * self.get_buffer("window")
-        spectra = torch.fft.rfft2(blocks).abs().square() / WINDOW**4
+        spectra = torch.fft.rfft2(self.windows(pixels)).abs().square() / WINDOW**4
         return (spectra.flatten(-2) @ self.get_buffer("means")).unflatten(-1, (3, -1)).movedim(-2, 0)
 
 

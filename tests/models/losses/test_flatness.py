@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from impasto.models.losses import flatness
 from impasto.models.losses.flatness import FlatnessLoss
-from impasto.models.losses.pattern import OPPONENT
+from impasto.models.losses.opponent import OPPONENT
 
 GRAY = torch.full((1, 3, 96, 128), 127.0)
 

@@ -4,7 +4,7 @@ import torch
 from scipy import ndimage
 
 from impasto.models.losses.mesh import MeshLoss
-from impasto.models.losses.pattern import OPPONENT
+from impasto.models.losses.opponent import OPPONENT
 
 
 def smooth(sigma: float = 2.0, seed: int = 0) -> torch.Tensor:

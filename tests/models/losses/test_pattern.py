@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from impasto.models.losses.moving_average import MovingAverages
-from impasto.models.losses.pattern import OPPONENT, PatternLoss
+from impasto.models.losses.opponent import OPPONENT
+from impasto.models.losses.pattern import PatternLoss
 
 SIDE = 192
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from impasto.models.losses.pattern import OPPONENT
+from impasto.models.losses.opponent import OPPONENT
 from impasto.models.losses.weave import WeaveLoss
 
 
