@@ -14,7 +14,9 @@ from impasto.configs.schema.optimize import MIN_SIDE
 from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.models.losses.tiled import TiledLoss
 
-UNIT = 16.0  # measured: strength 1 is style_weight 5.0 for The Starry Night and 64 photos, at 256 px, loss=johnson
+# Measured, by normalization: for The Starry Night strength 1 is style_weight 5.0 with loss=johnson (64 photos, 256 px),
+# and 5.8 with loss=strokes (16 crops of 256 px), which are about the weights of these presets
+UNITS = {"chw": 16.0, "gatys": 16.0, "keras": 16.0, "relative": 2.0}
 ROUNDING = 1e-4  # relative to a gray picture's style loss: a photo below this is the painting itself
 
 
@@ -22,14 +24,14 @@ ROUNDING = 1e-4  # relative to a gray picture's style loss: a photo below this i
 def style_weight(loss: PerceptualLoss, photos: Iterable[Tensor], side: int) -> float:
     """Convert `loss.config.style_strength` to a raw style_weight.
 
-        style_weight = style_strength * content_weight * UNIT * E / D
+        style_weight = style_strength * content_weight * UNITS[normalization] * E / D
 
     E is the content energy of the photos (see `energy`) and D their style loss at style_weight 1, both in the loss's
-    own normalization. So a strength has the same effect for all normalizations, layers and paintings. E and D are
-    medians: a photo of one pure color is as far from a painting as fifty others.
+    own normalization. So a strength has about the same effect for all layers and paintings, and 1 is usual for every
+    normalization. E and D are medians: a photo of one pure color is as far from a painting as fifty others.
 
     Args:
-        loss: The loss to calibrate; its config is unchanged afterwards.
+        loss: The loss to calibrate; its config and window are unchanged afterwards.
         photos: Photos [1, 3, H, W], 0..255.
         side: Side of the tiles without their margin, in px; a multiple of 32.
 
@@ -39,12 +41,12 @@ def style_weight(loss: PerceptualLoss, photos: Iterable[Tensor], side: int) -> f
     Raises:
         UsageError: The photos are flat, or one is the painting, or the result is not finite.
     """
-    config, strength = loss.config, loss.config.style_strength
+    config, window, strength = loss.config, loss.window, loss.config.style_strength
     assert strength is not None
     energies, distances = [], []
     tiled = TiledLoss(loss, side)
     try:
-        loss.config = replace(config, style_weight=1.0)
+        loss.config, loss.window = replace(config, style_weight=1.0), None  # whole photos
         for photo in photos:
             target = tiled.content_target(photo)
             energies.append(energy(loss, target).item())
@@ -52,13 +54,13 @@ def style_weight(loss: PerceptualLoss, photos: Iterable[Tensor], side: int) -> f
         blank = photo.new_full((1, 3, MIN_SIDE, MIN_SIDE), 127.0)
         scale = loss(blank, loss.content_target(blank)).style.item()
     finally:
-        loss.config = config
+        loss.config, loss.window = config, window
     content, style = median(energies), median(distances)
     if not content > 0:
         raise UsageError("loss.style_strength cannot be measured on flat photos; use others or give loss.style_weight")
     if not style > ROUNDING * scale:
         raise UsageError("loss.style_strength cannot be measured: the photo is the painting; give loss.style_weight")
-    weight = strength * config.content_weight * UNIT * content / style
+    weight = strength * config.content_weight * UNITS[config.normalization] * content / style
     if not math.isfinite(weight):
         raise UsageError(f"loss.style_strength={strength:g} gives an infinite style_weight; give loss.style_weight")
     return weight

@@ -16,7 +16,8 @@ from impasto.models.losses.perceptual import PerceptualLoss
 from impasto.models.vgg import weights
 from impasto.models.vgg.constants import Weights
 
-FORMS = ["johnson", "gatys2016", "keras-notebook"]
+ABSOLUTE = ["johnson", "gatys2016", "keras-notebook"]
+FORMS = [*ABSOLUTE, "strokes"]
 Measure = Callable[..., float]
 
 
@@ -76,12 +77,21 @@ def test_style_weight_relates_style_loss_to_content_energy(form: str) -> None:
     target = loss.content_target(PHOTO)
     energy = style_strength.energy(loss, target)
     assert 0 < energy < loss.content(target, torch.zeros_like(target))  # without the features' means
-    expected = 0.5 * style_strength.UNIT * settings.content_weight * energy
+    unit = style_strength.UNITS[settings.normalization]
+    expected = 0.5 * unit * settings.content_weight * energy
     torch.testing.assert_close(loss(PHOTO, target).style, expected, rtol=1e-4, atol=0)
 
 
+def test_style_weight_is_measured_on_whole_photos_where_training_sees_a_window() -> None:
+    loss = PerceptualLoss(config("strokes"), vgg(), PAINTING)
+    loss.window = 32
+    weight = style_strength.style_weight(loss, [PHOTO], 1024)
+    assert loss.window == 32
+    assert weight == pytest.approx(measured(config("strokes")))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", ABSOLUTE)  # relative errors divide by the painting's contrast already
 def test_style_weight_for_more_contrast_is_smaller(form: str) -> None:
     soft, hard = ((PAINTING - 127) * contrast + 127 for contrast in (1, 2))
     assert measured(config(form), hard) < 0.7 * measured(config(form), soft)

@@ -53,6 +53,14 @@ def test_calibrate_records_weight_measured_on_validation_photos(done: tuple[Path
     assert settings.style_weight != pytest.approx(config.loss.style_weight, rel=0.01)
 
 
+def test_calibrate_with_a_window_smaller_than_the_crops(photo_folder: Path, tmp_path: Path, impasto: Impasto) -> None:
+    """With loss=strokes the content and style losses of training see the middle of each crop."""
+    line = [*LINE, "loss=strokes", "loss.weights=random", "loss.window=32", "data.size=64", "trainer.steps=1"]
+    ended = impasto("train", *line, f"data.root={photo_folder}", f"hydra.run.dir={tmp_path / 'run'}")
+    assert ended.returncode == 0, ended.stderr
+    assert loss_card(tmp_path / "run").style_weight > 0
+
+
 def test_evaluate_uses_calibrated_weight(
     done: tuple[Path, str], photo_folder: Path, tmp_path: Path, impasto: Impasto
 ) -> None:
