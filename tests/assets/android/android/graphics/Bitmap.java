@@ -56,6 +56,10 @@ public final class Bitmap {
         return new Bitmap(new byte[width * height * 4], width, height, config, true, true, true);
     }
 
+    public static Bitmap createScaledBitmap(Bitmap source, int width, int height, boolean filter) {
+        throw new AssertionError("only compiled");
+    }
+
     public static Bitmap createBitmap(Bitmap source, int x, int y, int width, int height, Matrix m, boolean filter) {
         if (x != 0 || y != 0 || width != source.width || height != source.height) throw new AssertionError("a part");
         int[] v = m.values;

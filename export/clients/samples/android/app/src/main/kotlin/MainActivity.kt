@@ -65,7 +65,7 @@ class MainActivity : ComponentActivity() {
 private fun Screen(model: StyleViewModel, camera: Camera) {
     Column(Modifier.fillMaxSize().safeDrawingPadding().padding(16.dp), Arrangement.spacedBy(12.dp)) {
         Box(Modifier.weight(1f).fillMaxWidth(), Alignment.Center) {
-            val picture = model.result
+            val picture = model.preview
             if (picture == null) {
                 Text(stringResource(R.string.empty))
             } else {

@@ -16,6 +16,7 @@ import impasto.StyleTransfer
 import impasto.StyleTransferFrames
 import impasto.readPhoto
 import java.io.IOException
+import kotlin.math.max
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
@@ -36,6 +37,9 @@ class StyleViewModel(application: Application) : AndroidViewModel(application) {
     var strength by mutableStateOf(1f)
         private set
     var result by mutableStateOf<Bitmap?>(null)
+        private set
+    /** [result] as it is drawn. */
+    var preview by mutableStateOf<Bitmap?>(null)
         private set
     var isBusy by mutableStateOf(false)
         private set
@@ -78,7 +82,7 @@ class StyleViewModel(application: Application) : AndroidViewModel(application) {
     /** Shows a frame of the camera, on the camera's thread: the bitmap is reused for a later frame. */
     fun show(frame: Bitmap) {
         val copy = frame.copy(Bitmap.Config.ARGB_8888, false)
-        viewModelScope.launch { if (startCamera != null) result = copy }
+        viewModelScope.launch { if (startCamera != null) present(copy, copy) }
     }
 
     /** Calls [start] with what stylizes the frames, now and when the style or the strength changes. */
@@ -105,8 +109,16 @@ class StyleViewModel(application: Application) : AndroidViewModel(application) {
         val photo = photo
         when {
             start != null -> start(StyleTransferFrames(transfer, strength, strokeResolution = CAMERA_RESOLUTION))
-            photo != null -> result = transfer.stylize(photo, strength)
+            photo != null -> {
+                val picture = transfer.stylize(photo, strength)
+                present(picture, withContext(Dispatchers.Default) { drawable(picture) })
+            }
         }
+    }
+
+    private fun present(picture: Bitmap, reduced: Bitmap) {
+        result = picture
+        preview = reduced
     }
 
     private suspend fun open(): StyleTransfer {
@@ -142,5 +154,13 @@ class StyleViewModel(application: Application) : AndroidViewModel(application) {
 
     private companion object {
         const val CAMERA_RESOLUTION = 256
+        const val MAX_DRAWN = 4096 // px: a canvas refuses bitmaps of more than 100 MB, and some GPUs wider ones
+
+        /** Halves a picture until it can be drawn: a photo of 50 megapixels is 200 MB. */
+        tailrec fun drawable(picture: Bitmap): Bitmap {
+            val (width, height) = picture.width to picture.height
+            if (max(width, height) <= MAX_DRAWN) return picture
+            return drawable(Bitmap.createScaledBitmap(picture, (width + 1) / 2, (height + 1) / 2, true))
+        }
     }
 }
