@@ -31,6 +31,7 @@ from impasto.models.card import Card
 from impasto.models.image import decode, encode
 from impasto.models.image.discover import find_pictures
 from impasto.models.image.picture import Picture, resize
+from impasto.models.provenance import sha256
 from impasto.train.runtime import contact_sheet
 
 HOME = Path("outputs/zoo")
@@ -176,8 +177,8 @@ def export(options: argparse.Namespace) -> None:
 
 
 def evaluate(path: Path, painting: Path, options: argparse.Namespace, displayed: bool) -> dict[str, Any]:
-    """The medians of impasto-evaluate, also at display size if `displayed`; of an earlier call, if it finished."""
-    home = options.home / "evaluations" / f"{path.parent.name}-{path.stem}"
+    """The medians of impasto-evaluate, also at display size if `displayed`; of an earlier call with this network."""
+    home = options.home / "evaluations" / f"{path.parent.name}-{path.stem}-{sha256(path)[:12]}"
     if not (home / "evaluation.json").is_file():
         command = [str(Path(sys.executable).with_name("impasto-evaluate")), f"checkpoint={path}", f"style={painting}"]
         command += [f"photos={options.val}", f"output={home}", f"cache={options.home / 'trajectories'}"]

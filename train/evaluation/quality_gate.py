@@ -39,7 +39,8 @@ def gates(rows: Sequence[MedianRow], display: DisplayMedians | None, limits: Eva
 
 def display_gates(figures: DisplayMedians, limits: EvaluationConfig) -> list[Gate]:
     """Return the verdict of each limit that is set on the medians of `display_evaluation.medians`."""
-    scope = f"at {limits.display} px, median of {figures.photos} photos"
+    photos, display = f"{figures.photos} photos", f"at {limits.display} px"
+    scope, among = f"{display}, median of {photos}", f"{display}, median of those with any, of {photos}"
     verdicts: list[Gate] = []
 
     def add(key: str, value: float | None, failure: str) -> None:
@@ -52,13 +53,13 @@ def display_gates(figures: DisplayMedians, limits: EvaluationConfig) -> list[Gat
         f"the network's distance to the painting is {octave:.2f} of the photo's own in one octave ({scope}), more than "
         "{limit}; train it with loss=strokes, or longer",
     )
-    for name in ("edges", "faces"):
+    for name, where in (("edges", scope), ("faces", among)):
         value = getattr(figures, name)
         failure = (
-            f"no {name} were found in the photos ({scope}), so {{limit}} could not be checked; evaluate photos that "
-            "have some, with scikit-image installed"
+            f"no {name} were found in the {photos} ({display}), so {{limit}} could not be checked; evaluate "
+            "photos that have some, with scikit-image installed"
             if value is None
-            else f"the {name} of the network's output correlate by {value:.2f} with the photo's ({scope}), less than "
+            else f"the {name} of the network's output correlate by {value:.2f} with the photo's ({where}), less than "
             "{limit}; train it with a lower loss.style_weight"
         )
         add(f"min_{name}", value, failure)
@@ -74,11 +75,11 @@ def display_gates(figures: DisplayMedians, limits: EvaluationConfig) -> list[Gat
     add(
         "max_flat_texture",
         texture,
-        f"the photos have no flat places ({scope}), so {{limit}} could not be checked; evaluate photos with a plain "
-        "sky or wall"
+        f"the {photos} have no flat places ({display}), so {{limit}} could not be checked; evaluate photos with a "
+        "plain sky or wall"
         if texture is None
         else f"where photos are flat, the network's texture is {texture:.2f} times that of the painting's flat places "
-        f"({scope}), more than {{limit}}; train it with a higher loss.flatness_weight",
+        f"({among}), more than {{limit}}; train it with a higher loss.flatness_weight",
     )
     add(
         "max_weave",
