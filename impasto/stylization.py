@@ -35,6 +35,7 @@ def stylize(
     style: str | Mapping[str, float] | None = None,
     strength: float = 1.0,
     stroke_resolution: int | Literal["auto", "native"] = "auto",
+    grain: float = 0.0,
     keep_colors: bool = False,
     mask: Photo | None = None,
     invert_mask: bool = False,
@@ -54,6 +55,7 @@ def stylize(
         strength: Blend between the photo, 0, and the stylized image, 1.
         stroke_resolution: Stylize at this short side, in pixels, so that strokes cover the same part of an image of
             any size; `auto` takes the model's, `native` the image's own.
+        grain: Standard deviation of smooth noise in the photo, in levels (0..255), so that flat regions get strokes.
         keep_colors: Whether to keep the photo's colors and take only the style's luminance.
         mask: A gray picture of the photo's aspect ratio: white is stylized, black is not.
         invert_mask: Whether to stylize where the mask is black.
@@ -78,6 +80,7 @@ def stylize(
         photo,
         strength=strength,
         stroke_resolution=stroke_resolution,
+        grain=grain,
         keep_colors=keep_colors,
         mask=mask,
         invert_mask=invert_mask,
@@ -149,6 +152,7 @@ class Style:
         style: str | Mapping[str, float] | None = None,
         strength: float = 1.0,
         stroke_resolution: int | Literal["auto", "native"] = "auto",
+        grain: float = 0.0,
         keep_colors: bool = False,
         mask: Photo | None = None,
         invert_mask: bool = False,
@@ -160,6 +164,7 @@ class Style:
             style: Another style of a store, or another blend, than `load` chose.
             strength: As for `stylize`, like the other arguments.
             stroke_resolution: See there.
+            grain: See there.
             keep_colors: See there.
             mask: See there.
             invert_mask: See there.
@@ -172,8 +177,9 @@ class Style:
             UsageError: The photo or mask cannot be used, or a setting is invalid.
         """
         known = asdict(self._stylizer.config) | ({} if style is None else {"style": _style(style)})
-        chosen = {"strength": strength, "stroke_resolution": stroke_resolution, "keep_colors": keep_colors}
-        stylizer = self._stylizer.with_config(_validated(known | chosen))
+        known |= {"strength": strength, "stroke_resolution": stroke_resolution}
+        known |= {"grain": grain, "keep_colors": keep_colors}
+        stylizer = self._stylizer.with_config(_validated(known))
         if invert_mask and mask is None:
             raise UsageError("invert_mask=True has no mask to invert; give mask=")
         picture = _picture(photo, "photo")

@@ -77,6 +77,14 @@ class StylizeConfig:
             choices=("auto", "native"),
         ),
     ] = "auto"
+    grain: Annotated[
+        float,
+        Key(
+            "Standard deviation of smooth noise in the photo, in levels, so that flat regions get strokes; try 3.",
+            0,
+            32,
+        ),
+    ] = 0.0
     keep_colors: Annotated[bool, Key("Keep the photo's colors and take only the style's luminance.")] = False
     mask: Annotated[
         str | None,

@@ -11,6 +11,7 @@ from impasto.configs.schema.stylize import StylizeConfig
 from impasto.export.inference.model import Model
 from impasto.models import zoo
 from impasto.models.image import color, detail_transfer
+from impasto.models.image.grain import add_grain
 from impasto.models.image.picture import Picture, resize
 from impasto.models.progress import OnProgress, ignore_progress
 
@@ -76,7 +77,7 @@ class Stylizer:
         """Stylize the photo itself, or a small copy of it where the stroke resolution is below its size."""
         size = self.config.resolve_stroke_resolution(self.model.stroke_resolution)
         if size is None or size >= min(photo.rgb.shape[:2]):
-            return self.model.stylize(photo, on_progress).rgb
+            return self.model.stylize(replace(photo, rgb=add_grain(photo.rgb, self.config.grain)), on_progress).rgb
         small = resize(photo.rgb, size)
-        stylized = self.model.stylize(Picture(small), on_progress).rgb
+        stylized = self.model.stylize(Picture(add_grain(small, self.config.grain)), on_progress).rgb
         return detail_transfer.enlarge(stylized, small, photo.rgb)

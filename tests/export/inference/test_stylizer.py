@@ -13,6 +13,7 @@ from impasto.export import test_images
 from impasto.export.inference.model import Model
 from impasto.export.inference.stylizer import Stylizer
 from impasto.models.image import color, detail_transfer
+from impasto.models.image.grain import add_grain
 from impasto.models.image.picture import Picture, resize
 from tests.helpers.onnx_models import model
 from tests.helpers.stylize import noise
@@ -38,6 +39,25 @@ def test_stylizer_with_stroke_resolution_enlarges_a_small_result(inverter: Path)
     half = stylize(inverter, "stroke_resolution=60", "strength=0.5").rgb.astype(int)
     assert np.abs(half - (large.astype(float) + PHOTO.rgb) / 2).max() <= 1
     np.testing.assert_array_equal(stylize(inverter, "stroke_resolution=60", "strength=0").rgb, PHOTO.rgb)
+
+
+def test_stylizer_adds_grain_to_what_the_network_sees(inverter: Path) -> None:
+    np.testing.assert_array_equal(stylize(inverter, "grain=3").rgb, 255 - add_grain(PHOTO.rgb, 3))
+    small = resize(PHOTO.rgb, 60)
+    large = detail_transfer.enlarge(255 - add_grain(small, 3), small, PHOTO.rgb)
+    np.testing.assert_array_equal(stylize(inverter, "stroke_resolution=60", "grain=3").rgb, large)
+    np.testing.assert_array_equal(stylize(inverter, "grain=3", "strength=0").rgb, PHOTO.rgb)
+
+
+@pytest.mark.parametrize("painting", ["night_cafe", "starry_night"])
+def test_grain_gives_a_photo_of_one_color_strokes(painting: str) -> None:
+    photo = Picture(np.full((192, 192, 3), 200, np.uint8))
+    textures = []
+    for grain in (0, 3):
+        config = compose("stylize", [f"model=zoo/{painting}", "input=a", "output=b", f"grain={grain}"])
+        inside = Stylizer(config, 1)(photo).rgb[48:-48, 48:-48]  # borders have strokes of their own
+        textures.append(color.luminance(inside).std())
+    assert textures[0] < 1 < 2 < textures[1]
 
 
 def test_stylizer_by_default_takes_the_stroke_resolution_of_the_model(inverter: Path, tmp_path: Path) -> None:
