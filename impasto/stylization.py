@@ -55,7 +55,7 @@ def stylize(
         strength: Blend between the photo, 0, and the stylized image, 1.
         stroke_resolution: Stylize at this short side, in pixels, so that strokes cover the same part of an image of
             any size; `auto` takes the model's, `native` the image's own.
-        grain: Standard deviation of smooth noise in the photo, in levels (0..255), so that flat regions get strokes.
+        grain: Standard deviation, in levels (0..255), of smooth noise added to the photo; flat regions get strokes.
         keep_colors: Whether to keep the photo's colors and take only the style's luminance.
         mask: A gray picture of the photo's aspect ratio: white is stylized, black is not.
         invert_mask: Whether to stylize where the mask is black.

@@ -46,8 +46,8 @@ def test_saved_image_is_the_file_of_the_command(picture: Path, tmp_path: Path, s
     mask = tmp_path / "mask.png"
     Image.fromarray(np.tile(np.arange(0, 240, 5, dtype=np.uint8), (64, 1))).save(mask)
     lines = [f"model={MODEL}", f"input={picture}", f"output={tmp_path / 'command'}{suffix}", f"mask={mask}"]
-    command.task(compose("stylize", [*lines, "strength=0.7", "keep_colors=true", "invert_mask=true"]))
-    image = impasto.stylize(picture, MODEL, strength=0.7, keep_colors=True, mask=mask, invert_mask=True)
+    command.task(compose("stylize", [*lines, "strength=0.7", "grain=3", "keep_colors=true", "invert_mask=true"]))
+    image = impasto.stylize(picture, MODEL, strength=0.7, grain=3, keep_colors=True, mask=mask, invert_mask=True)
     image.save(tmp_path / f"api{suffix}")
     assert image.size == (48, 64)
     assert (tmp_path / f"api{suffix}").read_bytes() == (tmp_path / f"command{suffix}").read_bytes()

@@ -80,7 +80,7 @@ class StylizeConfig:
     grain: Annotated[
         float,
         Key(
-            "Standard deviation of smooth noise in the photo, in levels, so that flat regions get strokes; try 3.",
+            "Smooth noise added to the photo, by its standard deviation in levels; flat regions get strokes. Try 3.",
             0,
             32,
         ),

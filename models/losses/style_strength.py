@@ -27,8 +27,8 @@ def style_weight(loss: PerceptualLoss, photos: Iterable[Tensor], side: int) -> f
         style_weight = style_strength * content_weight * UNITS[normalization] * E / D
 
     E is the content energy of the photos (see `energy`) and D their style loss at style_weight 1, both in the loss's
-    own normalization. So a strength has about the same effect for all layers and paintings, and 1 is usual for every
-    normalization. E and D are medians: a photo of one pure color is as far from a painting as fifty others.
+    own normalization. So a strength has about the same effect for all layers and paintings. E and D are medians: a
+    photo of one pure color is as far from a painting as fifty others.
 
     Args:
         loss: The loss to calibrate; its config and window are unchanged afterwards.

@@ -39,8 +39,9 @@ def gates(rows: Sequence[MedianRow], display: DisplayMedians | None, limits: Eva
 
 def display_gates(figures: DisplayMedians, limits: EvaluationConfig) -> list[Gate]:
     """Return the verdict of each limit that is set on the medians of `display_evaluation.medians`."""
-    photos, display = f"{figures.photos} photos", f"at {limits.display} px"
-    scope, among = f"{display}, median of {photos}", f"{display}, median of those with any, of {photos}"
+    display = f"at {limits.display} px"
+    photos = f"{figures.photos} photo" + "s" * (figures.photos != 1)
+    scope = f"{display}, median of {photos}"
     verdicts: list[Gate] = []
 
     def add(key: str, value: float | None, failure: str) -> None:
@@ -53,7 +54,7 @@ def display_gates(figures: DisplayMedians, limits: EvaluationConfig) -> list[Gat
         f"the network's distance to the painting is {octave:.2f} of the photo's own in one octave ({scope}), more than "
         "{limit}; train it with loss=strokes, or longer",
     )
-    for name, where in (("edges", scope), ("faces", among)):
+    for name, where in (("edges", scope), ("faces", f"{display}, median of the photos with faces, of {photos}")):
         value = getattr(figures, name)
         failure = (
             f"no {name} were found in the {photos} ({display}), so {{limit}} could not be checked; evaluate "
@@ -79,7 +80,8 @@ def display_gates(figures: DisplayMedians, limits: EvaluationConfig) -> list[Gat
         "plain sky or wall"
         if texture is None
         else f"where photos are flat, the network's texture is {texture:.2f} times that of the painting's flat places "
-        f"({among}), more than {{limit}}; train it with a higher loss.flatness_weight",
+        f"({display}, median of the photos with flat places, of {photos}), more than {{limit}}; train it with a higher "
+        "loss.flatness_weight",
     )
     add(
         "max_weave",

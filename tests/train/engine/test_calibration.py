@@ -53,12 +53,16 @@ def test_calibrate_records_weight_measured_on_validation_photos(done: tuple[Path
     assert settings.style_weight != pytest.approx(config.loss.style_weight, rel=0.01)
 
 
-def test_calibrate_with_a_window_smaller_than_the_crops(photo_folder: Path, tmp_path: Path, impasto: Impasto) -> None:
+def test_calibrate_with_a_window_smaller_than_the_crops_completes(
+    photo_folder: Path, tmp_path: Path, impasto: Impasto
+) -> None:
     """With loss=strokes the content and style losses of training see the middle of each crop."""
     line = [*LINE, "loss=strokes", "loss.weights=random", "loss.window=32", "data.size=64", "trainer.steps=1"]
     ended = impasto("train", *line, f"data.root={photo_folder}", f"hydra.run.dir={tmp_path / 'run'}")
     assert ended.returncode == 0, ended.stderr
-    assert loss_card(tmp_path / "run").style_weight > 0
+    settings = loss_card(tmp_path / "run")
+    assert f"strength 0.5 gives style_weight {settings.style_weight:.3g}" in ended.stderr.splitlines()
+    assert settings.style_weight != pytest.approx(6.0, rel=0.01)  # the preset's
 
 
 def test_evaluate_uses_calibrated_weight(

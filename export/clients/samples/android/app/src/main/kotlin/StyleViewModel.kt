@@ -82,7 +82,12 @@ class StyleViewModel(application: Application) : AndroidViewModel(application) {
     /** Shows a frame of the camera, on the camera's thread: the bitmap is reused for a later frame. */
     fun show(frame: Bitmap) {
         val copy = frame.copy(Bitmap.Config.ARGB_8888, false)
-        viewModelScope.launch { if (startCamera != null) present(copy, copy) }
+        viewModelScope.launch {
+            if (startCamera != null) {
+                result = copy
+                preview = copy
+            }
+        }
     }
 
     /** Calls [start] with what stylizes the frames, now and when the style or the strength changes. */
@@ -111,14 +116,10 @@ class StyleViewModel(application: Application) : AndroidViewModel(application) {
             start != null -> start(StyleTransferFrames(transfer, strength, strokeResolution = CAMERA_RESOLUTION))
             photo != null -> {
                 val picture = transfer.stylize(photo, strength)
-                present(picture, withContext(Dispatchers.Default) { drawable(picture) })
+                result = picture // can be saved even if there is no memory to reduce it
+                preview = withContext(Dispatchers.Default) { drawable(picture) }
             }
         }
-    }
-
-    private fun present(picture: Bitmap, reduced: Bitmap) {
-        result = picture
-        preview = reduced
     }
 
     private suspend fun open(): StyleTransfer {
