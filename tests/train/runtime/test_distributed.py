@@ -95,8 +95,8 @@ def test_train_killed_process_ends_run_which_resumes(tmp_path: Path, photo_folde
     os.kill(second_process(process.pid), signal.SIGKILL)
     _, stderr = process.communicate()
     assert process.returncode == 1
-    (sentence,) = [line for line in stderr.splitlines() if line.startswith("impasto-train: process 0 of 2 lost")]
-    assert "resume from the last state with resume=RUN_DIR" in sentence
+    sentences = [line for line in stderr.splitlines() if line.startswith("impasto-train: process 0 of 2 lost")]
+    assert len(sentences) == 1 and "resume from the last state with resume=RUN_DIR" in sentences[0], stderr
     step = int(kill_nine.newest(run).removeprefix("step_"))
     again = [*TORCHRUN, script, f"resume={run}", f"trainer.steps={step + 4}"]
     assert subprocess.run(again, cwd=tmp_path, check=False).returncode == 0
