@@ -23,7 +23,13 @@ class CheckFailed(Exception):  # noqa: N818 - named for what it reports, as pyte
 
 
 def ending(error: BaseException) -> tuple[int, str]:
-    """The exit code of a command that ended with this error, and its sentence, or the traceback on request."""
+    """The exit code of a command that ended with this error, and its sentence, or the traceback on request.
+
+    A signal that came while CheckFailed was being raised does not hide it: torchrun ends the other processes soon after
+    it has lost one.
+    """
+    if isinstance(error, KeyboardInterrupt) and isinstance(error.__context__, CheckFailed):
+        error = error.__context__
     text = " ".join(str(error).splitlines())
     if os.environ.get(FULL_ERROR) == "1":
         text = "".join(traceback.format_exception(error))

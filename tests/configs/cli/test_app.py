@@ -180,6 +180,17 @@ def test_run_sigterm_ends_the_task_as_ctrl_c_does(start: Start) -> None:
     assert ended and signal.getsignal(signal.SIGTERM) is before
 
 
+def test_run_sigterm_does_not_hide_the_error_that_is_being_raised(start: Start) -> None:
+    def task(config: Any) -> None:
+        try:
+            raise CheckFailed("process 0 of 2 lost another process")
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+
+    outcome = start("model=x", "input=x", "output=x", verb="stylize", task=task)
+    assert outcome.sentence(1, "stylize") == "process 0 of 2 lost another process"
+
+
 def test_run_with_full_errors_logs_the_traceback(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     wrong, failing = start("model=jonson"), start("data.root=x", task=fail(ZeroDivisionError()))
