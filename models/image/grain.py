@@ -15,7 +15,7 @@ def add_grain(rgb: NDArray[np.uint8], levels: float) -> NDArray[np.uint8]:
     """Add grain to a photo.
 
     Each pixel of a network's output depends on the photo alone, so where the photo is one color, there is nothing to
-    paint. The grain is Gaussian noise smoothed by a Gaussian filter, the same in all channels. It depends on the
+    paint. The grain is white noise smoothed by a Gaussian filter, the same in all channels. It depends on the
     position alone, so it stands still in a video.
 
     Args:

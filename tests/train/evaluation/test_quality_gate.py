@@ -77,10 +77,13 @@ FIGURES = DisplayMedians(3, [0.2, 0.1, 0.3, 0.25], 0.8, 0.7, Pattern("red-green"
     [
         ({"max_octave": 0.29}, "0.30 of the photo's own in one octave .*evaluate.max_octave=0.29"),
         ({"min_edges": 0.81}, "edges of the network's output correlate by 0.80 .*evaluate.min_edges=0.81"),
-        ({"min_faces": 0.75}, "faces .* correlate by 0.70 .*photos with faces, of 3 .*evaluate.min_faces=0.75"),
+        (
+            {"min_faces": 0.75},
+            "faces of the network's output correlate by 0.70 .*photos with faces, of 3 .*evaluate.min_faces=0.75",
+        ),
         (
             {"max_flat_texture": 1.5},
-            r"is 1.80 times .*with flat places, of 3 .*evaluate.max_flat_texture=1.5; .*loss.flatness",
+            r"texture is 1.80 times .*flat places, of 3 .*evaluate.max_flat_texture=1.5; .*loss.flatness_weight",
         ),
         ({"max_weave": 0.2}, r"a weave of 0.40 .*evaluate.max_weave=0.2; .*loss.weave_weight"),
         ({"max_pattern": 0.25}, "pattern of 5.7 px in red-green with 0.60 .*evaluate.max_pattern=0.25"),

@@ -159,9 +159,8 @@ class StyleViewModel(application: Application) : AndroidViewModel(application) {
 
         /** Halves a picture until it can be drawn: a photo of 50 megapixels is 200 MB. */
         tailrec fun drawable(picture: Bitmap): Bitmap {
-            val (width, height) = picture.width to picture.height
-            if (max(width, height) <= MAX_DRAWN) return picture
-            return drawable(Bitmap.createScaledBitmap(picture, (width + 1) / 2, (height + 1) / 2, true))
+            if (max(picture.width, picture.height) <= MAX_DRAWN) return picture
+            return drawable(Bitmap.createScaledBitmap(picture, (picture.width + 1) / 2, (picture.height + 1) / 2, true))
         }
     }
 }
