@@ -85,6 +85,7 @@ PROVENANCE = {  # title, artist and source of each painting
     "woman_with_hat": ("Woman with a Hat", "Henri Matisse", SCAN),
     "udnie": ("Udnie (Young American Girl, The Dance)", "Francis Picabia", SCAN),
 }
+GRAIN = {"night_cafe": 3.0, "starry_night": 3.0}  # levels, of `mobile`: viewers preferred it (docs/experiments.md)
 PHOTOS = "samples of ImageNet, BSDS500 and COCO, wallpapers, and sample images of public repositories"
 PHOTOS_LICENSE = "various, by photo; no photo is distributed"
 NETWORK_LICENSE = "MIT"
@@ -117,7 +118,11 @@ def install(path: Path, painting: str, model: str) -> None:
     title, artist, source = PROVENANCE[painting]
     card = replace(
         card,
-        style=replace(card.style, title=title, artist=artist, source=source, license="public domain"),
+        style=replace(
+            card.style,
+            **{"title": title, "artist": artist, "source": source, "license": "public domain"},
+            grain=GRAIN.get(painting, 0.0) if model == "mobile" else 0.0,
+        ),
         data=replace(card.data, source=PHOTOS, license=PHOTOS_LICENSE),
         init=card.init and replace(card.init, license=NETWORK_LICENSE),  # each began with a network of ours
         license=NETWORK_LICENSE,

@@ -11,14 +11,15 @@ KOTLIN_STATISTICS, SWIFT_STATISTICS = "android/StyleTransferStatistics.kt", "ios
 SWIFT_TILING = "ios/StyleTransferTiling.swift"
 KOTLIN_BITMAPS, SWIFT_BITMAPS = "android/StyleTransferBitmaps.kt", "ios/StyleTransferBitmaps.swift"
 KOTLIN_STROKES, SWIFT_STROKES = "android/StyleTransferStrokes.kt", "ios/StyleTransferStrokes.swift"
+KOTLIN_GRAIN, SWIFT_GRAIN = "android/StyleTransferGrain.kt", "ios/StyleTransferGrain.swift"
 KOTLIN_PARTS = tuple(
     f"android/StyleTransfer{part}.kt" for part in ("Pipeline", "Accelerators", "Networks", "Concurrency")
 )
 KOTLIN_LITERT = "android/StyleTransferLiteRt.kt"
 SWIFT_PARTS = tuple(f"ios/StyleTransfer{part}.swift" for part in ("Models", "Renderer", "Queue"))
-KOTLIN_REQUIRED = (*KOTLIN_PARTS, KOTLIN_BITMAPS, KOTLIN_CONTROLS, KOTLIN_STROKES)
+KOTLIN_REQUIRED = (*KOTLIN_PARTS, KOTLIN_BITMAPS, KOTLIN_CONTROLS, KOTLIN_STROKES, KOTLIN_GRAIN)
 """What StyleTransfer.kt requires."""
-SWIFT_REQUIRED = (*SWIFT_PARTS, SWIFT_BITMAPS, SWIFT_CONTROLS, SWIFT_STROKES)
+SWIFT_REQUIRED = (*SWIFT_PARTS, SWIFT_BITMAPS, SWIFT_CONTROLS, SWIFT_STROKES, SWIFT_GRAIN)
 """What StyleTransfer.swift requires."""
 KOTLIN_PHOTOS, KOTLIN_FRAMES = "android/StyleTransferPhotos.kt", "android/StyleTransferFrames.kt"
 KOTLIN_CAMERA, KOTLIN_VIDEO = "android/StyleTransferCamera.kt", "android/StyleTransferVideo.kt"

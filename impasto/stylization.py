@@ -35,7 +35,7 @@ def stylize(
     style: str | Mapping[str, float] | None = None,
     strength: float = 1.0,
     stroke_resolution: int | Literal["auto", "native"] = "auto",
-    grain: float = 0.0,
+    grain: float | Literal["auto"] = "auto",
     keep_colors: bool = False,
     mask: Photo | None = None,
     invert_mask: bool = False,
@@ -55,7 +55,8 @@ def stylize(
         strength: Blend between the photo, 0, and the stylized image, 1.
         stroke_resolution: Stylize at this short side, in pixels, so that strokes cover the same part of an image of
             any size; `auto` takes the model's, `native` the image's own.
-        grain: Standard deviation, in levels (0..255), of smooth noise added to the photo; flat regions get strokes.
+        grain: Standard deviation, in levels, of smooth noise added to the photo, for strokes in flat regions; `auto` is
+            that of the model, and none where stroke_resolution is `native`.
         keep_colors: Whether to keep the photo's colors and take only the style's luminance.
         mask: A gray picture of the photo's aspect ratio: white is stylized, black is not.
         invert_mask: Whether to stylize where the mask is black.
@@ -152,7 +153,7 @@ class Style:
         style: str | Mapping[str, float] | None = None,
         strength: float = 1.0,
         stroke_resolution: int | Literal["auto", "native"] = "auto",
-        grain: float = 0.0,
+        grain: float | Literal["auto"] = "auto",
         keep_colors: bool = False,
         mask: Photo | None = None,
         invert_mask: bool = False,

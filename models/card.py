@@ -40,7 +40,8 @@ class StyleCard(_CardJson):
     """The style image. `sha256` is of its file, or of its pixels if `painter` is set; `size` is its short side.
 
     `stroke_resolution` is the short side of a photo, in px, at which the network's strokes are as large as the style
-    image's; null for a network without one, which runs at the photo's own size.
+    image's; null for a network without one, which runs at the photo's own size. `grain` is the standard deviation, in
+    levels, of the noise that a photo gets by default.
     """
 
     name: str
@@ -51,6 +52,7 @@ class StyleCard(_CardJson):
     painter: str | None
     seed: int
     stroke_resolution: int | None = None
+    grain: float = 0.0
     title: str = UNKNOWN
     source: str = UNKNOWN
 

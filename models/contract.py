@@ -19,8 +19,9 @@ class Label:
     """The style and the version of impasto that an exported file names in its metadata.
 
     `card` is JSON: the loss and the style of the checkpoint's card, or an empty object where it lacks one of them.
-    `stroke_resolution` is that of the style's card, None for a network without one. `license` is that of the network's
-    weights. `styles` are those of a store; `style` is then its name, and what its styles do not share is unknown.
+    `stroke_resolution` and `grain` are those of the style's card; None is a network without one, and a whole store has
+    no grain. `license` is that of the network's weights. `styles` are those of a store; `style` is then its name, and
+    what its styles do not share is unknown.
     """
 
     style: str
@@ -31,6 +32,7 @@ class Label:
     stroke_resolution: int | None = None
     license: str = UNKNOWN
     styles: tuple[StyleLabel, ...] = ()
+    grain: float = 0.0
 
     @classmethod
     def of(cls, card: Card) -> "Label":
@@ -41,8 +43,9 @@ class Label:
         name, artist, style_license, license = (_line(value) for value in (*named, card.license))
         stored = ExportedCard.of(card)
         text = json.dumps(stored.to_json() if stored else {}, separators=(",", ":"), sort_keys=True)
-        resolution = card.style.stroke_resolution if card.style else None
-        return cls(name, artist, style_license, importlib.metadata.version("impasto"), text, resolution, license)
+        resolution, grain = (card.style.stroke_resolution, card.style.grain) if card.style else (None, 0.0)
+        version = importlib.metadata.version("impasto")
+        return cls(name, artist, style_license, version, text, resolution, license, grain=grain)
 
     @classmethod
     def _of_store(cls, card: Card, store: StoreCard) -> "Label":
@@ -126,16 +129,15 @@ def onnx_contract(io: str, size: tuple[int, int] | None = None, styles: int = 0)
 
 
 def metadata(label: Label, contract: Contract, variant: str) -> dict[str, str]:
-    """Return the metadata of an exported file; a network without a stroke resolution has no key for it.
+    """Return the metadata of an exported file; a network without a stroke resolution or grain has no key for it.
 
     Args:
         label: The style and the version.
         contract: The file's contract.
         variant: How weights are stored: fp32, fp16 or int8.
     """
-    from impasto.models.onnx_model import CARD, STROKE_RESOLUTION  # loads Pillow
+    from impasto.models.onnx_model import CARD  # loads Pillow
 
-    resolution = {STROKE_RESOLUTION: str(label.stroke_resolution)} if label.stroke_resolution else {}
     styles = {}
     if label.styles:
         styles = {STYLES: json.dumps([style.to_json() for style in label.styles])}
@@ -150,9 +152,17 @@ def metadata(label: Label, contract: Contract, variant: str) -> dict[str, str]:
         "contract": sentence(contract),
         VARIANT: variant,
         CARD: label.card,
-        **resolution,
+        **defaults(label),
         **styles,
     }
+
+
+def defaults(label: Label) -> dict[str, str]:
+    """Return the part of the metadata that says how a photo is stylized by default, for every format."""
+    from impasto.models.onnx_model import GRAIN, STROKE_RESOLUTION  # loads Pillow
+
+    resolution = {STROKE_RESOLUTION: str(label.stroke_resolution)} if label.stroke_resolution else {}
+    return resolution | ({GRAIN: str(label.grain)} if label.grain else {})
 
 
 def sentence(contract: Contract) -> str:

@@ -1,6 +1,7 @@
 """Run an exported ONNX file on a picture with ONNX Runtime and NumPy, without torch."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from impasto.configs.errors import CheckFailed, UsageError
 from impasto.configs.interrupt import stoppable
 from impasto.models import run_directory
 from impasto.models.card import STYLES, ExportedCard, StyleLabel
+from impasto.models.image.grain import MAX_GRAIN
 from impasto.models.image.picture import Picture
 from impasto.models.ort_environment import import_onnxruntime
 from impasto.models.ort_messages import reason
@@ -25,6 +27,7 @@ IN_BUNDLE = Path("android", "model.onnx")
 SUFFIXES = (".onnx", ".ort")
 CARD = "card"  # the metadata key that `card` reads
 STROKE_RESOLUTION = "stroke_resolution"  # the metadata key that `stroke_resolution` reads; native without it
+GRAIN = "grain"  # the metadata key that `grain` reads; none without it
 
 
 def find(path: Path) -> Path:
@@ -209,6 +212,14 @@ def stroke_resolution(session: "InferenceSession") -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) < 6):  # int refuses thousands of digits
         return None
     return int(text) if int(text) >= MIN_SIDE else None
+
+
+def grain(session: "InferenceSession") -> float:
+    """Return the grain that a photo gets by default, in levels; 0 for a model without one."""
+    text = session.get_modelmeta().custom_metadata_map.get(GRAIN, "")
+    if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,20})?(e-[0-9]{1,3})?", text):
+        return 0.0
+    return float(text) if float(text) <= MAX_GRAIN else 0.0
 
 
 def _check_contract(session: "InferenceSession", path: Path) -> None:

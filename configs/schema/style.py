@@ -17,6 +17,7 @@ from impasto.configs.schema.fields import CONFIG, Key
 
 DISPLAY_SIZE = 512  # px; a painting learned at a smaller size has no strokes for photos of a display's size
 LONGEST_TEXT = 1000  # characters, since the card and every exported file repeat it
+MAX_GRAIN = 32.0  # levels
 _ROUNDING = 1e-3  # of weights that sum to 1: those of three styles may be 0.333
 _NAME_BYTES = 80  # of a style's name: a file name has 255 at most, and others are put before it
 
@@ -43,6 +44,15 @@ class StyleConfig:
             8192,
         ),
     ] = None
+    grain: Annotated[
+        float,
+        Key(
+            "Grain that a photo gets by default, for the checkpoint's card: smooth noise, by its standard deviation in "
+            "levels.",
+            0,
+            MAX_GRAIN,
+        ),
+    ] = 0.0
 
     def __post_init__(self) -> None:
         for key in ("name", "artist", "license"):

@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.fields import CONFIG, Key
-from impasto.configs.schema.style import style_weights
+from impasto.configs.schema.style import MAX_GRAIN, style_weights
 
 DEFAULT_STROKE_RESOLUTION = 1024
 """The short side in pixels at which a model without a stroke resolution runs; the page, Kotlin and Swift repeat it."""
@@ -78,13 +78,15 @@ class StylizeConfig:
         ),
     ] = "auto"
     grain: Annotated[
-        float,
+        float | str,
         Key(
-            "Smooth noise added to the photo, by its standard deviation in levels; flat regions get strokes. Try 3.",
+            "Smooth noise added to the photo, by its standard deviation in levels; flat regions get strokes. auto is "
+            "that of the model, and none with stroke_resolution=native.",
             0,
-            32,
+            MAX_GRAIN,
+            choices=("auto",),
         ),
-    ] = 0.0
+    ] = "auto"
     keep_colors: Annotated[bool, Key("Keep the photo's colors and take only the style's luminance.")] = False
     mask: Annotated[
         str | None,
@@ -133,3 +135,9 @@ class StylizeConfig:
         if isinstance(self.stroke_resolution, int):
             return self.stroke_resolution
         return of_model or DEFAULT_STROKE_RESOLUTION if self.stroke_resolution == "auto" else None
+
+    def resolve_grain(self, of_model: float) -> float:
+        """The grain in levels, given that of the model."""
+        if isinstance(self.grain, float):
+            return self.grain
+        return 0.0 if self.stroke_resolution == "native" else of_model

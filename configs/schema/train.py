@@ -128,6 +128,8 @@ class TrainConfig:
                 f"loss.style_strength={self.loss.style_strength:g} is measured for one painting; give "
                 "loss.style_weight for a store of styles"
             )
+        if self.style.is_store and self.style.grain:
+            raise UsageError(f"style.grain={self.style.grain:g} is of one painting; omit it for a store of styles")
         least = self.loss.least_side()
         sizes = {"data.size": self.data.size, "data.val_size": self.data.val_size, "style.size": self.style.size}
         for key, size in sizes.items():

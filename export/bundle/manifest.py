@@ -40,6 +40,8 @@ class Style(TypedJson):
     name: str
     stroke_resolution: int | None = None
     """The short side in px at which a photo is stylized by default; null means the size of the photo itself."""
+    grain: float = 0.0
+    """The standard deviation, in levels, of the smooth noise that a photo gets by default."""
 
 
 @dataclass(frozen=True)

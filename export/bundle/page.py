@@ -28,7 +28,7 @@ def write(bundle: Path, label: Label, card: Card, tools: Path | None) -> None:
     title = _title(card.style, label.style)
     url, resolution = f"../{IN_BUNDLE.as_posix()}", label.stroke_resolution
     name, model = slug(label.style), bundle / IN_BUNDLE
-    style = site.Style(name, title, label.artist, label.style_license, resolution, model, url)
+    style = site.Style(name, title, label.artist, label.style_license, resolution, model, url, grain=label.grain)
     if card.store is not None:
         named = zip(label.styles, card.store.styles, strict=True)
         style = replace(style, store=tuple(_of_store(one, painting) for one, painting in named))

@@ -66,7 +66,7 @@ def write(config: ExportConfig, on_progress: Callable[[str], object]) -> tuple[M
         libraries = [name for form in FORMATS.values() for name in form.libraries]
         manifest = Manifest(
             format=FORMAT,
-            style=Style(label.style, label.stroke_resolution),
+            style=Style(label.style, label.stroke_resolution, label.grain),
             licenses=chain,
             models=built.models,
             graph=built.graph,

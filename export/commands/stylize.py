@@ -54,9 +54,13 @@ def task(config: StylizeConfig) -> None:
 
 
 def _refine(config: StylizeConfig, checkpoint: Path, job: Job, masks: Masks | None) -> None:
-    stroke_resolution = config.resolve_stroke_resolution(Stylizer(config, config.threads).model.stroke_resolution)
-    with refine.refined(config, checkpoint, read(job.photo), stroke_resolution) as model:
-        _stylize_photo(replace(config, model=model), job, masks)
+    model = Stylizer(config, config.threads).model
+    stroke_resolution = config.resolve_stroke_resolution(model.stroke_resolution)
+    like_model = replace(  # whose card the refined network does not have
+        config, stroke_resolution=stroke_resolution or "native", grain=config.resolve_grain(model.grain)
+    )
+    with refine.refined(config, checkpoint, read(job.photo), stroke_resolution) as refined:
+        _stylize_photo(replace(like_model, model=refined), job, masks)
 
 
 def _stylize_photo(config: StylizeConfig, job: Job, masks: Masks | None) -> None:

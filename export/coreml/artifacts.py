@@ -33,6 +33,7 @@ _CLIENTS = {
     client_files.SWIFT_BITMAPS: "required by both clients: orientation and color space of photos",
     client_files.SWIFT_CONTROLS: "strength, colors and masks, for both clients",
     client_files.SWIFT_STROKES: "restores the photo's detail, for both clients",
+    client_files.SWIFT_GRAIN: "the smooth noise that some styles add to a photo, for both clients",
 }
 _UINT8_CLIENTS = {
     client_files.SWIFT_LARGE: (

@@ -20,8 +20,7 @@ from impasto.export.suppress_output import suppress_output
 from impasto.export.test_images import Pixels
 from impasto.models import transform_net
 from impasto.models.card import STYLE_NAMES
-from impasto.models.contract import INPUT, OUTPUT, Label
-from impasto.models.onnx_model import STROKE_RESOLUTION
+from impasto.models.contract import INPUT, OUTPUT, Label, defaults
 
 Shape = tuple[int, int]
 """(height, width)."""
@@ -208,8 +207,7 @@ def finish(path: Path, label: Label) -> None:
     metadata.userDefined.pop(_DATE, None)
     if label.styles:
         metadata.userDefined[STYLE_NAMES] = "\n".join(style.name for style in label.styles)
-    if label.stroke_resolution:
-        metadata.userDefined[STROKE_RESOLUTION] = str(label.stroke_resolution)
+    metadata.userDefined.update(defaults(label))
     file.unlink()  # its mode is 0600; the new file has the default mode
     file.write_bytes(spec.SerializeToString(deterministic=True))
     for folder in (folder for folder in path.rglob("*") if folder.is_dir()):

@@ -42,6 +42,7 @@ class Model:
         styles: The names of the styles of a store; empty for a model of one painting.
         stroke_resolution: The short side in px at which the model's strokes are as large as the painting's; None means
             native. `stylize` does not use it.
+        grain: The grain in levels that a photo gets by default. `stylize` does not use it.
 
     Raises:
         UsageError: The file cannot be used.
@@ -59,6 +60,7 @@ class Model:
         self._same_size = same_size
         self._loaded = onnx_model.load(self._path, threads, arena=same_size)
         self.styles = [style.name for style in onnx_model.styles(self._loaded)]
+        self.grain = onnx_model.grain(self._loaded)
         self._choose(styles)
 
     def with_styles(self, styles: Mapping[str, float] | None) -> "Model":

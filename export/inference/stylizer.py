@@ -76,8 +76,9 @@ class Stylizer:
     def _stylize(self, photo: Picture, on_progress: OnProgress) -> NDArray[np.uint8]:
         """Stylize the photo itself, or a small copy of it where the stroke resolution is below its size."""
         size = self.config.resolve_stroke_resolution(self.model.stroke_resolution)
+        grain = self.config.resolve_grain(self.model.grain)
         if size is None or size >= min(photo.rgb.shape[:2]):
-            return self.model.stylize(replace(photo, rgb=add_grain(photo.rgb, self.config.grain)), on_progress).rgb
+            return self.model.stylize(replace(photo, rgb=add_grain(photo.rgb, grain)), on_progress).rgb
         small = resize(photo.rgb, size)
-        stylized = self.model.stylize(Picture(add_grain(small, self.config.grain)), on_progress).rgb
+        stylized = self.model.stylize(Picture(add_grain(small, grain)), on_progress).rgb
         return detail_transfer.enlarge(stylized, small, photo.rgb)

@@ -40,6 +40,7 @@ _UINT8_DESCRIPTIONS = {
     client_files.KOTLIN_BITMAPS: "required by both clients: reads every kind of `Bitmap`",
     client_files.KOTLIN_CONTROLS: "strength, colors and masks, for both clients",
     client_files.KOTLIN_STROKES: "strokes of the painting's size on photos of any size, for both clients",
+    client_files.KOTLIN_GRAIN: "the smooth noise that some styles add to a photo, for both clients",
     tiled_pair.STATS: "for large photos: measures the statistics of a photo; weights stored in 16 bits",
     tiled_pair.TILE: "stylizes a tile of that photo with these statistics",
     client_files.KOTLIN_LARGE: "runs these two files on a `Bitmap` of any size",

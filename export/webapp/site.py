@@ -59,6 +59,7 @@ class Style:
     tiles: Tiles | None = None
     store: tuple[StoreStyle, ...] = ()
     """The styles of a store, in the order of their weights."""
+    grain: float = 0.0
 
     def files(self) -> dict[str, Source]:
         """Return its own files by their paths in the page."""
@@ -135,7 +136,8 @@ def _entry(style: Style) -> dict[str, Any]:
     if style.tiles is not None:
         tiling = {"side": style.tiles.side, "margin": style.tiles.margin, "multiple": style.tiles.multiple}
         files |= {"stats": file(STATS), "tile": {**(file(TILE) or {}), **tiling}}
-    entry = {**_about(style), "thumbnail": f"{folder}/{PAINTING}" if style.painting else None, "files": files}
+    thumbnail = f"{folder}/{PAINTING}" if style.painting else None
+    entry = {**_about(style), "grain": style.grain, "thumbnail": thumbnail, "files": files}
     if style.store:
         thumbnails = [style.thumbnail(one) if one.painting else None for one in style.store]
         entry["store"] = [

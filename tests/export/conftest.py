@@ -15,7 +15,7 @@ from impasto.models.card import Card
 from impasto.models.contract import Label
 from tests.helpers.bundles import SETTINGS, Written
 from tests.helpers.commands import Run
-from tests.helpers.networks import BUNDLE_STROKES, CARD, LABEL, MODELS, SHAPES, TRAINED, Build
+from tests.helpers.networks import BUNDLE_GRAIN, BUNDLE_STROKES, CARD, LABEL, MODELS, SHAPES, TRAINED, Build
 from tests.helpers.onnx_models import model
 from tests.helpers.shared import shared
 
@@ -47,7 +47,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def make(folder: Path) -> None:
         network, card = checkpoint.load(TRAINED)
-        style = CARD["style"] | {"stroke_resolution": BUNDLE_STROKES}
+        style = CARD["style"] | {"stroke_resolution": BUNDLE_STROKES, "grain": BUNDLE_GRAIN}
         checkpoint.save(
             folder / "network.safetensors", network, Card.from_json(card.to_json() | CARD | {"style": style})
         )

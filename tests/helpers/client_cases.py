@@ -52,10 +52,14 @@ CASES: dict[str, tuple[Any, ...]] = {
 }
 # As CASES, after a stroke resolution in px, or `default` (that of the model, STROKES) or `native`.
 STROKES = 100
+GRAIN = 3.5  # levels, of the model of these cases
 STROKE_CASES: dict[str, tuple[Any, ...]] = {
     "strokes": ("default", 250, 150, "ARGB_8888", False, True, 1.0, 0),
     "strokes_narrow": ("default", 130, 420, "RGB_565", False, True, 1.0, 0),
     "strokes_smaller_photo": ("default", 60, 40, "ARGB_8888", False, True, 1.0, 0),
+    "strokes_smaller_straight": ("default", 60, 40, "ARGB_8888", True, False, 1.0, 0),
+    "strokes_smaller_premultiplied": ("default", 60, 40, "ARGB_8888", True, True, 0.4, 0),
+    "strokes_smaller_mask": ("default", 61, 40, "ARGB_8888", False, True, 1.0, 0, True, 61, 40, "ARGB_8888", False),
     "strokes_native": ("native", 150, 110, "ARGB_8888", False, True, 1.0, 0),
     "strokes_of_91_px": (91, 140, 100, "ARGB_8888", False, True, 1.0, 0),
     "strokes_weaker": ("default", 250, 150, "HARDWARE", False, True, 0.4, 0),
@@ -65,6 +69,7 @@ STROKE_CASES: dict[str, tuple[Any, ...]] = {
     "strokes_mask": ("default", 250, 150, "ARGB_8888", False, True, 1.0, 0, True, 50, 30, "ARGB_8888", True),
     "strokes_large": ("default", 410, 501, "ARGB_8888", False, True, 1.0, 10**6),
     "strokes_large_of_130_px": (130, 410, 501, "ARGB_8888", False, True, 1.0, 10**6),
+    "strokes_large_smaller": ("default", 97, 203, "ARGB_8888", True, True, 0.4, 10**6),
     "strokes_large_native": ("native", 250, 150, "ARGB_8888", False, True, 1.0, 10**6),
 }
 CASES_BY_NAME = CASES | {name: values[1:] for name, values in STROKE_CASES.items()}

@@ -50,6 +50,7 @@ CARD: dict[str, dict[str, Any]] = {
 LABEL = Label.of(Card.from_json({"model": {"name": "mobile", "width": 0.25, "blocks": 1}} | CARD))
 
 BUNDLE_STROKES = 1080  # px, the stroke resolution of the checkpoint and the bundle of the fixtures
+BUNDLE_GRAIN = 1.5  # levels, of both
 
 Build = Callable[[str], transform_net.TransformNet]
 

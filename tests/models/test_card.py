@@ -78,7 +78,7 @@ def test_exported_card_lacks_what_identifies_nothing() -> None:
     exported = ExportedCard.of(read)
     assert exported is not None and read.style is not None and read.loss is not None
     assert exported.loss == read.loss
-    others = ("artist", "license", "source", "stroke_resolution", "title")
+    others = ("artist", "grain", "license", "source", "stroke_resolution", "title")
     identity = {name: value for name, value in asdict(read.style).items() if name not in others}
     assert asdict(exported.style) == identity
     assert ExportedCard.of(replace(read, loss=None)) is ExportedCard.of(replace(read, style=None)) is None

@@ -120,6 +120,30 @@ def test_stroke_resolution_of_a_file_without_the_key_is_native(inverter: Path) -
     assert onnx_model.stroke_resolution(onnx_model.load(inverter, 1)) is None
 
 
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        ("3", 3),
+        ("0.5", 0.5),
+        ("32", 32),
+        ("33", 0),
+        ("", 0),
+        ("-3", 0),
+        ("nan", 0),
+        ("1e1", 0),
+        ("9" * 5000, 0),
+        ("٣", 0),
+    ],
+)
+def test_grain_reads_metadata_and_ignores_other_values(tmp_path: Path, stored: str, expected: float) -> None:
+    session = onnx_model.load(model(tmp_path / "model.onnx", grain=stored), 1)
+    assert onnx_model.grain(session) == expected
+
+
+def test_grain_of_a_file_without_the_key_is_0(inverter: Path) -> None:
+    assert onnx_model.grain(onnx_model.load(inverter, 1)) == 0
+
+
 def test_card_returns_what_the_exporter_wrote(inverter: Path, tmp_path: Path) -> None:
     _, saved = checkpoint.load(zoo.resolve("zoo/udnie/tiny", ".safetensors"))
     assert saved.loss is not None

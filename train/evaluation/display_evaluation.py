@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from impasto.models.image.grain import add_grain
 from impasto.models.image.picture import resize
 from impasto.models.losses.weave import WeaveLoss
 from impasto.models.metrics import display
@@ -65,6 +66,7 @@ class DisplayEvaluator:
         painting: The painting at display size, uint8 [H, W, 3].
         short_side: The short side of the display in px.
         stroke_resolution: The short side at which the network stylizes a photo; its output is resized to the display.
+        grain: The standard deviation of the noise in what the network sees, in levels.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class DisplayEvaluator:
         painting: Pixels,
         short_side: int,
         stroke_resolution: int,
+        grain: float = 0.0,
     ) -> None:
         self.network = network
         self.distance = distance
@@ -82,12 +85,14 @@ class DisplayEvaluator:
         self.weave = WeaveLoss()
         self.short_side = short_side
         self.stroke_resolution = stroke_resolution
+        self.grain = grain
 
     @torch.no_grad()
     def evaluate(self, photo: Pixels, name: str) -> DisplayEvaluation:
         """Evaluate the network on a photo uint8 [H, W, 3]."""
         pixels = resize(photo, self.short_side)
-        stylized = to_bytes(self.network(picture_to_pixels(resize(photo, self.stroke_resolution))))[0]
+        small = add_grain(resize(photo, self.stroke_resolution), self.grain)
+        stylized = to_bytes(self.network(picture_to_pixels(small)))[0]
         stylized = resize(stylized, (pixels.shape[0], pixels.shape[1]))
         distances = zip(self.distance(stylized), self.distance(pixels), strict=True)
         faces = [display.edges(stylized, pixels, box) for box in display.faces(pixels)]

@@ -54,8 +54,9 @@ class DisplayReport:
         """Evaluate the network on the first photos of a set, with a progress bar."""
         size = self.short_side
         distance = PaintingDistance(self.weights, self.painting, self.model.loss.network)
-        stroke_resolution = self.model.style.card_stroke_resolution() or size
-        evaluator = DisplayEvaluator(self.model.run, distance, self.painting, size, stroke_resolution)
+        style = self.model.style
+        sides = size, style.card_stroke_resolution() or size
+        evaluator = DisplayEvaluator(self.model.run, distance, self.painting, *sides, style.grain)
         names = photos.names[: self.config.evaluate.display_count]
         with Display(title) as progress:
             for number, name in enumerate(names):
@@ -68,7 +69,8 @@ class DisplayReport:
     def to_json(self) -> dict[str, Any]:
         """Return the medians and the figures of each photo."""
         photos = [evaluation.to_json() for evaluation in self.evaluations]
-        return {"size": self.short_side, "medians": asdict(self.medians), "photos": photos}
+        settings = {"size": self.short_side, "grain": self.model.style.grain}
+        return settings | {"medians": asdict(self.medians), "photos": photos}
 
     @property
     def medians(self) -> DisplayMedians:

@@ -94,17 +94,16 @@ def load(path: Path, image: str | None = None) -> StyleModel:
         UsageError: The file cannot be loaded, or does not record the style image and the loss.
     """
     if path.is_dir() or path.suffix in onnx_model.SUFFIXES:
-        run, exported = _load_exported(path)
+        run, exported, named = _load_exported(path)
         output_type, card = "uint8, rounded", None
     else:
         network, card = _load_checkpoint(path, image)
         run = partial(transform_net.stylize, network)
         output_type, exported = "float32, not rounded", ExportedCard.of(card)
+        named = asdict(card.style) if card.style else {}
     try:
         if exported is None:
             raise UsageError("it has no card, or one without style or loss")
-        # An exported file identifies the style image, but not its artist and license.
-        named = asdict(card.style) if card and card.style else {"artist": "unknown", "license": "unknown"}
         style = _parse(StyleConfig, named | asdict(exported.style) | {"image": None})
         # The card has the raw weights; the style_strength that they came from was calibrated when training began.
         loss = _parse(LossConfig, asdict(exported.loss) | {"style_strength": None})
@@ -132,7 +131,8 @@ def _load_checkpoint(path: Path, image: str | None) -> tuple[TransformNet, Card]
     return checkpoint.one_style(path, network, card, names[0])
 
 
-def _load_exported(path: Path) -> tuple[Callable[[Tensor], Tensor], ExportedCard | None]:
+def _load_exported(path: Path) -> tuple[Callable[[Tensor], Tensor], ExportedCard | None, dict[str, Any]]:
+    """What it computes, what it stores of the card, and further settings of the style."""
     session = onnx_model.load(path)
     if onnx_model.styles(session):
         raise UsageError(f"{path} is a store of styles; name its checkpoint, or a file that has one of them")
@@ -141,7 +141,9 @@ def _load_exported(path: Path) -> tuple[Callable[[Tensor], Tensor], ExportedCard
         rgb = pixels[0].permute(1, 2, 0).to(torch.uint8).numpy()
         return picture_to_pixels(onnx_model.stylize(session, Picture(rgb)).rgb)
 
-    return run, onnx_model.card(session)
+    # An exported file identifies the style image, but not its artist and license.
+    named = {"artist": "unknown", "license": "unknown", "grain": onnx_model.grain(session)}
+    return run, onnx_model.card(session), named | {"stroke_resolution": onnx_model.stroke_resolution(session)}
 
 
 def _parse(kind: type[_Config], values: Mapping[str, Any]) -> _Config:

@@ -25,6 +25,7 @@ internal class Accelerators(
     private val cpu = OrtNetwork(environment, session(source) {}, Accelerator.Cpu)
     val fallbackReasons: MutableList<String> = CopyOnWriteArrayList()
     val strokeResolution = strokeResolutionOf(cpu.session)
+    val grain = grainOf(cpu.session)
 
     @Volatile private var accelerated: Network? = null
 

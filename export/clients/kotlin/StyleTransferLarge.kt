@@ -42,6 +42,7 @@ class StyleTransferLarge private constructor(
     private val colors = IntArray(side)
     private val tileRow = ByteArray(side * 4)
     private val photoRow = ByteArray(side * 4)
+    private val grain = grainOf(tile)
     private val lock = ModelLock("StyleTransferLarge", trim = {}, close = { tile.close() })
 
     /** As [StyleTransfer.strokeResolution]. */
@@ -138,13 +139,16 @@ class StyleTransferLarge private constructor(
         val reduced = size.reduced(settings.strokeResolution)
         when {
             controls.isPhoto -> {}
-            reduced == size -> runTiles(readable(photo), result, controls, settings) // tiles overlap: read the photo
+            reduced == size -> {
+                val added = grain?.takeIf { settings.strokeResolution != null }
+                runTiles(readable(photo), added, result, controls, settings) // tiles overlap: read the photo
+            }
             else -> {
                 val strokes = StyleTransferStrokes(result, reduced, settings.cancellation)
                 val small = Bitmap.createBitmap(strokes.small, reduced.width, reduced.height, Bitmap.Config.ARGB_8888)
                 val stylized = copyAsSrgb(small)
                 val whole = StyleTransferControls(1f, false, null, false, reduced.width, reduced.height)
-                runTiles(small, stylized, whole, settings)
+                runTiles(small, grain, stylized, whole, settings)
                 val colors = strokes.small.copyOf()
                 stylized.getPixels(colors, 0, reduced.width, 0, 0, reduced.width, reduced.height)
                 strokes.enlarge(colors, result, controls)
@@ -153,8 +157,14 @@ class StyleTransferLarge private constructor(
         result
     }
 
-    private fun runTiles(source: Bitmap, result: Bitmap, controls: StyleTransferControls, settings: Settings) {
-        val statistics = estimateStatistics(source, settings)
+    private fun runTiles(
+        source: Bitmap,
+        grain: StyleTransferGrain?,
+        result: Bitmap,
+        controls: StyleTransferControls,
+        settings: Settings,
+    ) {
+        val statistics = estimateStatistics(source, grain, settings)
         val pixels = allocate(side * side * 4)
         val stylized = allocate(side * side * 4)
         val shape = longArrayOf(1, side.toLong(), side.toLong(), 4)
@@ -168,7 +178,7 @@ class StyleTransferLarge private constructor(
                     var done = 0
                     for (row in rows) {
                         for (column in columns) {
-                            readTile(source, row.start, column.start, pixels)
+                            readTile(source, grain, row.start, column.start, pixels)
                             tile.run(inputs, mapOf("stylized" to output), settings.cancellation)
                             writeTile(stylized, source, result, row, column, controls)
                             settings.onProgress(++done / (rows.size * columns.size).toFloat())
@@ -183,9 +193,9 @@ class StyleTransferLarge private constructor(
         sessionOptions(threads).use { options -> createSession(environment, options, name) }
 
     /** Estimates the statistics of all instance norms. `stats.onnx` is closed afterwards to free its memory. */
-    private fun estimateStatistics(photo: Bitmap, settings: Settings): FloatArray =
+    private fun estimateStatistics(photo: Bitmap, grain: StyleTransferGrain?, settings: Settings): FloatArray =
         openSession("stats.onnx").use { stats ->
-            StyleTransferStatistics(photo, settings.thumbnailPixels) { bytes, width, height ->
+            StyleTransferStatistics(photo, grain, settings.thumbnailPixels) { bytes, width, height ->
                 val shape = longArrayOf(1, height.toLong(), width.toLong(), 4)
                 OnnxTensor.createTensor(environment, bytes, shape, OnnxJavaType.UINT8).use { image ->
                     OrtSession.RunOptions().use { options ->
@@ -201,11 +211,13 @@ class StyleTransferLarge private constructor(
         }
 
     /** Fills [pixels] with the tile at row [top] and column [left] of the padded photo. */
-    private fun readTile(photo: Bitmap, top: Int, left: Int, pixels: ByteBuffer) {
+    private fun readTile(photo: Bitmap, grain: StyleTransferGrain?, top: Int, left: Int, pixels: ByteBuffer) {
         val available = minOf(side, photo.width - left)
         pixels.rewind()
         for (y in 0 until side) {
-            photo.getPixels(colors, 0, side, left, sourceIndex(top + y, photo.height), available, 1)
+            val row = sourceIndex(top + y, photo.height)
+            photo.getPixels(colors, 0, side, left, row, available, 1)
+            grain?.addTo(colors, left, row, available)
             for (x in 0 until side) {
                 val index = if (x < available) x else sourceIndex(left + x, photo.width) - left
                 unpack(colors[index], tileRow, 4 * x)

@@ -28,10 +28,11 @@ internal class Pipeline(private val accelerators: Accelerators) {
             accelerators.run(native = strokeResolution == null) { network ->
                 val wanted = size.reduced(strokeResolution)
                 val used = network.sizes.minByOrNull { wanted.distance(it) } ?: wanted
+                val grain = accelerators.grain?.takeIf { strokeResolution != null }
                 if (used == size) {
-                    runWhole(network, result, controls, cancellation)
+                    runWhole(network, result, controls, grain, cancellation)
                 } else {
-                    runReduced(network, used, result, controls, cancellation)
+                    runReduced(network, used, result, controls, grain, cancellation)
                 }
             }
         } finally {
@@ -51,26 +52,36 @@ internal class Pipeline(private val accelerators: Accelerators) {
         size: ImageSize,
         photo: Bitmap,
         controls: StyleTransferControls,
+        grain: StyleTransferGrain?,
         cancellation: Cancellation,
     ) {
         val strokes = StyleTransferStrokes(photo, size, cancellation)
         val buffers = buffersFor(size)
         writeColors(strokes.small, buffers.photo)
+        grain?.addTo(buffers.photo, size.width)
         network.run(buffers.photo, buffers.stylized, size, cancellation)
         val colors = readColors(buffers.stylized)
         if (buffers.isLarge) this.buffers = null
         strokes.enlarge(colors, photo, controls)
     }
 
-    private fun runWhole(network: Network, photo: Bitmap, controls: StyleTransferControls, cancellation: Cancellation) {
+    private fun runWhole(
+        network: Network,
+        photo: Bitmap,
+        controls: StyleTransferControls,
+        grain: StyleTransferGrain?,
+        cancellation: Cancellation,
+    ) {
         val size = ImageSize(photo.width, photo.height)
         val premultiplied = photo.hasAlpha() && photo.isPremultiplied
         val buffers = buffersFor(size)
-        buffers.photo.rewind()
-        photo.copyPixelsToBuffer(buffers.photo)
-        if (premultiplied) divideByAlpha(buffers.photo)
+        readPhoto(photo, premultiplied, buffers.photo)
+        grain?.addTo(buffers.photo, size.width)
         network.run(buffers.photo, buffers.stylized, size, cancellation)
-        if (!controls.isIdentity || premultiplied) blend(buffers, photo.width, controls, premultiplied)
+        if (!controls.isIdentity || premultiplied) {
+            if (grain != null) readPhoto(photo, premultiplied, buffers.photo) // without grain
+            blend(buffers, photo.width, controls, premultiplied)
+        }
         buffers.stylized.rewind()
         photo.copyPixelsFromBuffer(buffers.stylized)
     }
@@ -104,6 +115,13 @@ internal class Pipeline(private val accelerators: Accelerators) {
                 buffers.stylized.position(y * stylizedRow.size)
                 buffers.stylized.put(stylizedRow)
             }
+        }
+
+        /** Reads a photo as straight RGBA. */
+        fun readPhoto(photo: Bitmap, premultiplied: Boolean, rgba: ByteBuffer) {
+            rgba.rewind()
+            photo.copyPixelsToBuffer(rgba)
+            if (premultiplied) divideByAlpha(rgba)
         }
 
         fun read(pixels: ByteBuffer, y: Int, row: ByteArray) {

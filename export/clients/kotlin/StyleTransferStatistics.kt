@@ -17,11 +17,13 @@ import kotlin.math.sqrt
  * statistics of the thumbnail are corrected by the difference between those of the patches and of the same patches
  * downscaled (a control variate).
  *
+ * @param grain what the network sees besides, or null.
  * @param pixels the approximate maximum number of pixels of the thumbnail, and of all patches together.
  * @param statistics returns the means, then the variances, of an RGBA image of the given width and height.
  */
 internal class StyleTransferStatistics(
     private val photo: Bitmap,
+    private val grain: StyleTransferGrain?,
     private val pixels: Int,
     private val statistics: (bytes: ByteBuffer, width: Int, height: Int) -> FloatArray,
 ) {
@@ -37,6 +39,7 @@ internal class StyleTransferStatistics(
     fun estimate(): FloatArray {
         val thumbnail = statisticsAtScale(photo.width, photo.height, scale) { y, colors ->
             photo.getPixels(colors, 0, photo.width, 0, y, photo.width, 1)
+            grain?.addTo(colors, 0, y, photo.width)
         }
         val patches = Patches()
         if (scale == 1.0 || patches.rows * patches.columns < MIN_PATCHES) return thumbnail
@@ -147,6 +150,7 @@ internal class StyleTransferStatistics(
             val last = (left + end - 1).coerceIn(0, photo.width - 1)
             val photoY = (top + y).coerceIn(0, photo.height - 1)
             photo.getPixels(patchRow, 0, patchRow.size, first, photoY, last - first + 1, 1)
+            grain?.addTo(patchRow, first, photoY, last - first + 1)
             for (x in start until end) {
                 val weight = vertical * fadeWeight(x, column, columns, patchWidth)
                 val color = patchRow[(left + x).coerceIn(first, last) - first]

@@ -9,7 +9,7 @@ import OnnxRuntimeBindings
 
 /// Stylizes photos of any size in tiles. Apart from the photo and the result, memory use does not depend on their size.
 /// Requires StyleTransferBitmaps.swift, StyleTransferControls.swift, StyleTransferStatistics.swift,
-/// StyleTransferStrokes.swift, StyleTransferQueue.swift and StyleTransferTiling.swift.
+/// StyleTransferStrokes.swift, StyleTransferGrain.swift, StyleTransferQueue.swift and StyleTransferTiling.swift.
 ///
 /// Core ML packages have fixed sizes, so this class runs `stats.onnx` and `tile.onnx` from the bundle's folder
 /// `android` on ONNX Runtime. Add its Swift package to the app:
@@ -57,6 +57,7 @@ public final class StyleTransferLarge: @unchecked Sendable {
     /// The default of `stylizeLarge`: `stroke_resolution` of the style in manifest.json, or 1024 px.
     public let strokeResolution: StrokeResolution
 
+    private let grain: StyleTransferGrain
     private let tiling: Tiling
     private let stats: String
     private let threads: Int32
@@ -70,12 +71,15 @@ public final class StyleTransferLarge: @unchecked Sendable {
     /// - Parameters:
     ///   - strokeResolution: the number `stroke_resolution` of `style` in the bundle's manifest.json; nil where it is
     ///     null.
+    ///   - grain: the number `grain` of `style` in the bundle's manifest.json.
     ///   - threads: the number of threads of ONNX Runtime.
     public init(
-        statsAt stats: URL, tileAt tile: URL, tiling: Tiling, strokeResolution: Int?, threads: Int = 2
+        statsAt stats: URL, tileAt tile: URL, tiling: Tiling, strokeResolution: Int?, grain: Double,
+        threads: Int = 2
     ) throws {
         setenv("ORT_DISABLE_TELEMETRY", "1", 1)  // takes effect only before the first use of the library
         self.tiling = tiling
+        self.grain = StyleTransferGrain(levels: grain)
         self.strokeResolution = .pixels(strokeResolution ?? 1024)  // as in impasto-stylize
         self.stats = stats.path
         self.threads = Int32(threads)
@@ -125,12 +129,14 @@ public final class StyleTransferLarge: @unchecked Sendable {
             guard thumbnailPixels >= 1 else { throw Failure.thumbnailPixels(thumbnailPixels) }
             if strength == 0 { return try image(source) }
             let steps = Steps(thumbnailPixels: thumbnailPixels, onProgress: onProgress, cancellation: cancellation)
+            var grain: StyleTransferGrain?
             if case .pixels(let resolution) = strokeResolution ?? self.strokeResolution {
                 guard resolution >= 16 else { throw Failure.strokeResolution(resolution) }
                 if resolution < min(width, height) { return try stylizedSmall(source, resolution, controls, steps) }
+                grain = self.grain
             }
             let result = try bitmap(of: photo, orientation: orientation)
-            try runTiles(source, result, controls, steps)
+            try runTiles(source, grain, result, controls, steps)
             return try image(result)
         }
     }
@@ -142,15 +148,21 @@ public final class StyleTransferLarge: @unchecked Sendable {
     }
 
     private func runTiles(
-        _ source: CGContext, _ result: CGContext, _ controls: StyleTransferControls, _ steps: Steps
+        _ source: CGContext, _ grain: StyleTransferGrain?, _ result: CGContext, _ controls: StyleTransferControls,
+        _ steps: Steps
     ) throws {
-        let statistics = try estimateStatistics(source, steps)
+        let readPixel: StyleTransferStatistics.ReadPixel = { x, y, rgba in
+            source.readStraight(x, y, rgba)
+            grain?.add(to: rgba, x: x, y: y)
+        }
+        let statistics = try estimateStatistics(source, steps, readPixel)
         let (rows, columns) = (tiling.spans(source.height), tiling.spans(source.width))
         var done = 0
         for row in rows {
             for column in columns {
                 try steps.cancellation.check()
-                let stylized = try run(readTile(source, top: row.start, left: column.start), statistics)
+                let stylized = try run(
+                    readTile(source, top: row.start, left: column.start, readPixel), statistics)
                 try writeTile(stylized, from: source, to: result, row: row, column: column, controls)
                 done += 1
                 steps.onProgress(Double(done) / Double(rows.count * columns.count))
@@ -176,7 +188,7 @@ public final class StyleTransferLarge: @unchecked Sendable {
             for bitmap in [copy, output] { bitmap.pixel(0, 0).update(from: small, count: small.count) }
             let whole = try StyleTransferControls(
                 strength: 1, keepColors: false, mask: nil, invertMask: false, width: smallWidth, height: smallHeight)
-            try runTiles(copy, output, whole, steps)
+            try runTiles(copy, grain, output, whole, steps)
             return [UInt8](UnsafeBufferPointer(start: output.pixel(0, 0), count: small.count))
         }
         try strokes.forEachRow(height: photo.height, readRow: readRow) { y, straight, result in
@@ -197,11 +209,13 @@ public final class StyleTransferLarge: @unchecked Sendable {
     }
 
     /// Estimates the statistics of all instance norms. `stats.onnx` is closed afterwards to free its memory.
-    private func estimateStatistics(_ photo: CGContext, _ steps: Steps) throws -> ORTValue {
+    private func estimateStatistics(
+        _ photo: CGContext, _ steps: Steps, _ readPixel: @escaping StyleTransferStatistics.ReadPixel
+    ) throws -> ORTValue {
         let session = try self.session(stats)
         let estimator = StyleTransferStatistics(
-            width: photo.width, height: photo.height, pixels: steps.thumbnailPixels, steps.cancellation
-        ) { photo.readStraight($0, $1, $2) }
+            width: photo.width, height: photo.height, pixels: steps.thumbnailPixels, steps.cancellation,
+            readPixel: readPixel)
         let statistics = try estimator.estimate { bytes, width, height in
             let input = try tensor(bytes, .uInt8, [1, height, width, 4])
             let outputs = try session.run(withInputs: ["image": input], outputNames: ["statistics"], runOptions: nil)
@@ -233,14 +247,16 @@ public final class StyleTransferLarge: @unchecked Sendable {
         return image
     }
 
-    private func readTile(_ photo: CGContext, top: Int, left: Int) -> NSMutableData {
+    private func readTile(
+        _ photo: CGContext, top: Int, left: Int, _ readPixel: StyleTransferStatistics.ReadPixel
+    ) -> NSMutableData {
         let data = NSMutableData(length: tiling.side * tiling.side * 4)!
         let tileBytes = data.mutableBytes.assumingMemoryBound(to: UInt8.self)
         for y in 0..<tiling.side {
             let row = tiling.sourceIndex(top + y, photo.height)
             for x in 0..<tiling.side {
                 let column = tiling.sourceIndex(left + x, photo.width)
-                photo.readStraight(column, row, tileBytes + (y * tiling.side + x) * 4)
+                readPixel(column, row, tileBytes + (y * tiling.side + x) * 4)
             }
         }
         return data

@@ -27,6 +27,7 @@ final class StyleTransferModels {
         let size: Size
         let pixelFormat: OSType
         let strokeResolution: Int?
+        let grain: StyleTransferGrain
         /// The names of the styles that the package blends; empty for a package of one style.
         let styles: [String]
         /// The weights of these styles; at first, those of the first style alone.
@@ -42,6 +43,7 @@ final class StyleTransferModels {
             pixelFormat = constraint.pixelFormatType
             let metadata = model.modelDescription.metadata[.creatorDefinedKey] as? [String: String]
             strokeResolution = metadata?["stroke_resolution"].flatMap { Int($0) }
+            grain = StyleTransferGrain(levels: metadata?["grain"].flatMap { Double($0) } ?? 0)
             styles = inputs["styles"] == nil ? [] : metadata?["style_names"]?.components(separatedBy: "\n") ?? []
             weights = styles.indices.map { $0 == 0 ? 1 : 0 }
         }
@@ -172,7 +174,7 @@ final class StyleTransferModels {
         return (Double(squares) / Double(width * height * 4)).squareRoot()
     }
 
-    private static func withBytes(
+    static func withBytes(
         of buffer: CVPixelBuffer, _ body: (UnsafeMutablePointer<UInt8>, _ rowBytes: Int) -> Void
     ) {
         CVPixelBufferLockBaseAddress(buffer, [])

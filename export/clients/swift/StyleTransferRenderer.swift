@@ -39,19 +39,31 @@ final class StyleTransferRenderer {
         let input = try rendered(
             resized(opaque, to: CGSize(width: size.width, height: size.height)), width: size.width,
             height: size.height, format: package.pixelFormat)
+        let isLarger = Int(photo.extent.width) > size.width && Int(photo.extent.height) > size.height
+        let small = restoreDetail && isLarger ? bytes(CIImage(cvPixelBuffer: input), size.width, size.height) : nil
+        if !package.grain.isEmpty { addGrain(package, to: input) }
         try cancellation.check()
         let output = CIImage(cvPixelBuffer: try package.prediction(from: input), options: [.colorSpace: colors])
         try cancellation.check()
         let stylized = resized(output, to: photo.extent.size)
-        let isLarger = Int(photo.extent.width) > size.width && Int(photo.extent.height) > size.height
-        let strokes =
-            restoreDetail && isLarger ? makeStrokes(output, CIImage(cvPixelBuffer: input), size, photo.extent) : nil
+        let strokes = small.map { makeStrokes(output, $0, size, photo.extent) }
         let result =
             strokes == nil && controls.isIdentity
             ? stylized : try blended(stylized, with: opaque, controls, strokes, cancellation)
         let transparent = result.applyingFilter(
             "CISourceInCompositing", parameters: [kCIInputBackgroundImageKey: photo])
         return transparent.cropped(to: photo.extent)
+    }
+
+    private func addGrain(_ package: StyleTransferModels.Loaded, to buffer: CVPixelBuffer) {
+        let color = package.pixelFormat == kCVPixelFormatType_32ARGB ? 1 : 0  // the first of three channels
+        StyleTransferModels.withBytes(of: buffer) { bytes, rowBytes in
+            for y in 0..<package.size.height {
+                for x in 0..<package.size.width {
+                    package.grain.add(to: bytes + y * rowBytes + 4 * x + color, x: x, y: y)
+                }
+            }
+        }
     }
 
     /// Renders an image at the origin to a bitmap in sRGB.
@@ -101,11 +113,11 @@ final class StyleTransferRenderer {
     }
 
     private func makeStrokes(
-        _ output: CIImage, _ input: CIImage, _ size: StyleTransferModels.Size, _ photo: CGRect
+        _ output: CIImage, _ small: [UInt8], _ size: StyleTransferModels.Size, _ photo: CGRect
     ) -> StyleTransferStrokes {
         StyleTransferStrokes(
-            stylized: bytes(output, size.width, size.height), small: bytes(input, size.width, size.height),
-            smallWidth: size.width, smallHeight: size.height, width: Int(photo.width), height: Int(photo.height))
+            stylized: bytes(output, size.width, size.height), small: small, smallWidth: size.width,
+            smallHeight: size.height, width: Int(photo.width), height: Int(photo.height))
     }
 
     /// Blends two opaque images of the same size at the origin. `strokes` computes the stylized image instead, if not

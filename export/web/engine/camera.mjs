@@ -39,7 +39,7 @@ export async function startCamera({ engine, canvas, facing = 'environment', styl
     const key = `${keyOf(now)} ${strokes}`
     if (key !== last) previous = null
     last = key
-    const strokeResolution = share < 1 ? Math.max(MIN_SIDE, Math.round(Math.min(width, height) * share)) : 'native'
+    const strokeResolution = Math.max(MIN_SIDE, Math.round(Math.min(width, height) * share))
     const result = await engine.frame(frame, { ...look, style: now, strokeResolution, previous })
     previous = source.closed ? null : result
     if (!source.closed) {

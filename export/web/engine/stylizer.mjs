@@ -4,6 +4,7 @@
 // From a photo to a stylized picture, as export/inference/stylizer.py does it.
 /** @import { Model, Pixels, Request, Style } from './types.mjs' */
 import { aborted, failure } from './failure.mjs'
+import { withGrain } from './grain.mjs'
 import { cropped, padTo } from './pixels.mjs'
 import { DEFAULT_STROKE_RESOLUTION, strokeResolutionOf, weightsOf } from './store.mjs'
 import { enlarge, reduce, smallSize } from './strokes.mjs'
@@ -34,7 +35,8 @@ export async function stylize(photo, { style, strokeResolution = 'auto' }, work)
   const resolution = resolve(photo, style, strokeResolution), small = smallSize(photo, resolution)
   const copy = small ? reduce(photo, small) : photo
   await pause()
-  const stylized = await runNetwork(copy, style, work, pause)
+  const grain = strokeResolution === 'native' ? 0 : style.grain ?? 0
+  const stylized = await runNetwork(withGrain(copy, grain), style, work, pause)
   if (!small) return stylized
   await pause()
   return enlarge(stylized, copy, photo, pause)

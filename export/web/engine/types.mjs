@@ -17,6 +17,7 @@
  * @typedef {object} Style
  * @property {string} name
  * @property {number | null} [stroke_resolution] short side, px, at which its strokes are as large as the painting's
+ * @property {number} [grain] standard deviation, in levels, of the noise that a photo gets
  * @property {{ name: string, stroke_resolution?: number | null }[]} [store]
  * @property {Record<string, number>} [weights]
  * @property {{ onnx: StyleFile, tflite?: StyleFile | null, stats?: StyleFile, tile?: TileFile }} files

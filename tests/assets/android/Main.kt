@@ -5,9 +5,12 @@ import android.graphics.ColorSpace
 import android.os.Build
 import android.system.Os
 import impasto.StyleTransfer
+import impasto.StyleTransferGrain
 import impasto.StyleTransferLarge
+import impasto.allocate
 import java.io.File
 import java.nio.ByteBuffer
+import java.util.zip.CRC32
 import kotlin.concurrent.thread
 
 /**
@@ -92,6 +95,9 @@ private fun runStrokes(folder: File, output: File) {
     val style = StyleTransfer(File(models, "model.onnx"))
     val large = StyleTransferLarge(File(models, "stats.onnx"), File(models, "tile.onnx"))
     println("stroke resolutions: ${style.strokeResolution} ${large.strokeResolution}")
+    val grain = allocate(530 * 700 * 4).also { while (it.hasRemaining()) it.put(128.toByte()) }
+    StyleTransferGrain(3.5).addTo(grain, 700)
+    println("grain: " + CRC32().apply { update(grain.rewind() as ByteBuffer) }.value)
     for (line in File(output, "strokes.txt").readLines()) {
         val (resolution, fields) = line.split(" ", limit = 2)
         val case = Case(fields, folder, output)

@@ -14,6 +14,23 @@ def test_stroke_resolution_takes_a_word_or_pixels(value: str | None, expected: i
     assert config.resolve_stroke_resolution(768) == expected
 
 
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        *[([], 3), (["stroke_resolution=600"], 3), (["stroke_resolution=native"], 0)],
+        *[(["grain=auto"], 3), (["grain=0"], 0), (["grain=1.5", "stroke_resolution=native"], 1.5)],
+    ],
+)
+def test_grain_is_that_of_the_model_except_at_native_size(settings: list[str], expected: float) -> None:
+    assert app.compose("stylize", [*LINE, *settings]).resolve_grain(3) == expected
+
+
+@pytest.mark.parametrize("value", ["-1", "33", "much", "nan", "null", "true"])
+def test_grain_of_another_value_is_refused(value: str) -> None:
+    with pytest.raises(UsageError, match=r"^grain=.* is invalid; it must be a number from 0 to 32 or one of auto$"):
+        app.compose("stylize", [*LINE, f"grain={value}"])
+
+
 def test_stroke_resolution_auto_without_one_of_the_model_is_1024() -> None:
     assert app.compose("stylize", LINE).resolve_stroke_resolution(None) == 1024
 

@@ -18,7 +18,7 @@ from impasto.export.client_files import CLIENTS
 from impasto.export.contract import ImageSize
 from impasto.export.validation.latency import Latency
 from tests.helpers.commands import Run
-from tests.helpers.networks import BUNDLE_STROKES
+from tests.helpers.networks import BUNDLE_GRAIN, BUNDLE_STROKES
 
 
 def test_manifest_describes_the_files_models_and_origin(exported: tuple[Path, Run], saved: Path) -> None:
@@ -34,7 +34,7 @@ def test_manifest_describes_the_files_models_and_origin(exported: tuple[Path, Ru
     (painting,) = [entry for entry in bundle.licenses if entry.part == "painting"]
     assert (painting.title, painting.author, painting.license) == ("swirls", "Ünal", "CC0-1.0")
     assert "MIT License" in (folder / "LICENSE").read_text() and "LICENSE" in bundle.files
-    assert bundle.style.stroke_resolution == BUNDLE_STROKES
+    assert (bundle.style.stroke_resolution, bundle.style.grain) == (BUNDLE_STROKES, BUNDLE_GRAIN)
     assert bundle.checkpoint.sha256 == hashlib.sha256(saved.read_bytes()).hexdigest()
     assert bundle.checkpoint.card.training is not None and bundle.checkpoint.card.training.steps == 7
     assert {"impasto", "torch"} < set(bundle.versions)

@@ -10,14 +10,14 @@ from impasto.export.contract import Tolerance
 from impasto.export.onnx_graph import tiled_pair
 from tests.helpers import android
 from tests.helpers.bundles import Written
-from tests.helpers.client_cases import CASES_BY_NAME, STROKES, TILING, mask_of, photo_of
+from tests.helpers.client_cases import CASES_BY_NAME, GRAIN, STROKES, TILING, mask_of, photo_of
 
 NPU_SIZE = (96, 64)
 
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory, written: Written) -> Path:
-    """A folder with the Kotlin clients, the models with and without a stroke resolution, and the photos of all cases.
+    """A folder with the Kotlin clients, the models with and without stroke resolution and grain, and all photos.
 
     The Java bindings are those of the Android library, with ONNX Runtime for Linux of the same version.
     """
@@ -31,8 +31,8 @@ def compiled(tmp_path_factory: pytest.TempPathFactory, written: Written) -> Path
     (folder / "strokes").mkdir()
     for path in map(folder.joinpath, ("model.onnx", "stats.onnx", "tile.onnx")):
         model = onnx.load(path)
-        properties = {item.key: item.value for item in model.metadata_props} | {"stroke_resolution": str(STROKES)}
-        onnx.helper.set_model_props(model, properties)
+        properties = {item.key: item.value for item in model.metadata_props}
+        onnx.helper.set_model_props(model, properties | {"stroke_resolution": str(STROKES), "grain": f"{GRAIN:g}"})
         onnx.save(model, folder / "strokes" / path.name)
     for name in CASES_BY_NAME:
         (folder / f"{name}.rgba").write_bytes(photo_of(name).tobytes())

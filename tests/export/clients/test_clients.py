@@ -1,6 +1,7 @@
 """The clients in a bundle: those in Kotlin are compiled and run, those in Swift are parsed."""
 
 import re
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from impasto.configs.schema.stylize import DEFAULT_STROKE_RESOLUTION
 from impasto.export import client_files, test_images
 from impasto.export.inference import thumbnail_statistics
 from impasto.export.onnx_graph import instance_norm, tiling
+from impasto.models.image import grain
 from impasto.models.image.decode import read
+from impasto.models.image.grain import add_grain
 from tests.helpers import swift
 from tests.helpers.android import CLIENTS
 from tests.helpers.client_cases import (
@@ -133,6 +136,28 @@ def test_kotlin_client_at_a_stroke_resolution_matches_python(name: str, kotlin: 
 @pytest.mark.heavy
 def test_kotlin_client_reads_the_stroke_resolution_of_the_model(kotlin: tuple[Path, dict[str, str]]) -> None:
     assert kotlin[1]["stroke resolutions"] == f"{STROKES} {STROKES}"
+
+
+@pytest.mark.heavy
+def test_grain_of_kotlin_is_that_of_python(kotlin: tuple[Path, dict[str, str]]) -> None:
+    gray = np.full((530, 700, 4), 128, np.uint8)
+    gray[..., :3] = add_grain(gray[..., :3], 3.5)
+    assert kotlin[1]["grain"] == str(zlib.crc32(gray.tobytes()))
+
+
+def test_grain_of_swift_has_the_numbers_of_python() -> None:
+    swift_text, python = (CLIENTS / "swift" / "StyleTransferGrain.swift").read_text(), Path(grain.__file__).read_text()
+    pairs = {
+        "side = 512": "_SIDE = 512",
+        "unit = 32.0": "_UNIT = 32",
+        "sum: Int32 = 11539": "_SUM = 11539",
+        "first = 141 * side * side": "_FIRST = 141 * _SIDE * _SIDE",
+        "widths = [3, 3, 3, 5]": "_WIDTHS = (3, 3, 3, 5)",
+        "(number ^ (number >> 16)) &* 0x85EB_CA6B": "(numbers ^ (numbers >> np.uint32(16))) * np.uint32(0x85EBCA6B)",
+        "(bits ^ (bits >> 13)) &* 0xC2B2_AE35": "(numbers ^ (numbers >> np.uint32(13))) * np.uint32(0xC2B2AE35)",
+        "bits ^ (bits >> 16)": "numbers ^ (numbers >> np.uint32(16))",
+    }
+    assert all(ours in swift_text and theirs in python for ours, theirs in pairs.items())
 
 
 def test_clients_and_page_have_the_default_stroke_resolution_of_the_command() -> None:

@@ -30,7 +30,7 @@ def test_styles_by_default_are_those_of_the_zoo() -> None:
 
 
 def test_styles_are_in_the_order_of_models_with_names_of_their_own(written: Written, tmp_path: Path) -> None:
-    bundle = write_bundle(tmp_path / "b", {"android/model.onnx": b"a"}, replace(STYLE, stroke_resolution=64))
+    bundle = write_bundle(tmp_path / "b", {"android/model.onnx": b"a"}, replace(STYLE, stroke_resolution=64, grain=2.0))
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "step_00000003.safetensors").touch()
     exported = written("tiny", "uint8_rgba").read_bytes()
@@ -41,6 +41,7 @@ def test_styles_are_in_the_order_of_models_with_names_of_their_own(written: Writ
     assert other.title == f"{udnie.title} (udnie)" and udnie.title.startswith("Udnie")
     assert (waves.title, waves.artist, waves.license) == ("The Swirls", PAINTING.author, PAINTING.license)
     assert (waves.stroke_resolution, waves.model, waves.painting) == (64, bundle / "android" / "model.onnx", None)
+    assert [style.grain for style in (udnie, waves, run)] == [0, 2, 0]
     assert run.model == tmp_path / "run" / "last.onnx"
 
 

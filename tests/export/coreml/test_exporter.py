@@ -80,17 +80,18 @@ def test_write_all_produces_every_package_with_metadata(packages: Packages) -> N
         assert "swirls" in metadata.shortDescription
         assert metadata.versionString
         assert not any("date" in key for key in metadata.userDefined)
-        assert "stroke_resolution" not in metadata.userDefined
+        assert not {"stroke_resolution", "grain"} & {*metadata.userDefined}
         assert spec.specificationVersion == (9 if name == exporter.IOS18 else 7)
         if name == exporter.IOS18:
             assert package.functions[spec.description.defaultFunctionName] == (package.height, package.width)
 
 
-def test_every_package_records_the_stroke_resolution(build: Build, tmp_path: Path) -> None:
-    label = replace(LABEL, stroke_resolution=768)
+def test_every_package_records_the_stroke_resolution_and_the_grain(build: Build, tmp_path: Path) -> None:
+    label = replace(LABEL, stroke_resolution=768, grain=3.0)
     packages = exporter.write_all(build("mobile"), tmp_path, [(32, 48)], label)
     specs = [ct.models.MLModel(str(tmp_path / one.name), skip_model_load=True).get_spec() for one in packages]
     assert [spec.description.metadata.userDefined["stroke_resolution"] for spec in specs] == ["768"] * 3
+    assert [spec.description.metadata.userDefined["grain"] for spec in specs] == ["3.0"] * 3
 
 
 def test_write_all_in_another_process_gives_the_same_bytes(packages: Packages, tmp_path: Path) -> None:

@@ -1,13 +1,19 @@
 """What impasto-stylize refine= refuses before it trains."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 
 from impasto.configs.cli.app import compose
 from impasto.configs.errors import UsageError
 from impasto.export.inference import refine
+from impasto.models.image.decode import read
+from impasto.models.image.grain import add_grain
 from tests.helpers.stylize import noise, run_stylize, save
 
 
@@ -40,3 +46,22 @@ def test_refine_without_the_extra_names_it(inverter: Path, tmp_path: Path, monke
     config = compose("stylize", [f"model={inverter}", "input=a", "output=b", "refine=20", "painting=c"])
     with pytest.raises(UsageError, match=r"^refine=20 needs PyTorch; install it by pip install \"impasto\[train\]\"$"):
         refine.check(config, several=False)
+
+
+def test_refined_network_runs_with_the_defaults_of_the_model(
+    inverter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = onnx.load(inverter)
+    onnx.helper.set_model_props(named, {"stroke_resolution": "60", "grain": "3.0"})
+    onnx.save(named, tmp_path / "named.onnx")
+    photo = save(tmp_path / "photo.png", noise(60, 90))
+
+    @contextmanager
+    def refined(*arguments: object) -> Iterator[str]:
+        assert arguments[3] == 60
+        yield str(inverter)
+
+    monkeypatch.setattr(refine, "check", lambda config, several: inverter)
+    monkeypatch.setattr(refine, "refined", refined)
+    run_stylize(tmp_path / "named.onnx", photo, tmp_path / "out.png", "refine=2", f"painting={photo}")
+    np.testing.assert_array_equal(read(tmp_path / "out.png").rgb, 255 - add_grain(read(photo).rgb, 3))

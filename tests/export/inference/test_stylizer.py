@@ -49,6 +49,17 @@ def test_stylizer_adds_grain_to_what_the_network_sees(inverter: Path) -> None:
     np.testing.assert_array_equal(stylize(inverter, "grain=3", "strength=0").rgb, PHOTO.rgb)
 
 
+def test_stylizer_takes_the_grain_of_the_model_except_at_native_size(inverter: Path, tmp_path: Path) -> None:
+    named, path = onnx.load(inverter), tmp_path / "named.onnx"
+    onnx.helper.set_model_props(named, {"grain": "3.0"})
+    onnx.save(named, path)
+    grainy = 255 - add_grain(PHOTO.rgb, 3)
+    np.testing.assert_array_equal(stylize(path, "stroke_resolution=auto").rgb, grainy)
+    np.testing.assert_array_equal(stylize(path, "stroke_resolution=120").rgb, grainy)
+    np.testing.assert_array_equal(stylize(path, "stroke_resolution=native").rgb, 255 - PHOTO.rgb)
+    np.testing.assert_array_equal(stylize(path, "grain=0").rgb, 255 - PHOTO.rgb)
+
+
 @pytest.mark.parametrize("painting", ["night_cafe", "starry_night"])
 def test_grain_gives_a_photo_of_one_color_strokes(painting: str) -> None:
     photo = Picture(np.full((192, 192, 3), 200, np.uint8))

@@ -25,7 +25,7 @@ from impasto.models.onnx_model import load, stylize
 from impasto.models.onnx_writer import write
 from tests.helpers.bundles import Written, artifact
 from tests.helpers.commands import Run
-from tests.helpers.networks import BUNDLE_STROKES, CARD, LABEL, Build, slow
+from tests.helpers.networks import BUNDLE_GRAIN, BUNDLE_STROKES, CARD, LABEL, Build, slow
 
 FILES = [
     ("mobile", "uint8_rgba"),
@@ -160,7 +160,7 @@ def test_metadata_names_style_version_and_contract(written: Written) -> None:
         assert metadata["impasto"] == version
         assert words in metadata["contract"] and "strength" not in metadata["contract"]
         assert metadata["variant"] == "fp32"
-        assert "stroke_resolution" not in metadata
+        assert not {"stroke_resolution", "grain"} & {*metadata}
         card = json.loads(metadata["card"])
         assert card["style"] == {key: CARD["style"][key] for key in ("name", "painter", "seed", "sha256", "size")}
         assert metadata["card"] == json.dumps(card, separators=(",", ":"))  # compact
@@ -171,8 +171,8 @@ def test_metadata_names_style_version_and_contract(written: Written) -> None:
         assert (model.producer_name, model.producer_version) == ("impasto", version)
 
 
-def test_every_onnx_file_records_the_stroke_resolution(build: Build, tmp_path: Path) -> None:
-    label, path = replace(LABEL, stroke_resolution=768), tmp_path / "model.onnx"
+def test_every_onnx_file_records_the_stroke_resolution_and_the_grain(build: Build, tmp_path: Path) -> None:
+    label, path = replace(LABEL, stroke_resolution=768, grain=2.5), tmp_path / "model.onnx"
     (tmp_path / "android").mkdir()
     write(build("mobile"), path, "float32_rgb", label)
     sessions = [onnx_model.open_session(path)]
@@ -185,6 +185,7 @@ def test_every_onnx_file_records_the_stroke_resolution(build: Build, tmp_path: P
     sessions += [onnx_model.open_session(file) for file in files]
     sessions += [onnx_model.open_session(one.SerializeToString()) for one in stored]
     assert [onnx_model.stroke_resolution(session) for session in sessions] == [768] * 7
+    assert [onnx_model.grain(session) for session in sessions] == [2.5] * 7
 
 
 @pytest.mark.parametrize(("name", "io"), FILES)
@@ -219,6 +220,6 @@ def test_alpha_passes_through(written: Written) -> None:
 def test_write_in_another_process_gives_the_same_bytes(
     trained: transform_net.TransformNet, exported: tuple[Path, Run], tmp_path: Path
 ) -> None:
-    label = replace(LABEL, stroke_resolution=BUNDLE_STROKES)
+    label = replace(LABEL, stroke_resolution=BUNDLE_STROKES, grain=BUNDLE_GRAIN)
     write(trained, tmp_path / "model.onnx", "uint8_rgba", label)
     assert (exported[0] / "android" / "model.onnx").read_bytes() == (tmp_path / "model.onnx").read_bytes()

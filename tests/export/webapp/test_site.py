@@ -23,7 +23,7 @@ def test_contents_has_each_style_with_its_files(style: site.Style, tmp_path: Pat
     (tmp_path / "b.jpg").write_bytes(b"painting")
     (tmp_path / "gpu").write_bytes(b"gpu")
     tiles, gpu = site.Tiles(b"stats", b"tile", 512, 48, 4), tmp_path / "gpu"
-    painted = site.Style("b", "B", "C", "D", None, style.model, None, tmp_path / "b.jpg", gpu, tiles)
+    painted = site.Style("b", "B", "C", "D", None, style.model, None, tmp_path / "b.jpg", gpu, tiles, grain=2.0)
     files = site.contents([style, painted], RUNTIME)
     app = json.loads(site.read(files[site.STYLES]))
     assert app["format"] == "impasto-app/1" and app["runtimes"] == {"onnxruntime": True, "litert": False}
@@ -39,6 +39,7 @@ def test_contents_has_each_style_with_its_files(style: site.Style, tmp_path: Pat
     assert second["files"]["stats"]["url"] == "styles/b/stats.onnx" and files["styles/b/stats.onnx"] == b"stats"
     assert (first["thumbnail"], first["stroke_resolution"]) == (None, 768)
     assert (second["thumbnail"], second["stroke_resolution"]) == ("styles/b/painting.jpg", None)
+    assert (first["grain"], second["grain"]) == (0, 2)
     assert files[second["thumbnail"]] == tmp_path / "b.jpg" and files["runtime/ort.mjs"] == b"runtime"
     assert all(site.read(files[entry["files"]["onnx"]["url"]]) == b"network" for entry in app["styles"])
 

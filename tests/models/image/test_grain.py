@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from impasto.models.image.grain import add_grain
+from impasto.configs.schema import style
+from impasto.models.image.grain import MAX_GRAIN, add_grain
 
 
 def gray(height: int, width: int, level: int = 128) -> np.ndarray:
@@ -29,8 +30,8 @@ def test_grain_has_the_requested_standard_deviation_and_no_color(levels: float) 
 
 
 def test_grain_is_the_same_in_every_version() -> None:
-    """Viewers saw this one."""
-    expected = [[-5, -8, -9, -4], [-4, -6, -7, -3], [-4, -5, -5, -1], [-4, -3, -2, 1]]
+    """Viewers saw this one, and the clients have the same."""
+    expected = [[-9, -8, -4, 3], [-13, -12, -7, -1], [-16, -14, -9, -3], [-18, -15, -10, -4]]
     assert grain(4, 4, 10)[..., 0].tolist() == expected
 
 
@@ -52,6 +53,10 @@ def test_grain_depends_on_the_position_alone() -> None:
     photo = np.random.default_rng(0).integers(20, 230, (300, 200, 3)).astype(np.uint8)
     difference = add_grain(photo, 3).astype(float) - photo
     assert np.array_equal(difference, large[:300, :200])
+
+
+def test_limit_is_that_of_the_settings() -> None:
+    assert MAX_GRAIN == style.MAX_GRAIN
 
 
 def test_grain_is_clipped() -> None:

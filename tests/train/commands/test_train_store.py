@@ -160,6 +160,7 @@ def test_train_with_frozen_trunk_of_a_single_network_learns_its_norms_alone(
         (["freeze=all_but_norms", "init=null"], ["freeze=all_but_norms", "init="]),
         (["style=PAINTINGS/dots.png", "freeze=all_but_norms", "init=STORE"], ["the name dots already", "style.name"]),
         (["style=PAINTINGS", "loss.style_strength=1"], ["loss.style_strength=1", "loss.style_weight"]),
+        (["style=PAINTINGS", "style.grain=3"], ["style.grain=3", "omit it"]),
         (["style=PAINTINGS", "init=STORE", "model.width=0.5"], ["another architecture", "model.width=0.25"]),
     ],
 )

@@ -45,3 +45,12 @@ def test_style_model_other_style_image_or_weights_are_refused(tmp_path: Path) ->
     named["style"]["painter"] = None
     with pytest.raises(UsageError, match="style is missing; name the picture of swirls"):
         loaded_model.load(model(tmp_path / "named.onnx", card=json.dumps(named))).style_image(None)
+
+
+@pytest.mark.slow
+def test_load_of_an_exported_file_has_its_stroke_resolution_and_grain(tmp_path: Path) -> None:
+    path = model(tmp_path / "good.onnx", card=json.dumps(card()), stroke_resolution="600", grain="2.5")
+    style = loaded_model.load(path).style
+    assert (style.card_stroke_resolution(), style.grain) == (600, 2.5)
+    plain = loaded_model.load(model(tmp_path / "plain.onnx", card=json.dumps(card()))).style
+    assert (plain.card_stroke_resolution(), plain.grain) == (None, 0)

@@ -26,10 +26,12 @@ from tests.helpers.web_engine import (
     store_model,
 )
 
+GRAIN = 4  # levels, of the style
 CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "native": ({"strokeResolution": "native"}, ["stroke_resolution=native"]),
-    "auto": ({}, [f"stroke_resolution={RESOLUTION}"]),
-    "half": ({"strokeResolution": 48, "strength": 0.37}, ["stroke_resolution=48", "strength=0.37"]),
+    "auto": ({}, [f"stroke_resolution={RESOLUTION}", f"grain={GRAIN}"]),
+    "half": ({"strokeResolution": 48, "strength": 0.37}, ["stroke_resolution=48", f"grain={GRAIN}", "strength=0.37"]),
+    "whole": ({"strokeResolution": WIDTH}, [f"stroke_resolution={WIDTH}", f"grain={GRAIN}"]),
     "colors": (
         {"strokeResolution": "native", "keepColors": True, "strength": 0.8},
         ["stroke_resolution=native", "keep_colors=true", "strength=0.8"],
@@ -70,6 +72,8 @@ def test_engine_gives_the_pictures_of_impasto_stylize(
     cases = [{"name": name, **options} for name, (options, _) in CASES.items()]
     masks = {"small": {"file": "small", "width": 27, "height": 40}}
     folder = site_of(tmp_path / "site", files, {"prefer": prefer, "style": style, "cases": cases, "masks": masks})
+    listed = json.loads((folder / "cases.json").read_text())
+    (folder / "cases.json").write_text(json.dumps(listed | {"style": listed["style"] | {"grain": GRAIN}}))
     with serving(folder) as site:
         result = site.run("cases", *SOFTWARE_GPU)
         check_cases(site, result, trained_file, tmp_path, bound, mask)

@@ -16,6 +16,7 @@ from impasto.configs.schema.model import ModelConfig
 from impasto.export.litert import writer
 from impasto.export.test_images import picture
 from impasto.models.image import detail_transfer, exif
+from impasto.models.image.grain import add_grain
 from impasto.models.image.picture import resize
 from tests.helpers.heavy import tool
 from tests.helpers.networks import LABEL, Build
@@ -40,6 +41,23 @@ def node(script: str, *values: object) -> Any:
 
 def rgba(rgb: NDArray[np.uint8]) -> bytes:
     return np.dstack([rgb, np.full(rgb.shape[:2], 99, np.uint8)]).tobytes()
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("levels", [0.5, 3, 32])
+def test_grain_is_that_of_python(levels: float, tmp_path: Path) -> None:
+    photo = noise(530, 700)
+    (tmp_path / "photo").write_bytes(rgba(photo))
+    script = """
+        const [folder, levels] = values
+        const { withGrain } = await import(at('grain.mjs'))
+        const photo = { data: bytes(`${folder}/photo`), width: 700, height: 530 }
+        writeFileSync(`${folder}/result`, withGrain(photo, +levels).data)
+        process.stdout.write(JSON.stringify(withGrain(photo, 0) === photo))
+    """
+    assert node(script, tmp_path, levels)
+    assert (tmp_path / "photo").read_bytes() == rgba(photo)
+    assert (tmp_path / "result").read_bytes() == rgba(add_grain(photo, levels))
 
 
 @pytest.mark.heavy
