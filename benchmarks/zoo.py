@@ -46,16 +46,18 @@ thumbnail of the painting.
 
 - **Training.** `mobile`: `impasto-train style=PAINTING.jpg data.root=DIR init=CHECKPOINT data.size=256
   optimizer.lr=LR trainer.steps=N` on photos of at least 600 px on the short side, in two to four rounds. The last one
-  is in the table: 600 crops with the flatness, mesh and weave losses and a learning rate of 0.0015. Two had another
-  one: Composition VII 300 crops without the weave loss, and The Great Wave 450 with the flatness loss alone, and
-  `optimizer.lr=0.003 loss.pattern_weight=2000`. The first rounds had none of these losses (`loss.flatness_weight=0
-  loss.mesh_weight=0 loss.weave_weight=0`), and a learning rate of 0.004 but for The Great Wave: 800 crops after 800
-  with an earlier loss (The Starry Night), 900 after the network of another painting (Composition VII, The Night Café,
-  Contrast of Forms), 992 or 1,000 after `zoo/store` (The Scream, Udnie, Woman with a Hat), and 1,000 after version
-  0.1's with the learning rate and the crops that are chosen by default (The Great Wave). In between The Scream had
-  600 crops with the flatness loss; and with the mesh loss, too, The Starry Night 400 at 0.004, and The Night Café,
-  Udnie and Woman with a Hat 300 at 0.0015. `tiny`: the styles of `zoo/store/tiny`, trained further together for 1,600
-  crops with the flatness and mesh losses, and for 1,600 with the weave loss, too, at 0.0015.
+  is in the table: 600 crops with the flatness, mesh and weave losses and a learning rate of 0.0015. Five had another
+  one: Udnie, Contrast of Forms and The Night Café 800 crops after that, with the blotch loss, too
+  (`loss.blotch_weight=10`, the last 30); Composition VII 300 crops without the weave loss, and The Great Wave 450
+  with the flatness loss alone, and `optimizer.lr=0.003 loss.pattern_weight=2000`. The first rounds had none of these
+  losses (`loss.flatness_weight=0 loss.mesh_weight=0 loss.weave_weight=0`), and a learning rate of 0.004 but for The
+  Great Wave: 800 crops after 800 with an earlier loss (The Starry Night), 900 after the network of another painting
+  (Composition VII, The Night Café, Contrast of Forms), 992 or 1,000 after `zoo/store` (The Scream, Udnie, Woman with
+  a Hat), and 1,000 after version 0.1's with the learning rate and the crops that are chosen by default (The Great
+  Wave). In between The Scream had 600 crops with the flatness loss; and with the mesh loss, too, The Starry Night 400
+  at 0.004, and The Night Café, Udnie and Woman with a Hat 300 at 0.0015. `tiny`: the styles of `zoo/store/tiny`,
+  trained further together for 1,600 crops with the flatness and mesh losses, and for 1,600 with the weave loss, too,
+  at 0.0015; that of Contrast of Forms alone for 800 more, with the blotch loss, too.
 - **Stores.** `zoo/store` is one network of all eight paintings, 111 kB as ONNX: `impasto-stylize model=zoo/store
   style=udnie`, or a blend, `style='{{udnie: 0.6, great_wave: 0.4}}'`. It had 2,800 crops, after a network of The
   Starry Night, and then 1,400 with the flatness, mesh and weave losses and a learning rate of 0.0015.
@@ -116,13 +118,10 @@ def install(path: Path, painting: str, model: str) -> None:
     network, card = checkpoint.load(path)
     assert card.style is not None and card.data is not None
     title, artist, source = PROVENANCE[painting]
+    grain = GRAIN.get(painting, 0.0) if model == "mobile" else 0.0
     card = replace(
         card,
-        style=replace(
-            card.style,
-            **{"title": title, "artist": artist, "source": source, "license": "public domain"},
-            grain=GRAIN.get(painting, 0.0) if model == "mobile" else 0.0,
-        ),
+        style=replace(card.style, title=title, artist=artist, source=source, license="public domain", grain=grain),
         data=replace(card.data, source=PHOTOS, license=PHOTOS_LICENSE),
         init=card.init and replace(card.init, license=NETWORK_LICENSE),  # each began with a network of ours
         license=NETWORK_LICENSE,
@@ -200,7 +199,8 @@ def _start(card: Card, painting: str) -> str:
     """What the network's training began with, for the table."""
     if card.init is None:
         return ""
-    first = card.init.name == f"{zoo.PREFIX}{painting}"  # the file of that name is the network itself now
+    # The file of that name is the network itself now.
+    first = card.init.name in (f"{zoo.PREFIX}{painting}", f"{zoo.PREFIX}{painting}/{card.model.name}")
     return " after the network before" if first else f" after {card.init.name}"
 
 

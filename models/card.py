@@ -93,6 +93,7 @@ class LossCard(_CardJson):
     style_scale_weights: list[float] | None = None
     window: int | None = None
     ema_decay: float = 0.0
+    blotch_weight: float = 0.0
     drawing_weight: float = 0.0
     flatness_weight: float = 0.0
     frame_weight: float = 0.0

@@ -65,6 +65,14 @@ class LossConfig:
             32,
         ),
     ] = None
+    blotch_weight: Annotated[
+        float,
+        Key(
+            "Training only: weight of coarse edges, of any color, where the photo has none (models/losses/blotch.py). "
+            "0 leaves patches of color on skin, clothes and tables.",
+            0,
+        ),
+    ] = 0.0
     checkerboard_weight: Annotated[
         float,
         Key(

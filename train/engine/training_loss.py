@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from impasto.configs.schema.train import TrainConfig
 from impasto.models.losses import temporal
+from impasto.models.losses.blotch import BlotchLoss
 from impasto.models.losses.checkerboard import CheckerboardLoss
 from impasto.models.losses.drawing import DrawingLoss
 from impasto.models.losses.flatness import FlatnessLoss
@@ -26,7 +27,7 @@ from impasto.train.runtime.device import Hardware
 from impasto.train.runtime.distributed import Group
 
 # Each with a weight in the settings of the loss
-AUXILIARY = ("checkerboard", "drawing", "flatness", "frame", "mesh", "palette", "pattern", "weave")
+AUXILIARY = ("blotch", "checkerboard", "drawing", "flatness", "frame", "mesh", "palette", "pattern", "weave")
 MEASURES = (*Losses._fields, "temporal", *AUXILIARY)
 
 
@@ -72,6 +73,7 @@ class TrainingLoss:
         self.temporal = TemporalLoss()
         self.frame = FrameLoss()
         loss.window = config.loss.window
+        self.blotch = BlotchLoss().to(hardware.device) if config.loss.blotch_weight else None
         self.flatness = FlatnessLoss(painting).to(hardware.device) if config.loss.flatness_weight else None
         self.mesh = MeshLoss().to(hardware.device) if config.loss.mesh_weight else None
         self.palette = PaletteLoss([painting]).to(hardware.device) if config.loss.palette_weight else None
@@ -123,6 +125,7 @@ class TrainingLoss:
     def _auxiliary(self, pixels: Tensor, photos: Tensor, averages: MovingAverages | None = None) -> Tensor:
         """AUXILIARY; those without a weight are 0, except the checkerboard loss, which is always measured."""
         weights, zero = self.config.loss, torch.zeros((), device=pixels.device)
+        blotch = self.blotch(pixels, photos) if self.blotch is not None else zero
         drawing = self.drawing(pixels, photos) if weights.drawing_weight else zero
         flatness = self.flatness(pixels, photos) if self.flatness is not None else zero
         frame = self.frame(pixels) if weights.frame_weight else zero
@@ -130,7 +133,8 @@ class TrainingLoss:
         palette = self.palette(pixels, averages) if self.palette is not None else zero
         pattern = self.pattern(pixels, photos, averages) if self.pattern is not None else zero
         weave = self.weave(pixels) if self.weave is not None else zero
-        return torch.stack([self.checkerboard(pixels), drawing, flatness, frame, mesh, palette, pattern, weave])
+        checkerboard = self.checkerboard(pixels)
+        return torch.stack([blotch, checkerboard, drawing, flatness, frame, mesh, palette, pattern, weave])
 
     def _temporal(self, network: nn.Module, photos: Tensor, stylized: Tensor, step: int) -> Tensor:
         """The temporal loss with the shift and noise of a step, which a resumed run repeats; 0 without a weight."""

@@ -18,14 +18,15 @@ def test_step_metrics_mean_over_steps_until_reset() -> None:
             "style": 2,
             "tv": 3,
             "temporal": 2,
-            "checkerboard": 5**0.5,
-            "drawing": 6,
-            "flatness": 7,
-            "frame": 8,
-            "mesh": 9,
-            "palette": 10,
-            "pattern": 11,
-            "weave": 12,
+            "blotch": 5,
+            "checkerboard": 6**0.5,
+            "drawing": 7,
+            "flatness": 8,
+            "frame": 9,
+            "mesh": 10,
+            "palette": 11,
+            "pattern": 12,
+            "weave": 13,
         }
     )
     assert metrics.statistics() == [6.0, 0.375]

@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from impasto.configs.cli import app
 from impasto.configs.schema.train import TrainConfig
 from impasto.models import transform_net
+from impasto.models.losses.blotch import BlotchLoss
 from impasto.models.losses.flatness import FlatnessLoss
 from impasto.models.losses.mesh import MeshLoss
 from impasto.models.losses.perceptual import PerceptualLoss
@@ -68,6 +69,7 @@ def test_training_loss_step_reads_nothing_from_device(photo_folder: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("blotch", lambda painting, pictures, photos: BlotchLoss()(pictures, photos)),
         ("flatness", lambda painting, pictures, photos: FlatnessLoss(painting)(pictures, photos)),
         ("mesh", lambda painting, pictures, photos: MeshLoss()(pictures)),
         ("weave", lambda painting, pictures, photos: WeaveLoss()(pictures)),
