@@ -45,13 +45,14 @@ Networks trained by impasto on paintings in the public domain. Wherever a comman
 thumbnail of the painting.
 
 - **Training.** `mobile`: `impasto-train style=PAINTING.jpg data.root=DIR init=CHECKPOINT data.size=256
-  optimizer.lr=LR trainer.steps=N` on photos of at least 600 px on the short side, in two to four rounds. The last one
-  is in the table: 600 crops with the flatness, mesh and weave losses and a learning rate of 0.0015. Five had another
+  optimizer.lr=LR trainer.steps=N` on photos of at least 600 px on the short side, in two to five rounds. The last one
+  is in the table: 600 crops with the flatness, mesh and weave losses and a learning rate of 0.0015. Six had another
   one: Udnie, Contrast of Forms and The Night Café 800 crops after that, with the blotch loss, too
-  (`loss.blotch_weight=10`, the last 30); Composition VII 300 crops without the weave loss, and The Great Wave 450
-  with the flatness loss alone, and `optimizer.lr=0.003 loss.pattern_weight=2000`. The first rounds had none of these
-  losses (`loss.flatness_weight=0 loss.mesh_weight=0 loss.weave_weight=0`), and a learning rate of 0.004 but for The
-  Great Wave: 800 crops after 800 with an earlier loss (The Starry Night), 900 after the network of another painting
+  (`loss.blotch_weight=10`, the last 30, and then for 600 more with `loss.palette_weight=400`); The Scream 600 with
+  that weight, as Composition VII, which had had 300 crops without the weave loss; and The Great Wave 450 with the
+  flatness loss alone, and `optimizer.lr=0.003 loss.pattern_weight=2000`. The first rounds had none of these losses
+  (`loss.flatness_weight=0 loss.mesh_weight=0 loss.weave_weight=0`), and a learning rate of 0.004 but for The Great
+  Wave: 800 crops after 800 with an earlier loss (The Starry Night), 900 after the network of another painting
   (Composition VII, The Night Café, Contrast of Forms), 992 or 1,000 after `zoo/store` (The Scream, Udnie, Woman with
   a Hat), and 1,000 after version 0.1's with the learning rate and the crops that are chosen by default (The Great
   Wave). In between The Scream had 600 crops with the flatness loss; and with the mesh loss, too, The Starry Night 400
