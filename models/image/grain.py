@@ -14,7 +14,7 @@ _ROWS = 256  # per step; divides _SIDE
 _WIDTHS = (3, 3, 3, 5)  # px, of the moving averages: nearly a Gaussian filter with a standard deviation of 2 px
 _UNIT = 32  # the standard deviation of `_grain`
 _SUM = 11539  # of the sums, is 1 in `_grain`
-_FIRST = 141 * _SIDE * _SIDE  # the first number that is hashed: of some hundred blocks, this one's mean is nearest to 0
+_FIRST = 141 * _SIDE * _SIDE  # the first number that is hashed: of 399 blocks, the mean of this one is nearest to 0
 
 
 def add_grain(rgb: NDArray[np.uint8], levels: float) -> NDArray[np.uint8]:

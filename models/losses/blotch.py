@@ -21,7 +21,7 @@ class BlotchLoss(nn.Module):
     over squares of k x k pixels, for k in SCALES. Its maximum for the photo p is over 3 x 3 of them, since an edge may
     move a little. Gram matrices and the palette ask a network for all of the painting's colors. It has little else to
     choose by than how light a place is, and so it cuts what shades evenly, such as skin, clothes and tables, into
-    patches of different colors, and puts bright rims around dark objects.
+    patches of different colors.
     """
 
     def __init__(self) -> None:
