@@ -15,7 +15,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from impasto.export.test_images import Pixels, extremes, picture
+from impasto.export.test_images import CHECKERBOARDS, Pixels, checkerboards, extremes, picture
 from impasto.models import network_blocks, transform_net
 
 FP16_MAX = 65504.0  # IEEE 754 binary16
@@ -81,7 +81,7 @@ def _rescaled(network: transform_net.TransformNet, scales: Mapping[str, float]) 
 
 
 def calibrate(network: transform_net.TransformNet, pictures: Sequence[Pixels]) -> list[ActivationRange]:
-    """Return the range of each convolution before an instance norm, over images [H, W, 3] of sides divisible by 4."""
+    """Return the range of each convolution before an instance norm, over images [H, W, 3]."""
     outputs: dict[str, tuple[float, float]] = {}
     convolutions = dict(layer for chain, _ in _chains(network) for layer in chain)
     hooks = [convolution.register_forward_hook(_recorder(name, outputs)) for name, convolution in convolutions.items()]
@@ -89,7 +89,7 @@ def calibrate(network: transform_net.TransformNet, pictures: Sequence[Pixels]) -
     try:
         for rgb in pictures:
             with torch.inference_mode():
-                network(torch.from_numpy(rgb).permute(2, 0, 1)[None].float())
+                transform_net.stylize(network, torch.from_numpy(rgb).permute(2, 0, 1)[None].float())
                 for name, (absmax, max_square) in ranges.items():
                     ranges[name] = max(absmax, outputs[name][0]), max(max_square, outputs[name][1])
                 outputs.clear()
@@ -100,8 +100,13 @@ def calibrate(network: transform_net.TransformNet, pictures: Sequence[Pixels]) -
 
 
 def calibration_images() -> list[Pixels]:
-    """Return images [256, 256, 3] of a wide range: photo-like, flat, saturated, noise, checkerboards. Deterministic."""
-    return [*extremes(256, 256), picture(256, 256), picture(256, 512)[:, 256:]]
+    """Return images of a wide range: photo-like, flat, saturated, noise, checkerboards. Deterministic.
+
+    They are [256, 256, 3], and two fine checkerboards [1024, 768, 3]: inside, their features have one value, so that a
+    norm enlarges those at the border, and the more, the larger the image is.
+    """
+    fine = [image for step, image in zip(CHECKERBOARDS, checkerboards(1024, 768), strict=True) if step <= 2]
+    return [*extremes(256, 256), picture(256, 256), picture(256, 512)[:, 256:], *fine]
 
 
 def _chains(network: nn.Module) -> Iterator[tuple[list[tuple[str, nn.Conv2d]], nn.InstanceNorm2d]]:

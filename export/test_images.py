@@ -13,6 +13,7 @@ Pixels = NDArray[np.uint8]
 Stylize = Callable[[Pixels], Pixels]
 """From RGB bytes [H, W, 3] to RGB bytes of the same size."""
 
+CHECKERBOARDS = (1, 2, 8, 64)  # px: the sides of the squares
 FOLDER = "golden"
 _REMEDY = "get the bundle again from its source"
 # (height, width): multiples of 4, odd sizes, the smallest height allowed, portrait, landscape
@@ -97,12 +98,18 @@ def _read_png(path: Path) -> Pixels:
         raise CheckFailed(f"{name} cannot be read as a PNG image; {_REMEDY}") from error
 
 
+def checkerboards(height: int, width: int) -> list[Pixels]:
+    """Return a checkerboard [H, W, 3] of black and white for each side of a square in CHECKERBOARDS."""
+    y, x = np.indices((height, width), np.int16)
+    boards = (((x // side + y // side) % 2).astype(np.uint8) for side in CHECKERBOARDS)
+    return [np.repeat(255 * board[..., None], 3, axis=-1) for board in boards]
+
+
 def extremes(height: int, width: int) -> list[Pixels]:
     """Return images [H, W, 3] beyond the range of photos: flat, saturated, checkerboards, noise. Deterministic."""
     random = np.random.default_rng(0)
-    y, x = np.indices((height, width))
     images = [np.full((height, width, 3), color) for color in (0, 128, 255, (255, 0, 0), (0, 0, 255), (255, 255, 0))]
-    images += [np.repeat(255 * ((x // step + y // step) % 2)[..., None], 3, axis=-1) for step in (1, 2, 8, 64)]
+    images += checkerboards(height, width)
     images += [random.integers(0, 256, (height, width, 3)), random.choice([0, 255], (height, width, 3))]
     return [values.astype(np.uint8) for values in images]
 

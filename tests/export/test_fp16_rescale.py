@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from impasto.export import fp16_rescale
-from impasto.export.test_images import Pixels, picture
-from impasto.models import network_blocks, transform_net
+from impasto.export.test_images import Pixels, checkerboards, picture
+from impasto.models import checkpoint, network_blocks, transform_net, zoo
 
 
 def norms(network: transform_net.TransformNet) -> list[network_blocks.InstanceNorm]:
@@ -50,3 +50,16 @@ def test_fp16_safe_of_an_overflowing_network_stays_in_range(exploding: transform
     assert all(norm.eps >= fp16_rescale.FP16_MIN_NORMAL for norm in norms(safe))
     rgb = picture(256, 256)
     np.testing.assert_allclose(stylize(safe, rgb), stylize(exploding, rgb), rtol=1e-6, atol=1e-2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["the_scream", "udnie", "woman_with_hat"])
+def test_networks_of_the_zoo_stay_in_range_on_a_large_checkerboard(name: str) -> None:
+    """Its border has features that the norms enlarge with the size of the image."""
+    network, _ = checkpoint.load(zoo.resolve(f"zoo/{name}", checkpoint.SUFFIX))
+    board = [checkerboards(1024, 768)[1]]
+    before = fp16_rescale.calibrate(network.eval(), board)
+    assert max(layer.max_square for layer in before) > fp16_rescale.FP16_MAX / 2
+    safe = fp16_rescale.fp16_safe(network, fp16_rescale.calibration_images())
+    after = fp16_rescale.calibrate(safe, board)
+    assert max(max(layer.absmax, layer.max_square) for layer in after) < fp16_rescale.FP16_MAX / 1.9
