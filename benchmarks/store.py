@@ -165,7 +165,7 @@ def flicker(options: argparse.Namespace) -> None:
 def sizes(options: argparse.Namespace) -> None:
     """Print the bytes of stores of the zoo's networks, and of a style file."""
     print("| network | styles | int8 ONNX | as single networks | a style file |\n|" + " --- |" * 5)
-    for model in zoo.MODELS:
+    for model in ("mobile", "tiny"):
         path = zoo.resolve(f"zoo/starry_night/{model}", checkpoint.SUFFIX)
         network, card = checkpoint.load(path)
         assert card.style is not None
@@ -236,7 +236,7 @@ def _loss(card: LossCard, style: StyleCard, styles: Path) -> PerceptualLoss:
     config = validate(LossConfig, values | {"style_strength": None, "weights": "auto"})
     (path,) = styles.glob(f"{style.name}.*")
     own = {item.name: getattr(style, item.name) for item in fields(StyleConfig) if item.name != "image"}
-    image = style_image.load(replace(StyleConfig(**own, image=str(path)), painter=None))
+    image = style_image.load(StyleConfig(**own | {"image": str(path), "painter": None}))
     return PerceptualLoss(config, weights.load("auto", config.network), image.pixels)
 
 

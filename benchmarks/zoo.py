@@ -1,13 +1,15 @@
 """The zoo: train its networks, measure them, and write its table and its contact sheet.
 
 `train` trains networks on paintings and copies the checkpoints, the int8-stored ONNX files and the LiteRT files into
-models/zoo. `export` writes PROVENANCE into the checkpoints' cards, and the exported files again, after a change of an
-exporter. `store` installs a store of the paintings, which benchmarks/store.py measures, as zoo/store or zoo/video.
-`table` measures the networks of the zoo (impasto-evaluate). `sheet` stylizes the demo's photos with `zoo/PAINTING` of
-each painting at the size of a phone's screen, and needs only the demo extra. The folder of paintings contains a
-styles.csv (benchmarks/runs.py).
+models/zoo. `studio` installs the `mobile` networks of paintings as `studio`, in three passes and without training.
+`export` writes PROVENANCE into the checkpoints' cards, and the exported files again, after a change of an exporter.
+`store` installs a store of the paintings, which benchmarks/store.py measures, as zoo/store or zoo/video. `table`
+measures the networks of the zoo (impasto-evaluate). `sheet` stylizes the demo's photos with `zoo/PAINTING/studio`, or
+else `zoo/PAINTING`, of each painting at the size of a phone's screen, and needs only the demo extra. The folder of
+paintings contains a styles.csv (benchmarks/runs.py).
 
 Run: python -m benchmarks.zoo train --styles DIR --photos DIR [--paintings NAME ...] [--steps N] [key=value ...]
+     python -m benchmarks.zoo studio --paintings NAME ...
      python -m benchmarks.zoo export
      python -m benchmarks.zoo store --checkpoint FILE [--name video]
      python -m benchmarks.zoo table --styles DIR --val DIR
@@ -23,7 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import demo, frontier, runs
+from benchmarks import demo, frontier, runs, zoo_texts
 from impasto.configs.schema.stylize import StylizeConfig
 from impasto.export.inference.stylizer import Stylizer
 from impasto.models import zoo
@@ -37,68 +39,12 @@ from impasto.train.runtime import contact_sheet
 HOME = Path("outputs/zoo")
 SHEET = Path("docs/zoo.jpg")
 TABLE = zoo.FOLDER / "README.md"
-ABOUT = """\
-# The zoo: pretrained networks
-
-Networks trained by impasto on paintings in the public domain. Wherever a command takes a checkpoint or a model,
-`zoo/PAINTING` is the `mobile` network and `zoo/PAINTING/tiny` the `tiny` one. `painting.jpg` in each folder is a
-thumbnail of the painting.
-
-- **Training.** `mobile`: `impasto-train style=PAINTING.jpg data.root=DIR init=CHECKPOINT data.size=256
-  optimizer.lr=LR trainer.steps=N` on photos of at least 600 px on the short side, in two to five rounds. The last one
-  is in the table: 600 crops with the flatness, mesh and weave losses and a learning rate of 0.0015. Six had another
-  one: Udnie, Contrast of Forms and The Night Café 800 crops after that, with the blotch loss, too
-  (`loss.blotch_weight=10`, the last 30, and then for 600 more with `loss.palette_weight=400`); The Scream 600 with
-  that weight, as Composition VII, which had had 300 crops without the weave loss; and The Great Wave 450 with the
-  flatness loss alone, and `optimizer.lr=0.003 loss.pattern_weight=2000`. The first rounds had none of these losses
-  (`loss.flatness_weight=0 loss.mesh_weight=0 loss.weave_weight=0`), and a learning rate of 0.004 but for The Great
-  Wave: 800 crops after 800 with an earlier loss (The Starry Night), 900 after the network of another painting
-  (Composition VII, The Night Café, Contrast of Forms), 992 or 1,000 after `zoo/store` (The Scream, Udnie, Woman with
-  a Hat), and 1,000 after version 0.1's with the learning rate and the crops that are chosen by default (The Great
-  Wave). In between The Scream had 600 crops with the flatness loss; and with the mesh loss, too, The Starry Night 400
-  at 0.004, and The Night Café, Udnie and Woman with a Hat 300 at 0.0015. `tiny`: the styles of `zoo/store/tiny`,
-  trained further together for 1,600 crops with the flatness and mesh losses, and for 1,600 with the weave loss, too,
-  at 0.0015; that of Contrast of Forms alone for 800 more, with the blotch loss, too.
-- **Stores.** `zoo/store` is one network of all eight paintings, 111 kB as ONNX: `impasto-stylize model=zoo/store
-  style=udnie`, or a blend, `style='{{udnie: 0.6, great_wave: 0.4}}'`. It had 2,800 crops, after a network of The
-  Starry Night, and then 1,400 with the flatness, mesh and weave losses and a learning rate of 0.0015.
-  `zoo/store/tiny`: 4,800 crops, after a store of four other paintings. `zoo/video` flickers less: 800 crops after
-  `zoo/store` as it was before, and then 600 with these losses, all with `loss.temporal_weight=0.06`. [The losses of
-  `zoo/store` beside those of the single networks before](../../docs/benchmarks.md#a-store-of-styles).
-- **Measurement.** `python -m benchmarks.zoo table --styles DIR --val DIR`. Distance to the painting at each octave of a
-  display of 1080 px (1 is the photo's own), edges, pattern, flat texture and weave are the medians of {count} photos
-  that were not trained on, for networks with a stroke resolution. Equivalent iterations of projected L-BFGS and the
-  ratio to the optimizer's best loss are from noise at 256 px, for one photo and {iterations} iterations, with the loss
-  that the network was trained with. At 256 px, strokes for 768 px are three times too large. Flicker is in levels
-  (0..255). Terms: [glossary](../../docs/glossary.md).
-
-"""
-SCAN = "a scan whose origin was not recorded"
-PROVENANCE = {  # title, artist and source of each painting
-    "great_wave": ("The Great Wave off Kanagawa", "Katsushika Hokusai", SCAN),
-    "composition_vii": ("Composition VII", "Wassily Kandinsky", SCAN),
-    "contrast_of_forms": ("Contrast of Forms", "Fernand Léger", SCAN),
-    "starry_night": (
-        "The Starry Night",
-        "Vincent van Gogh",
-        "Museum of Modern Art, New York; scan of the Google Art Project",
-    ),
-    "the_scream": ("The Scream (National Gallery Oslo version)", "Edvard Munch", SCAN),
-    "night_cafe": ("The Night Café", "Vincent van Gogh", SCAN),
-    "woman_with_hat": ("Woman with a Hat", "Henri Matisse", SCAN),
-    "udnie": ("Udnie (Young American Girl, The Dance)", "Francis Picabia", SCAN),
-}
-GRAIN = {"night_cafe": 3.0, "starry_night": 3.0}  # levels, of `mobile`: viewers preferred it (docs/experiments.md)
-PHOTOS = "samples of ImageNet, BSDS500 and COCO, wallpapers, and sample images of public repositories"
-PHOTOS_LICENSE = "various, by photo; no photo is distributed"
-NETWORK_LICENSE = "MIT"
-HEAD = (
-    *("painting", "artist", "network", "stroke resolution", "parameters", "images seen", "int8 ONNX", "1", "1/2"),
-    *("1/4", "1/8", "edges", "pattern", "flat texture", "weave", "equivalent iterations", "ratio to best", "flicker"),
-)
+GRAIN = {"night_cafe": 3.0, "starry_night": 3.0}  # levels, of `mobile` and `studio`: viewers preferred it
+PASSES = 3  # of `studio`
 DISPLAY = 1080  # px: the short side of a phone's screen, at which the photos of the contact sheet are stylized
 SIDE = 280  # px: the short side of a picture on the contact sheet, at most
 LITERT_SIZE = (256, 256)  # px; the page rewrites it for each photo (export/web/engine/tflite.mjs)
+LITERT_STUDIO_SIZE = (768, 768)  # px, so that the page can tell the sides of all passes
 QUALITY, LARGEST = 75, 600_000  # JPEG quality and bytes of the contact sheet, which the README shows
 
 
@@ -118,14 +64,14 @@ def install(path: Path, painting: str, model: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     network, card = checkpoint.load(path)
     assert card.style is not None and card.data is not None
-    title, artist, source = PROVENANCE[painting]
-    grain = GRAIN.get(painting, 0.0) if model == "mobile" else 0.0
+    title, artist, source = zoo_texts.PROVENANCE[painting]
+    grain = GRAIN.get(painting, 0.0) if model != "tiny" else 0.0
     card = replace(
         card,
         style=replace(card.style, title=title, artist=artist, source=source, license="public domain", grain=grain),
-        data=replace(card.data, source=PHOTOS, license=PHOTOS_LICENSE),
-        init=card.init and replace(card.init, license=NETWORK_LICENSE),  # each began with a network of ours
-        license=NETWORK_LICENSE,
+        data=replace(card.data, source=zoo_texts.PHOTOS, license=zoo_texts.PHOTOS_LICENSE),
+        init=card.init and replace(card.init, license=zoo_texts.NETWORK_LICENSE),  # each began with a network of ours
+        license=zoo_texts.NETWORK_LICENSE,
     )
     copy = folder / f"{model}{checkpoint.SUFFIX}"
     checkpoint.save(copy, network, card)
@@ -143,7 +89,20 @@ def write_litert(path: Path) -> None:
 
     network, card = checkpoint.load(path)
     safe = fp16_rescale.fp16_safe(network, fp16_rescale.calibration_images())
-    writer.write(safe, path.with_suffix(zoo.LITERT), [LITERT_SIZE], Label.of(card))
+    size = LITERT_SIZE if network.passes == 1 else LITERT_STUDIO_SIZE
+    writer.write(safe, path.with_suffix(zoo.LITERT), [size], Label.of(card))
+
+
+def studio(options: argparse.Namespace) -> None:
+    """Install networks of one pass as networks of several, which have the same weights."""
+    from impasto.models import checkpoint
+
+    for painting in options.paintings:
+        network, card = checkpoint.load(zoo.FOLDER / painting / f"mobile{checkpoint.SUFFIX}")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{zoo.STUDIO}{checkpoint.SUFFIX}"
+            checkpoint.save(path, network, replace(card, model=replace(card.model, passes=PASSES)))
+            install(path, painting, zoo.STUDIO)
 
 
 def store(options: argparse.Namespace) -> None:
@@ -156,14 +115,14 @@ def store(options: argparse.Namespace) -> None:
     assert isinstance(network, Store) and card.store is not None and card.data is not None
     styles = []
     for style in card.store.styles:
-        title, artist, source = PROVENANCE[style.name]
+        title, artist, source = zoo_texts.PROVENANCE[style.name]
         styles.append(replace(style, title=title, artist=artist, source=source, license="public domain"))
     card = replace(
         card,
         store=StoreCard(options.name, styles),
-        data=replace(card.data, source=PHOTOS, license=PHOTOS_LICENSE),
-        init=card.init and replace(card.init, license=NETWORK_LICENSE),
-        license=NETWORK_LICENSE,
+        data=replace(card.data, source=zoo_texts.PHOTOS, license=zoo_texts.PHOTOS_LICENSE),
+        init=card.init and replace(card.init, license=zoo_texts.NETWORK_LICENSE),
+        license=zoo_texts.NETWORK_LICENSE,
     )
     folder = zoo.FOLDER / options.name
     folder.mkdir(exist_ok=True)
@@ -198,6 +157,8 @@ def evaluate(path: Path, painting: Path, options: argparse.Namespace, displayed:
 
 def _start(card: Card, painting: str) -> str:
     """What the network's training began with, for the table."""
+    if card.model.passes > 1:
+        return ", those of mobile"
     if card.init is None:
         return ""
     # The file of that name is the network itself now.
@@ -225,8 +186,8 @@ def table(options: argparse.Namespace) -> None:
     """Measure each network of the zoo, and write the table."""
     from impasto.models import checkpoint
 
-    text = ABOUT.format(count=options.count, iterations=options.iterations)
-    text += f"| {' | '.join(HEAD)} |\n|{' --- |' * len(HEAD)}\n"
+    text = zoo_texts.ABOUT.format(count=options.count, iterations=options.iterations)
+    text += f"| {' | '.join(zoo_texts.HEAD)} |\n|{' --- |' * len(zoo_texts.HEAD)}\n"
     for painting in runs.paintings(options.styles, zoo.names()):
         for model in zoo.models(painting.name):
             path = zoo.resolve(f"zoo/{painting.name}/{model}", checkpoint.SUFFIX)
@@ -253,9 +214,10 @@ def sheet(options: argparse.Namespace) -> None:
     rows, captions = [[contact_sheet.BLANK, *(photo.rgb for photo in displayed)]], ["photos"]
     for painting in zoo.names():
         original = decode.read(zoo.FOLDER / painting / zoo.PAINTING).rgb
-        stylizer = Stylizer(StylizeConfig(model=f"zoo/{painting}", input="-", output="-"), threads=0)
+        model = f"zoo/{painting}/{zoo.STUDIO}" if zoo.STUDIO in zoo.models(painting) else f"zoo/{painting}"
+        stylizer = Stylizer(StylizeConfig(model=model, input="-", output="-"), threads=0)
         rows.append([original, *(stylizer(photo).rgb for photo in displayed)])
-        captions.append(f"zoo/{painting}")
+        captions.append(model)
     for side in range(SIDE, 100, -10):
         small = [[contact_sheet.thumbnail(row[0], side), *(resize(rgb, side) for rgb in row[1:])] for row in rows]
         pixels = contact_sheet.sheet(small, [""] * len(small[0]), captions)
@@ -270,6 +232,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
     commands.add_parser("export").set_defaults(command=export)
+    studio_parser = commands.add_parser("studio")
+    studio_parser.add_argument("--paintings", nargs="+", required=True)
+    studio_parser.set_defaults(command=studio)
     store_parser = commands.add_parser("store")
     store_parser.add_argument("--checkpoint", type=Path, required=True)
     store_parser.add_argument("--name", choices=[zoo.STORE, zoo.VIDEO], default=zoo.STORE)
@@ -280,7 +245,7 @@ def main() -> None:
         command.add_argument(f"--{folder}", type=Path, required=True)
         command.add_argument("--home", type=Path, default=HOME)
     train_parser.add_argument("--paintings", nargs="+", default=["starry_night", "great_wave", "udnie", "the_scream"])
-    train_parser.add_argument("--models", nargs="+", default=[*zoo.MODELS])
+    train_parser.add_argument("--models", nargs="+", default=["mobile", "tiny"])
     train_parser.add_argument("--steps", type=int, default=1200)
     train_parser.add_argument("overrides", nargs="*", help="more settings of impasto-train")
     table_parser.add_argument("--count", type=int, default=3, help="photos at display size")

@@ -49,7 +49,7 @@ def export(
     Args:
         checkpoint: A checkpoint of `train`, a run directory, or `zoo/PAINTING`.
         output: The bundle's folder. An existing bundle is replaced.
-        model: Which network of the zoo: `mobile` by default, or `tiny`.
+        model: Which network of the zoo: `mobile` by default, `tiny` or `studio`.
         style: The style of a store to export as a network of one painting; None exports the whole store.
         overrides: Keys of impasto-export, as in `{"coreml.sizes": []}`, which exports no Core ML packages.
         progress: Whether to show the current step in a terminal.

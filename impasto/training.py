@@ -78,7 +78,7 @@ def train(
         data: A folder or zip file of photos.
         minutes: Time budget, `trainer.minutes`.
         steps: Step budget, `trainer.steps`; with `minutes`, whichever ends first.
-        model: Preset of the network: `mobile`, `tiny`, `johnson` or `deep`.
+        model: Preset of the network: `mobile`, `tiny`, `studio`, `johnson` or `deep`.
         experiment: Preset of a whole recipe, such as `johnson2016`.
         init: Checkpoint to start from: a file, a run directory, `zoo/PAINTING`, or `auto`, the nearest of the zoo.
             `overrides={"init": None}` starts from random weights.

@@ -33,6 +33,7 @@ class ModelCard(_CardJson):
     width: float
     blocks: int
     eighth_blocks: int = 0
+    passes: int = 1
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,17 @@ class GraphBuilder:
         """Add a slice of an axis; its output."""
         return self.add("Slice", x, self.constant([start]), end, self.constant([axis]), self.constant([1]))
 
+    def upsample(self, x: str, factor: float, mode: str) -> str:
+        """Add an enlargement by a factor, `bilinear` or `nearest`; its output."""
+        scales = self.constant([1.0, 1.0, factor, factor])
+        # OpenCV reads the mode of a Resize only if its coordinates are named; asymmetric ones are ONNX Runtime's fast
+        # path.
+        linear = {"mode": "linear"} if mode == "bilinear" else {}
+        coordinates = "half_pixel" if linear else "asymmetric"
+        return self.add(
+            "Resize", x, "", scales, **linear, nearest_mode="floor", coordinate_transformation_mode=coordinates
+        )
+
 
 def _store(tensors: dict[_Content, onnx.TensorProto], array: NDArray[Any], prefix: str) -> str:
     """Store an array unless an equal one is stored; its name."""

@@ -16,7 +16,7 @@ import torch
 from onnx import TensorProto, helper
 from torch import nn
 
-from impasto.models import transform_net
+from impasto.models import onnx_passes, transform_net
 from impasto.models.card import STYLES
 from impasto.models.contract import INPUT, IR, OPSET, OUTPUT, Label, TensorSpec, metadata, onnx_contract
 from impasto.models.graph_builder import GraphBuilder
@@ -68,8 +68,9 @@ def write(
         properties[NETWORK] = network.trunk_sha256
         network = _with_styles(graph, network)
     assert size is None or not any(side % network.stride for side in size)
-    form = _fused if fold_scale else _normalized
-    (_uint8_rgba if io == "uint8_rgba" else _float32_rgb)(graph, partial(form, graph, network), network.stride, size)
+    one_pass = partial(_fused if fold_scale else _normalized, graph, network)
+    stylize = partial(onnx_passes.write, graph, one_pass, network.passes)
+    (_uint8_rgba if io == "uint8_rgba" else _float32_rgb)(graph, stylize, network.stride, size)
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
@@ -220,15 +221,8 @@ def _(module: nn.ReLU, graph: GraphBuilder, x: str) -> str:
 
 @_emit.register
 def _(module: nn.Upsample, graph: GraphBuilder, x: str) -> str:
-    factor = module.scale_factor
-    assert isinstance(factor, float)
-    scales = graph.constant([1.0, 1.0, factor, factor])
-    # OpenCV reads the mode of a Resize only if its coordinates are named; asymmetric ones are ONNX Runtime's fast path.
-    linear = {"mode": "linear"} if module.mode == "bilinear" else {}
-    coordinates = "half_pixel" if linear else "asymmetric"
-    return graph.add(
-        "Resize", x, "", scales, **linear, nearest_mode="floor", coordinate_transformation_mode=coordinates
-    )
+    assert isinstance(module.scale_factor, float)
+    return graph.upsample(x, module.scale_factor, module.mode)
 
 
 @_emit.register

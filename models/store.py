@@ -45,6 +45,11 @@ class Store(nn.Module):
         """What height and width must be multiples of, as of a single network."""
         return self.network(0).stride
 
+    @property
+    def passes(self) -> int:
+        """How often the network of each style stylizes a photo."""
+        return self.network(0).passes
+
     def network(self, index: int) -> TransformNet:
         """Return the network of a style, which shares its convolutions with the store."""
         network = self.networks[index]
@@ -81,8 +86,10 @@ class Store(nn.Module):
 
     @property
     def trunk_sha256(self) -> str:
-        """The hash of the weights that the styles share: what a style file must fit."""
+        """The hash of what the styles share, weights and passes: what a style file must fit."""
         digest, names = hashlib.sha256(), {*self.norm_names}
+        if self.passes > 1:
+            digest.update(f"passes {self.passes}".encode())
         for name, value in sorted(self.network(0).state_dict().items()):
             if name not in names:
                 digest.update(f"{name} {tuple(value.shape)}".encode())

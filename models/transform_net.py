@@ -6,11 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from impasto.configs.schema.model import ModelConfig
+from impasto.configs.schema.model import STRIDE, ModelConfig
+from impasto.models import coarse_to_fine
 from impasto.models.network_blocks import Conv, ConvNorm, Eighth, Recurrent, Residual, Subpixel, Up
 
-STRIDE = 4  # px; of a network with two strides of 2
-MAX_STRIDE = 8  # px; of a network with blocks at 1/8 of the resolution
 PIXEL_MEAN, PIXEL_SCALE = 127.5, 128.0  # networks normalize by (pixels - PIXEL_MEAN) / PIXEL_SCALE
 
 
@@ -51,7 +50,8 @@ class TransformNet(nn.Module):
 
     Args:
         body: Maps normalized pixels to a tensor of the same shape.
-        stride: The stride of its coarsest features in px; height and width must be multiples of it.
+        stride: What height and width must be multiples of, in px; see `ModelConfig.stride`.
+        passes: How often it stylizes a photo, from small to full size; see `coarse_to_fine`.
 
     Examples:
         >>> from impasto.models import checkpoint, zoo
@@ -62,10 +62,11 @@ class TransformNet(nn.Module):
         torch.Size([1, 3, 32, 48])
     """
 
-    def __init__(self, body: nn.Module, stride: int = STRIDE) -> None:
+    def __init__(self, body: nn.Module, stride: int = STRIDE, passes: int = 1) -> None:
         super().__init__()
         self.body = body
         self.stride = stride
+        self.passes = passes
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Stylize photos; `stylize` accepts any size.
@@ -76,6 +77,10 @@ class TransformNet(nn.Module):
         Returns:
             RGB y [N, 3, H, W] in float32, 0..255.
         """
+        return coarse_to_fine.stylize(self._paint, pixels, self.passes)
+
+    def _paint(self, pixels: Tensor) -> Tensor:
+        """One pass."""
         # Exact in fp16 in this order and with a power of two: pixels / 127.5 - 1 costs up to 15 dB on smooth pictures.
         return 255 * torch.sigmoid(self.body((pixels - PIXEL_MEAN) / PIXEL_SCALE).float())
 
@@ -90,17 +95,16 @@ def johnson(config: ModelConfig) -> TransformNet:
         The network with random weights.
     """
     a, b, c = (_channels(width, config.width) for width in (32, 64, 128))
-    return TransformNet(
-        nn.Sequential(
-            ConvNorm(3, a, 9),
-            ConvNorm(a, b, 3, stride=2),
-            ConvNorm(b, c, 3, stride=2),
-            *(Residual(c) for _ in range(config.blocks)),
-            Up(c, b),
-            Up(b, a),
-            Conv(a, 3, 9, bias=True),
-        )
+    body = nn.Sequential(
+        ConvNorm(3, a, 9),
+        ConvNorm(a, b, 3, stride=2),
+        ConvNorm(b, c, 3, stride=2),
+        *(Residual(c) for _ in range(config.blocks)),
+        Up(c, b),
+        Up(b, a),
+        Conv(a, 3, 9, bias=True),
     )
+    return TransformNet(body, config.stride, config.passes)
 
 
 def mobile(config: ModelConfig) -> TransformNet:
@@ -118,8 +122,7 @@ def mobile(config: ModelConfig) -> TransformNet:
     if config.eighth_blocks:
         inner = nn.Sequential(*(Residual(eighth) for _ in range(config.eighth_blocks)))
         blocks.insert(1, Eighth(quarter, eighth, inner))
-    stride = MAX_STRIDE if config.eighth_blocks else STRIDE
-    return TransformNet(Hourglass(half, quarter, nn.Sequential(*blocks), wide), stride)
+    return TransformNet(Hourglass(half, quarter, nn.Sequential(*blocks), wide), config.stride, config.passes)
 
 
 def tiny(config: ModelConfig) -> TransformNet:
@@ -132,7 +135,8 @@ def tiny(config: ModelConfig) -> TransformNet:
         The network with random weights.
     """
     half, quarter, wide = (_channels(width, config.width) for width in (8, 16, 16))
-    return TransformNet(Hourglass(half, quarter, Recurrent(Residual(quarter), config.blocks), wide))
+    body = Hourglass(half, quarter, Recurrent(Residual(quarter), config.blocks), wide)
+    return TransformNet(body, config.stride, config.passes)
 
 
 BUILDERS: dict[str, Callable[[ModelConfig], TransformNet]] = {"johnson": johnson, "mobile": mobile, "tiny": tiny}

@@ -61,7 +61,8 @@ class BenchConfig:
     model: Annotated[
         str,
         Key(
-            "Exported .onnx, .ort or .tflite file, run or bundle directory, zoo/PAINTING or zoo/PAINTING/tiny.",
+            "Exported .onnx, .ort or .tflite file, run or bundle directory, zoo/PAINTING, zoo/PAINTING/tiny or "
+            "zoo/PAINTING/studio.",
             path="PATH|zoo/*",
         ),
     ]

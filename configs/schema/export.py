@@ -1,7 +1,8 @@
 """The settings of impasto-export."""
 
-from dataclasses import field
-from typing import Annotated, ClassVar
+import math
+from dataclasses import field, replace
+from typing import Annotated, ClassVar, Self
 
 from pydantic.dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from impasto.configs.schema.bench import BenchmarkConfig
 from impasto.configs.schema.fields import CONFIG, Key, shown
 from impasto.configs.schema.sizes import parse_size, require_multiples, shapes
 
-ZOO_MODELS = ("mobile", "tiny")  # of each painting in the zoo; the first is the default
+ZOO_MODELS = ("mobile", "tiny", "studio")  # of each painting in the zoo; the first is the default
 RUNTIMES = ("onnxruntime", "qnn", "node", "chromium", "arm64", "coreml", "litert", "litert_gpu", "litert_fp16")
 EMULATORS = ("qnn", "litert_gpu")  # of RUNTIMES: an NPU and a GPU in software, minutes for each picture of 1024 px
 TOOLS = Key(
@@ -71,8 +72,15 @@ class OnnxConfig:
         Key("Input and output: RGBA bytes, or RGB floats of 0..255 as NCHW.", choices=("uint8_rgba", "float32_rgb")),
     ] = "uint8_rgba"
     tile: Annotated[
-        int, Key("Side of android/tile.onnx, which apps run over large images, in pixels.", 32, 4096, 4)
-    ] = 512
+        int | str,
+        Key(
+            "Side of android/tile.onnx, which apps run over large images, in pixels; auto is 512, or what the "
+            "receptive field of the network needs.",
+            *(32, 4096),
+            step=4,
+            choices=("auto",),
+        ),
+    ] = "auto"
     fixed_sizes: Annotated[
         list[int | str],
         Key(
@@ -155,7 +163,10 @@ class LiteRtConfig:
 
 @dataclass(config=CONFIG)
 class ParityConfig:
-    """How far exported files may differ from PyTorch in float32, and in which runtimes they are checked."""
+    """How far exported files may differ from PyTorch in float32, and in which runtimes they are checked.
+
+    With N passes, limits in levels are multiplied by N, and those of PSNRs fall by 20 log10(N) dB; `fp32` stays.
+    """
 
     runtimes: Annotated[
         list[str] | None,
@@ -181,6 +192,14 @@ class ParityConfig:
 
     def __post_init__(self) -> None:
         require_a_runtime("parity.runtimes", self.runtimes)
+
+    def of_passes(self, passes: int) -> Self:
+        """The limits of a network of so many passes: each of them enlarges the differences of the one before."""
+        levels = ["fp16", "qnn", "litert", "litert_gpu", "litert_fp16"]
+        decibels = ["int8_psnr", "coreml_psnr", "coreml_int8_psnr"]
+        limits = {name: min(255, passes * getattr(self, name)) for name in levels}
+        limits |= {name: max(0, getattr(self, name) - 20 * math.log10(passes)) for name in decibels}
+        return replace(self, **limits)
 
 
 @dataclass(config=CONFIG)

@@ -58,6 +58,11 @@ class StyleConfig:
         for key in ("name", "artist", "license"):
             if (length := len(getattr(self, key))) > LONGEST_TEXT:
                 raise UsageError(f"style.{key} has {length} characters; give at most {LONGEST_TEXT}")
+        if self.image is not None and self.painter is not None:
+            raise UsageError(
+                f"style.image={self.image} and style.painter={self.painter} name two styles; give style={self.image} "
+                "alone"
+            )
 
     def card_stroke_resolution(self) -> int | None:
         """The stroke resolution for the checkpoint's card."""

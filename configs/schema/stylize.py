@@ -51,7 +51,8 @@ class StylizeConfig:
     model: Annotated[
         str,
         Key(
-            "Exported .onnx or .ort file, run or bundle directory, zoo/PAINTING or zoo/PAINTING/tiny.",
+            "Exported .onnx or .ort file, run or bundle directory, zoo/PAINTING, zoo/PAINTING/tiny or "
+            "zoo/PAINTING/studio.",
             path="PATH|zoo/*",
         ),
     ]

@@ -135,10 +135,10 @@ class TrainConfig:
         for key, size in sizes.items():
             if not isinstance(size, int):
                 continue
-            if self.model.eighth_blocks and size % 8 and key != "style.size":
+            if size % self.model.stride and key != "style.size":
                 raise UsageError(
-                    f"{key}={size} is not a multiple of 8, which blocks at 1/8 of the resolution need; choose another "
-                    "size, or model.eighth_blocks=0"
+                    f"{key}={size} is not a multiple of {self.model.stride}, which the network needs; choose another "
+                    "size, or model.eighth_blocks=0 model.passes=1"
                 )
             if size < least:
                 raise UsageError(f"{key}={size} is too small for the loss; give at least {least}, or loss=johnson")

@@ -23,7 +23,8 @@ class VoteConfig:
     models: Annotated[
         list[str],
         Key(
-            "Page: at least two exported .onnx or .ort files, bundle directories, zoo/PAINTING or zoo/PAINTING/tiny.",
+            "Page: at least two exported .onnx or .ort files, bundle directories, zoo/PAINTING, zoo/PAINTING/tiny or "
+            "zoo/PAINTING/studio.",
             path="FILE|zoo/*",
         ),
     ] = field(default_factory=list)

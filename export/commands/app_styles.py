@@ -18,7 +18,7 @@ from impasto.models.card import UNKNOWN, StyleLabel
 from impasto.models.onnx_model import IN_BUNDLE
 
 _LITERT_SIZE = (256, 256)  # px; export/web/engine/tflite.mjs changes the sizes of such a file
-_TILE_SIDE = 512  # px, of the tiles of photos for which the network needs too much memory at once
+_LEAST_LITERT_SIDE = 704  # px, of a file of a network of several passes, whose smallest features are at 1/32
 
 
 def find(references: Sequence[str]) -> list[Style]:
@@ -54,6 +54,7 @@ def of_bundle(folder: Path, manifest: Manifest) -> Style:
     painting = next(iter(paintings), None)
     artist, license = (painting.author, painting.license) if painting else (UNKNOWN, UNKNOWN)
     style, title = manifest.style, painting.title if painting else UNKNOWN
+    passes = manifest.checkpoint.card.model.passes
     return Style(
         name=slug(style.name),
         title=style.name if title == UNKNOWN else title,
@@ -62,7 +63,7 @@ def of_bundle(folder: Path, manifest: Manifest) -> Style:
         stroke_resolution=style.stroke_resolution,
         grain=style.grain,
         model=folder / IN_BUNDLE,
-        tflite=next((folder / one.file for one in manifest.models if _is_for_the_page(one)), None),
+        tflite=next((folder / one.file for one in manifest.models if _is_for_the_page(one, passes)), None),
         tiles=next((_tiles(folder, one) for one in manifest.models if one.tiling), None),
     )
 
@@ -78,10 +79,14 @@ def _store_of_bundle(folder: Path, store: Store, name: str, paintings: Sequence[
     return Style(slug(name), name, UNKNOWN, UNKNOWN, None, folder / IN_BUNDLE, store=tuple(styles))
 
 
-def _is_for_the_page(model: ModelArtifact) -> bool:
+def _is_for_the_page(model: ModelArtifact, passes: int) -> bool:
     """Whether the page can run this model on the GPU: it rewrites the size of the first signature."""
     first = next(iter(model.functions.values()), None)
-    return model.file == LITERT_FILE and first == ImageSize(*_LITERT_SIZE)
+    if model.file != LITERT_FILE or first is None:
+        return False
+    if passes == 1:
+        return first == ImageSize(*_LITERT_SIZE)
+    return passes <= 3 and min(first.width, first.height) >= _LEAST_LITERT_SIDE
 
 
 def _tiles(folder: Path, model: ModelArtifact) -> Tiles:
@@ -99,7 +104,7 @@ def _tiles_of(model: Path) -> Tiles | None:
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / tiled_pair.TILE).parent.mkdir()
         try:
-            artifact = tiled_pair.write(onnx.load(model), Path(name), _TILE_SIDE, Tolerance(max_difference=2))
+            artifact = tiled_pair.write(onnx.load(model), Path(name), "auto", Tolerance(max_difference=2))
         except UsageError:
             return None
         tiles = _tiles(Path(name), artifact)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.export import ExportConfig
+from impasto.configs.schema.model import MAX_STRIDE
 from impasto.export import client_files
 from impasto.export.contract import ExportedFiles, ImageSize, ModelArtifact, Tolerance
 from impasto.export.coreml import exporter, store_exporter
@@ -17,7 +18,6 @@ from impasto.models.image.decode import read
 from impasto.models.image.discover import find_pictures
 from impasto.models.image.picture import UnreadablePicture, resize
 from impasto.models.store import Store
-from impasto.models.transform_net import MAX_STRIDE
 
 _MAX_PHOTOS = 32  # to calibrate on
 _FP16 = "for Core ML on iOS 16 and later, of one fixed size, in 16-bit floats"
@@ -57,7 +57,7 @@ class CoreMLExporter:
     def export(self, network: transform_net.TransformNet | Store, folder: Path) -> ExportedFiles:
         """Write the packages of a network or a store, in evaluation mode and on the CPU, into a bundle."""
         (folder / "ios").mkdir()
-        limits = self._config.parity
+        limits = self._config.parity.of_passes(network.passes)
         tolerances = {
             "fp16": Tolerance(min_psnr=limits.coreml_psnr),
             "int8": Tolerance(min_psnr=limits.coreml_int8_psnr),

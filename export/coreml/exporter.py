@@ -57,7 +57,7 @@ def write_all(
     Args:
         network: A network in evaluation mode, on the CPU.
         folder: The folder to write into.
-        sizes: (height, width) of each package, multiples of 4.
+        sizes: (height, width) of each package, multiples of the network's stride.
         label: The style and version for the metadata.
         pictures: Photos [H, W, 3] to calibrate the fp16 rescaling on, beside its own images.
 
@@ -94,7 +94,8 @@ def function(height: int, width: int) -> str:
 def write(network: transform_net.TransformNet, path: Path, height: int, width: int, label: Label) -> None:
     """Write a network, in evaluation mode and on the CPU, as an .mlpackage; the same network gives the same bytes.
 
-    `height` and `width` are multiples of 4. The package is read back; CheckFailed where it differs from the network.
+    `height` and `width` are multiples of its stride. The package is read back; CheckFailed where it differs from the
+    network.
     """
     with suppress_output():
         import coremltools as ct
@@ -262,7 +263,7 @@ def _epsilons(network: nn.Module) -> list[float]:
     norms = [part for part in network.modules() if isinstance(part, nn.InstanceNorm2d)]
     hooks = [norm.register_forward_hook(lambda norm, *_: epsilons.append(norm.eps)) for norm in norms]
     with torch.inference_mode():
-        network(torch.zeros(1, 3, 32, 32))
+        network(torch.zeros(1, 3, 128, 128))
     for hook in hooks:
         hook.remove()
     return epsilons

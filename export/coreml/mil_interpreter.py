@@ -174,14 +174,30 @@ def _upsample(x: Tensor, mode: str, align_corners: bool | None = None, **factors
     return F.interpolate(x, size, mode=mode, align_corners=align_corners)
 
 
+def _pool(
+    x: Tensor, kernel_sizes: list[int], strides: list[int], pad_type: str, pool: Callable[..., Tensor], **rest: Any
+) -> Tensor:
+    pad = rest.get("pad") or [0] * 4
+    if pad_type not in ("valid", "custom") or rest.get("ceil_mode") or pad[::2] != pad[1::2]:
+        raise CheckFailed(f"the {MIL_INTERPRETER}, does not support a pooling with padding {pad_type}")
+    padding = tuple(pad[::2]) if pad_type == "custom" else (0, 0)
+    if pool is F.avg_pool2d and any(padding):
+        raise CheckFailed(f"the {MIL_INTERPRETER}, does not support an average pooling with padding")
+    return pool(x, tuple(kernel_sizes), tuple(strides), padding)
+
+
 _OPERATIONS: dict[str, Callable[..., Tensor]] = {
+    "abs": lambda x: x.abs(),
     "add": lambda x, y: x + y,
+    "avg_pool": partial(_pool, pool=F.avg_pool2d),
     "cast": _cast,
     "clip": lambda x, alpha, beta: x.clamp(alpha, beta),
     "concat": lambda values, axis, interleave=False: torch.cat(values, axis),
     "conv": _conv,
     "instance_norm": _instance_norm,
     "linear": lambda x, weight, bias=None: F.linear(x, weight, bias),
+    "inverse": lambda x, epsilon=1e-4: 1 / (x + epsilon),
+    "max_pool": partial(_pool, pool=F.max_pool2d),
     "mul": lambda x, y: x * y,
     "pad": _pad,
     "pixel_shuffle": lambda x, upscale_factor: F.pixel_shuffle(x, upscale_factor),

@@ -31,7 +31,7 @@ class LiteRtExporter:
         path = folder / FILE
         path.parent.mkdir(parents=True, exist_ok=True)
         writer.write(_fp16_safe(network), path, sizes, self._label)
-        limits = self._config.parity
+        limits = self._config.parity.of_passes(network.passes)
         model = ModelArtifact(
             file=FILE,
             format=LITERT,

@@ -110,6 +110,25 @@ def _sum_of_taps(
     return result
 
 
+def _average_pool(node: StoredNode, x: Values) -> Values:
+    """Squares that do not overlap, as the writer declares them."""
+    side = node.option(schema.Pool2D.FILTER_WIDTH)
+    batch, height, width, channels = x.shape
+    squares: Values = x.reshape(batch, height // side, side, width // side, side, channels)
+    result: Values = squares.mean((2, 4), dtype=np.float32)
+    return result
+
+
+def _max_pool(node: StoredNode, x: Values) -> Values:
+    """The largest value of the square around each, as the writer declares it."""
+    side = node.option(schema.Pool2D.FILTER_WIDTH)
+    for axis in (1, 2):
+        pads = [(side // 2, side // 2) if each == axis else (0, 0) for each in range(4)]
+        windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, pads, constant_values=-np.inf), side, axis)
+        x = windows.max(-1)
+    return x
+
+
 def _depth_to_space(node: StoredNode, x: Values) -> Values:
     block = node.option(schema.DepthToSpace.BLOCK_SIZE)
     batch, height, width, channels = x.shape
@@ -139,7 +158,9 @@ def _slice(node: StoredNode, x: Values, begin: Values, size: Values) -> Values:
 
 
 _OPERATORS: dict[int, Callable[..., Values]] = {
+    schema.ABS.code: lambda node, x: np.abs(x),
     schema.ADD.code: _add,
+    schema.AVERAGE_POOL_2D.code: _average_pool,
     schema.CAST.code: _cast,
     schema.CONCATENATION.code: _concatenate,
     schema.CONV_2D.code: _conv_2d,
@@ -147,6 +168,7 @@ _OPERATORS: dict[int, Callable[..., Values]] = {
     schema.DEPTHWISE_CONV_2D.code: _depthwise,
     schema.DEQUANTIZE_FP16.code: lambda node, x: x.astype(np.float32),
     schema.LOGISTIC.code: lambda node, x: 1 / (1 + np.exp(-x)),
+    schema.MAX_POOL_2D.code: _max_pool,
     schema.MEAN.code: lambda node, x, axes: x.mean(tuple(axes.tolist()), keepdims=True, dtype=np.float32),
     schema.MUL.code: lambda node, x, y: x * y,
     schema.RELU_LAYER.code: lambda node, x: np.maximum(x, 0),

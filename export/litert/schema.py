@@ -6,7 +6,7 @@ from typing import NamedTuple
 VERSION = 3
 IDENTIFIER = b"TFL3"
 BUFFER_ALIGNMENT = 16  # bytes; schema.fbs, table Buffer
-VALID = 1  # Padding of convolutions: none
+SAME, VALID = 0, 1  # Padding: as many results as inputs, or none
 RELU = 1  # ActivationFunctionType
 
 
@@ -48,7 +48,9 @@ class Operator(NamedTuple):
     """The version that has the types and options that networks need."""
 
 
+ABS = Operator(101, 78)
 ADD = Operator(0, 11)
+AVERAGE_POOL_2D = Operator(1, 5)
 CAST = Operator(53, 37)
 CONCATENATION = Operator(2, 10)
 CONV_2D = Operator(3, 1)
@@ -56,6 +58,7 @@ DEPTH_TO_SPACE = Operator(5, 94)
 DEPTHWISE_CONV_2D = Operator(4, 2)
 DEQUANTIZE_FP16 = Operator(6, 38, 3)
 LOGISTIC = Operator(14, 0)
+MAX_POOL_2D = Operator(17, 5)
 MEAN = Operator(40, 27)
 MUL = Operator(18, 21)
 RELU_LAYER = Operator(19, 0)
@@ -187,6 +190,16 @@ class DepthToSpace:
     """Fields of the options of DEPTH_TO_SPACE."""
 
     BLOCK_SIZE = Field(0, Kind.INT32)
+
+
+class Pool2D:
+    """Fields of the options of AVERAGE_POOL_2D and MAX_POOL_2D."""
+
+    PADDING = Field(0, Kind.INT8)
+    STRIDE_W = Field(1, Kind.INT32)
+    STRIDE_H = Field(2, Kind.INT32)
+    FILTER_WIDTH = Field(3, Kind.INT32)
+    FILTER_HEIGHT = Field(4, Kind.INT32)
 
 
 class Reducer:

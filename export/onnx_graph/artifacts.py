@@ -73,7 +73,7 @@ class OnnxExporter:
     def export(self, network: transform_net.TransformNet | Store, folder: Path) -> ExportedFiles:
         """Write the files of a network or a store, in evaluation mode and on the CPU, into a bundle."""
         count = len(network.networks) if isinstance(network, Store) else 0
-        io, limits = self._config.onnx.io, self._config.parity
+        io, limits = self._config.onnx.io, self._config.parity.of_passes(network.passes)
         npu = self._config.onnx.npu_shape(self._label.stroke_resolution, network.stride)
         fixed_shapes = self._config.onnx.shapes(network.stride)
         path = folder / IN_BUNDLE
@@ -106,7 +106,7 @@ class OnnxExporter:
             artifacts.append(replace(fixed, functions={"main": size}))
             descriptions[fixed.file] = f"`model.onnx` for images of {size} only, for libraries such as OpenCV's dnn"
         if npu is not None and not isinstance(network, Store):
-            artifacts.append(_write_npu(network, folder, npu, self._label, self._config.parity))
+            artifacts.append(_write_npu(network, folder, npu, self._label, limits))
         client_files.copy([client_files.SHRINKER_RULES], folder)
         if io != "uint8_rgba":
             return ExportedFiles(artifacts, descriptions)
@@ -127,7 +127,7 @@ class OnnxExporter:
         words = " ".join(f"{offset}:{count}" for offset, count in places)
         text = f"{_LAYOUT_FORMAT}\nnetwork {store.trunk_sha256}\nnorms {words}\n"
         (folder / _LAYOUT).write_text(text, encoding="utf-8", newline="\n")
-        tolerance = Tolerance(min_psnr=self._config.parity.int8_psnr)
+        tolerance = Tolerance(min_psnr=self._config.parity.of_passes(store.passes).int8_psnr)
         return ModelArtifact(_STYLE, ONNX, "int8", onnx_contract(self._config.onnx.io), tolerance, {}, None)
 
 

@@ -16,16 +16,17 @@ from impasto.models.contract import OUTPUT, VARIANT
 from impasto.models.onnx_model import CARD
 
 STATS, TILE = "android/stats.onnx", "android/tile.onnx"
+_SIDE = 512  # px
 _MARGIN, _MULTIPLE = "margin", "multiple"  # metadata keys of both files
 
 
-def write(model: onnx.ModelProto, folder: Path, side: int, tolerance: Tolerance) -> ModelArtifact:
+def write(model: onnx.ModelProto, folder: Path, side: int | str, tolerance: Tolerance) -> ModelArtifact:
     """Write the pair of an fp32 model into a bundle.
 
     Args:
         model: The model, from uint8 RGBA to uint8 RGBA.
         folder: The bundle.
-        side: The side of a tile, in px.
+        side: The side of a tile, in px; `auto` is _SIDE, or as much beside two margins.
         tolerance: How much the images of the pair may differ from those of the network.
 
     Returns:
@@ -36,8 +37,10 @@ def write(model: onnx.ModelProto, folder: Path, side: int, tolerance: Tolerance)
     """
     multiple = receptive_field.multiple(model)
     margin = multiple * -(-receptive_field.margin(receptive_field.of(model), [OUTPUT]) // multiple)
-    if side % multiple or side < 3 * margin:
-        least = multiple * -(-3 * margin // multiple)
+    least = 3 * margin
+    if isinstance(side, str):
+        side = _SIDE if least <= _SIDE else multiple * -(-(2 * margin + _SIDE) // multiple)
+    if side % multiple or side < least:
         raise UsageError(
             f"onnx.tile={side} is impossible: the receptive field of this network extends {margin} px; "
             f"use {least} px or more, divisible by {multiple}"

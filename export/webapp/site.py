@@ -55,7 +55,7 @@ class Style:
     """Where the page finds the model, for one that is not among the page's own files."""
     painting: Path | None = None
     tflite: Path | None = None
-    """The file for the GPU, whose first signature is for 256x256 pixels."""
+    """The file for the GPU, which the page rewrites for each photo."""
     tiles: Tiles | None = None
     store: tuple[StoreStyle, ...] = ()
     """The styles of a store, in the order of their weights."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from impasto.configs.schema.model import MAX_STRIDE
 from impasto.models.losses.temporal import NOISE, Network, crop_border
-from impasto.models.transform_net import MAX_STRIDE
 
 FRAMES = 5
 PAN = (1, 2)  # px down and right per frame; not a multiple of a network's grid

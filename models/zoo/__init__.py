@@ -10,6 +10,7 @@ from impasto.models import run_directory
 FOLDER = Path(__file__).parent
 PREFIX = "zoo/"
 MODELS = ZOO_MODELS
+STUDIO = "studio"  # the name of networks of the architecture `mobile` that stylize in several passes
 STORE = "store"  # the folder of the store of all paintings; zoo/store, with style=PAINTING
 VIDEO = "video"  # the same for videos, trained with the temporal loss
 LITERT = ".tflite"  # the suffix of the files for the GPU in the page of impasto-app

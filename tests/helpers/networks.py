@@ -21,6 +21,7 @@ MODELS = {
     "mobile": ModelConfig("mobile", 0.25, 1),
     "johnson": ModelConfig("johnson", 0.25, 1),
     "tiny": ModelConfig("tiny", 1.0, 3),
+    "studio": ModelConfig("mobile", 0.25, 1, passes=3),
 }
 
 

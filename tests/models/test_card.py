@@ -47,7 +47,7 @@ def _with_defaults(saved: dict[str, Any], written: dict[str, Any]) -> dict[str, 
 def test_to_json_sorts_keys() -> None:
     values = Card(ModelCard("tiny", 1.0, 2), init=OriginCard("zoo/udnie", "5e")).to_json()
     assert [*values] == sorted(values)
-    assert [*values["model"]] == ["blocks", "eighth_blocks", "name", "width"]
+    assert [*values["model"]] == ["blocks", "eighth_blocks", "name", "passes", "width"]
     assert values["init"] == {"license": "unknown", "name": "zoo/udnie", "sha256": "5e"}
 
 

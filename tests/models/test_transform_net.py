@@ -1,13 +1,15 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 
-from impasto.configs.schema.model import MODELS, ModelConfig
+from impasto.configs.schema.model import MAX_STRIDE, MODELS, STRIDE, ModelConfig
 from impasto.models import network_blocks, transform_net
 from impasto.models.network_blocks import InstanceNorm
 
 DEEP = ModelConfig("mobile", 1.0, 3, 2)
+STUDIO = ModelConfig("mobile", 1.0, 4, passes=3)
 
 
 def config(name: str, width: float = 1.0) -> ModelConfig:
@@ -36,6 +38,7 @@ def test_johnson_has_the_papers_parameter_count() -> None:
 def test_mobile_and_tiny_have_few_parameters() -> None:
     assert parameters(build("mobile")) <= 110_000
     assert parameters(build("tiny")) <= 9_000
+    assert parameters(transform_net.build(STUDIO)) == parameters(build("mobile"))  # all passes have the same weights
 
 
 def test_subpixel_at_initialization_has_no_checkerboard() -> None:
@@ -117,9 +120,12 @@ def test_eighth_blocks_start_as_the_identity_and_then_see_farther() -> None:
 
 
 def test_stride_pads_to_the_coarsest_features() -> None:
-    assert transform_net.build(DEEP).stride == transform_net.MAX_STRIDE == 8
+    assert transform_net.build(DEEP).stride == MAX_STRIDE == 8
     assert parameters(transform_net.build(DEEP)) == 126_524
-    assert build("tiny").stride == build("mobile").stride == build("johnson").stride == transform_net.STRIDE == 4
+    assert build("tiny").stride == build("mobile").stride == build("johnson").stride == STRIDE == 4
+    assert transform_net.build(STUDIO).stride == 32
+    assert transform_net.build(replace(STUDIO, passes=2)).stride == 16
+    assert transform_net.build(replace(DEEP, passes=4)).stride == 128
     pixels = torch.rand(1, 3, 17, 24)
     assert transform_net.pad(pixels, 8).shape == (1, 3, 24, 24)
     assert transform_net.pad(pixels, 4).shape == (1, 3, 20, 24)

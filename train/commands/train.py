@@ -78,7 +78,7 @@ def _fit(config: TrainConfig, run: runs.Run, hardware: "Hardware", group: "Group
     group.local_batch_size(config.trainer.batch_size)
     photos, val_photos = dataset.split(config.data)
     short_side = crop_stages.photo_short_side(photos)
-    stages = crop_stages.plan(config.data, config.loss, config.style.size, short_side)
+    stages = crop_stages.plan(config.data, config.loss, config.style.size, short_side, config.model.stride)
     styles = style_image.paintings(config.style)
     weights = vgg_weights.load(config.loss.weights, config.loss.network)
     torch.manual_seed(config.seed)

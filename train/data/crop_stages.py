@@ -15,7 +15,7 @@ SCALES = (2 / 3, 1.0)  # a photo's short side, as multiples of style.size; 512 t
 SAMPLED = 64  # photos whose size is read
 
 
-def plan(config: DataConfig, loss: LossConfig, style_size: int, short_side: int) -> list[CropStage]:
+def plan(config: DataConfig, loss: LossConfig, style_size: int, short_side: int, stride: int) -> list[CropStage]:
     """Return the stages of a new run.
 
     Args:
@@ -23,8 +23,9 @@ def plan(config: DataConfig, loss: LossConfig, style_size: int, short_side: int)
         loss: The loss; its window and its least side limit how small a crop can be.
         style_size: The short side of the painting, in pixels.
         short_side: That of all but the smallest photos, as `photo_short_side` returns it.
+        stride: That of the network, which divides the sizes.
     """
-    sizes = _sizes(loss, short_side) if config.size == AUTO else [int(config.size)]
+    sizes = _sizes(loss, short_side, max(8, stride)) if config.size == AUTO else [int(config.size)]
     untils = [1 - (1 - SHARE) ** (number + 1) for number in range(len(sizes) - 1)] + [1.0]
     return [
         CropStage(size, config.scale_range or _scale_range(size, style_size), until)
@@ -47,12 +48,12 @@ def photo_short_side(photos: PhotoSet) -> int:
     return int(np.quantile(sides, 0.25)) if sides else 0
 
 
-def _sizes(loss: LossConfig, short_side: int) -> list[int]:
+def _sizes(loss: LossConfig, short_side: int, step: int) -> list[int]:
     """SIZES that the loss and the photos allow. The first needs the loss alone: photos are enlarged to it."""
-    least = max(2 * loss.least_side(), loss.window or 0)
+    least = step * -(-max(2 * loss.least_side(), loss.window or 0) // step)
     sizes: list[int] = []
     for wanted in SIZES:
-        size = min(wanted, short_side // 8 * 8) if sizes else wanted  # blocks at 1/8 of the resolution need multiples
+        size = min(wanted, short_side // step * step) if sizes else wanted
         if size >= (GROWTH * sizes[-1] if sizes else least):
             sizes.append(size)
     return sizes or [least]

@@ -21,6 +21,7 @@ from impasto.train.engine import train_state
 from impasto.train.engine.paintings import Painting
 
 AUTO = "auto"
+MOBILE = "mobile"
 COMPARED = 4  # photos at most that find the nearest network
 
 
@@ -64,14 +65,16 @@ def load(config: TrainConfig, paintings: Sequence[Painting], val_photos: PhotoSe
         return InitialWeights(_for_paintings(config, [transform_net.build(config.model)] * len(paintings)))
     comparison = _Comparison(paintings, val_photos, size)
     if config.init == AUTO:
-        candidates = {name: _starts(*checkpoint.load_any(path), comparison) for name, path in paths.items()}
+        candidates = {name: _starts(*_load(path, config.model), comparison) for name, path in paths.items()}
         name = min(candidates, key=lambda name: comparison.total(candidates[name]))
         return InitialWeights(_for_paintings(config, candidates[name]), _origin(name, paths[name]))
-    path = zoo.resolve(config.init, checkpoint.SUFFIX, _zoo_model(config.model))
-    network, card = checkpoint.load_any(path)
-    model = asdict(card.model)
-    if model != vars(config.model):
-        words = " ".join(f"model.{key}={value}" for key, value in sorted(model.items()) if key != "name")
+    path = zoo.resolve(config.init, checkpoint.SUFFIX, _zoo_model(config.model, config.init))
+    network, card = _load(path, config.model)
+    if not _fits(card, config.model):
+        model = asdict(card.model)
+        words = " ".join(
+            f"model.{key}={value}" for key, value in sorted(model.items()) if key not in ("name", "passes")
+        )
         raise UsageError(
             f"init={config.init} has another architecture than this run; use model={card.model.name} {words}"
         )
@@ -108,19 +111,37 @@ def _starts(network: TransformNet | Store, card: Card, comparison: "_Comparison"
     return starts
 
 
-def _zoo_model(model: ModelConfig) -> str | None:
-    """The name of an architecture in the zoo, if it is there."""
-    return model.name if model.name in zoo.MODELS and not model.eighth_blocks else None
+def _zoo_model(model: ModelConfig, reference: str) -> str | None:
+    """The name in the zoo of a network whose weights fit an architecture, for a reference to a painting."""
+    if model.name not in zoo.MODELS or model.eighth_blocks:
+        return None
+    painting, _, named = reference.removeprefix(zoo.PREFIX).partition("/")
+    names = [zoo.STUDIO, model.name] if model.name == MOBILE and model.passes > 1 else [model.name]
+    if named in (MOBILE, zoo.STUDIO) and model.name == MOBILE:
+        return named
+    return next((name for name in names if name in zoo.models(painting)), model.name)
 
 
 def _candidates(model: ModelConfig) -> dict[str, Path]:
-    """The zoo's checkpoints with the architecture of `model`, by reference."""
-    if (kind := _zoo_model(model)) is None:
+    """The zoo's checkpoints whose weights fit the architecture of `model`, by reference."""
+    paths = {f"{zoo.PREFIX}{name}": zoo.FOLDER / name for name in (*zoo.names(), zoo.STORE)}
+    if _zoo_model(model, "") is None:
         return {}
-    names = *zoo.names(), zoo.STORE
-    paths = {f"{zoo.PREFIX}{name}": zoo.FOLDER / name / f"{kind}{checkpoint.SUFFIX}" for name in names}
-    paths = {name: path for name, path in paths.items() if path.is_file()}
-    return {name: path for name, path in paths.items() if asdict(checkpoint.load_any(path)[1].model) == vars(model)}
+    paths = {name: path / f"{_zoo_model(model, name)}{checkpoint.SUFFIX}" for name, path in paths.items()}
+    return {name: path for name, path in paths.items() if path.is_file() and _fits(checkpoint.load_any(path)[1], model)}
+
+
+def _load(path: Path, model: ModelConfig) -> tuple[TransformNet | Store, Card]:
+    """A checkpoint, whose network stylizes in as many passes as `model`."""
+    network, card = checkpoint.load_any(path)
+    for each in networks_of(network):
+        each.passes, each.stride = model.passes, model.stride
+    return network, card
+
+
+def _fits(card: Card, model: ModelConfig) -> bool:
+    """Whether the weights of a network fit an architecture: all passes have the same ones."""
+    return asdict(card.model) | {"passes": model.passes} == vars(model)
 
 
 class _Comparison:

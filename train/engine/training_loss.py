@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from impasto.configs.schema.model import MAX_STRIDE, STRIDE
 from impasto.configs.schema.train import TrainConfig
 from impasto.models.losses import temporal
 from impasto.models.losses.blotch import BlotchLoss
@@ -20,7 +21,7 @@ from impasto.models.losses.pattern import PatternLoss
 from impasto.models.losses.perceptual import Losses, PerceptualLoss
 from impasto.models.losses.temporal import TemporalLoss
 from impasto.models.losses.weave import WeaveLoss
-from impasto.models.transform_net import STRIDE, TransformNet
+from impasto.models.transform_net import TransformNet
 from impasto.train.engine import divergence
 from impasto.train.runtime.compile import Compiled
 from impasto.train.runtime.device import Hardware
@@ -68,7 +69,7 @@ class TrainingLoss:
         self.hardware = hardware
         self.network = network
         self.loss = loss
-        self.checkerboards = [CheckerboardLoss(period) for period in sorted({STRIDE, network.stride})]
+        self.checkerboards = [CheckerboardLoss(period) for period in sorted({STRIDE, min(network.stride, MAX_STRIDE)})]
         self.drawing = DrawingLoss()
         self.temporal = TemporalLoss()
         self.frame = FrameLoss()

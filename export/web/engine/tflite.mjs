@@ -3,11 +3,12 @@
 
 // Changes the size of the picture in a .tflite file that export/litert wrote, so that one file serves every photo. The
 // shapes of its tensors and the constants of its slices and resizes are integers that follow from the picture's size:
-// side / 1, 2, 4 or 8, and a few pixels of padding. They are rewritten where they stand, for the first signature.
+// side / 1, 2, 4 and so on, and a few pixels of padding. They are rewritten where they stand, for the first signature.
 import { failure } from './failure.mjs'
 
-const SCALES = [1, 2, 4, 8]
+const SCALES = [1, 2, 4, 8, 16, 32]
 const PADDING = 10  // px, at most: a convolution of 9 px pads 8
+const KERNEL = 9  // px, at most
 const INT32 = 2  // TensorType
 const LEAST = 22  // smaller integers are no sides: kernels, channels of pixels, starts of slices
 const MODEL = { subgraphs: 2, buffers: 4, signatures: 7 }, SUBGRAPH = { tensors: 0, inputs: 1 }
@@ -51,19 +52,17 @@ export function resized(file, width, height) {
  * @param {ArrayBuffer} file
  */
 export function multipleOf(file) {
-  const view = new View(file), { tensors, buffers, size } = parts(view)
-  const heights = tensors.filter(tensor => !view.vector(buffers[view.number(tensor, TENSOR.buffer)], BUFFER.data))
-    .map(tensor => view.integers(view.vector(tensor, TENSOR.shape))).filter(shape => shape.length === 4 && shape[1] > 1)
-  return Math.max(...heights.map(shape => scaleOf(shape[1], size[0])))
+  const { heights, size } = parts(new View(file))
+  return Math.max(...heights.map(height => scaleOf(height, size[0])))
 }
 
 /**
- * Which part of the picture's side a value is, with padding: side / 1, 2, 4 or 8; 0 for a value that is no side.
+ * Which part of the picture's side a value is, with padding: side / 1, 2, 4 and so on; 0 for a value that is no side.
  * @param {number} value
  * @param {number} side
  */
 function scaleOf(value, side) {
-  const scale = SCALES.find(scale => Math.abs(value - side / scale) <= PADDING)
+  const scale = SCALES.find(scale => side / scale >= LEAST && Math.abs(value - side / scale) <= PADDING)
   if (!scale && value >= LEAST)
     throw failure('gpu.file', `the file for the GPU has a side of ${value} px where its picture has ${side}`)
   return value < LEAST ? 0 : scale ?? 0
@@ -75,9 +74,14 @@ function parts(view) {
   const [subgraph] = view.tables(root, MODEL.subgraphs), tensors = view.tables(subgraph, SUBGRAPH.tensors)
   const [image] = view.integers(view.vector(subgraph, SUBGRAPH.inputs))
   const [, height, width] = view.integers(view.vector(tensors[image], TENSOR.shape))
-  if (Math.min(height, width) < 8 * LEAST)
+  const buffers = view.tables(root, MODEL.buffers)
+  const results = tensors.filter(tensor => !view.vector(buffers[view.number(tensor, TENSOR.buffer)], BUFFER.data))
+  const shapes = results.map(tensor => view.integers(view.vector(tensor, TENSOR.shape)))
+    .filter(({ length }) => length === 4)
+  const sides = shapes.flatMap(([, ...sides]) => sides.slice(0, 2)), heights = shapes.map(shape => shape[1])
+  if (Math.min(height, width) < 8 * LEAST || sides.some(side => side > KERNEL && side < LEAST))
     throw failure('gpu.file', `the file for the GPU has pictures of ${width} × ${height} px, too small to tell its sides`)
-  return { root, tensors, buffers: view.tables(root, MODEL.buffers), size: [height, width] }
+  return { root, tensors, buffers, size: [height, width], heights }
 }
 
 /** Reads a FlatBuffer: a table is where it starts; a field is its number. */

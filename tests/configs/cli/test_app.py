@@ -49,8 +49,8 @@ SENTENCES = [  # arguments, and what the sentence must name
     (["--style", "x.jpg"], ["--style is not a flag", "did you mean style=x.jpg?"]),
     (["--batch-size=8"], ["--batch-size is not a flag", "did you mean trainer.batch_size=8?"]),
     (["seed.x=1"], ["seed.x", "single value"]),
-    (["model=jonson"], ["model=jonson", "did you mean johnson?", "johnson, mobile, tiny"]),
-    (["model=null"], ["model=null", "johnson, mobile, tiny"]),
+    (["model=jonson"], ["model=jonson", "did you mean johnson?", "johnson, mobile, studio, tiny"]),
+    (["model=null"], ["model=null", "johnson, mobile, studio, tiny"]),
     (["experiment=x"], ["experiment=x", "demo, johnson2016"]),
     (["modle=johnson"], ["modle", "did you mean model?", "trainer", "device"]),
     (["trainer.steps=many"], ["trainer.steps=many", "an integer of at least 1 or null"]),
@@ -108,7 +108,7 @@ SENTENCES = [  # arguments, and what the sentence must name
     (["style=no 'such' file, here.jpg"], ["style=no 'such' file, here.jpg", "image file"]),
     (["-m", "style=*.png"], ["style=*.png", "neither a preset nor the path"]),
     (["-m", "style=swirls,swril"], ["style=swril", "facets, picture, store, swirls"]),
-    (["-m", "model=mobile,jonson"], ["model=jonson", "johnson, mobile, tiny"]),
+    (["-m", "model=mobile,jonson"], ["model=jonson", "johnson, mobile, studio, tiny"]),
     (["-m", "seed=1,x"], ["seed=x", "an integer from 0"]),
     (["-m", "trainer.batch_size=1,2,0"], ["trainer.batch_size=0", "1024"]),
     (["-m", "seed=range(1,1)"], ["seed=range(1,1)", "no value"]),
@@ -226,7 +226,7 @@ def test_help_version_and_cfg_print_and_write_nothing(start: Start, tmp_path: Pa
     text = start("--help").out
     for words in (
         "Train a network on one painting, or a store of styles on several.",
-        "model: deep, johnson, mobile, tiny",
+        "model: deep, johnson, mobile, studio, tiny",
         "optimizer: adam, soap\n",
         "trainer.batch_size=1\n      an integer from 1 to 1024. Photos per step, over all processes.",
         "data.root=???",
@@ -275,7 +275,7 @@ def test_run_in_a_shell_has_clean_streams_and_exit_codes(tmp_path: Path) -> None
         tmp_path, "model=jonson", code="import atexit; atexit.register(lambda: print('torch' in sys.modules))\n"
     )
     assert (done.returncode, done.stdout) == (2, "False\n")
-    sentence = "model=jonson is not known (did you mean johnson?); choose one of deep, johnson, mobile, tiny"
+    sentence = "model=jonson is not known (did you mean johnson?); choose one of deep, johnson, mobile, studio, tiny"
     assert done.stderr == f"impasto-train: {sentence}\n"
     done = shell(tmp_path, "model=jonson", HYDRA_FULL_ERROR="1")
     assert "Traceback" in done.stderr and done.returncode == 2

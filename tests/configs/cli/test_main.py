@@ -77,7 +77,8 @@ def test_impasto_completes_commands_and_their_keys_in_bash(tmp_path: Path) -> No
     )
     lines = done.stdout.splitlines()
     assert done.stderr == "" and lines[0].endswith("hydra_bash_completion impasto")
-    assert lines[1:] == ["train", " ".join(COMMANDS), "model=deep model=johnson model=mobile model=tiny", ""]
+    models = "model=deep model=johnson model=mobile model=studio model=tiny"
+    assert lines[1:] == ["train", " ".join(COMMANDS), models, ""]
 
 
 @pytest.mark.parametrize("script", ["impasto", "impasto-train"])

@@ -90,3 +90,10 @@ def test_app_serves_what_it_would_write(tools: Path, monkeypatch: pytest.MonkeyP
     ((files, name, port, in_browser),) = served
     assert (name, port, in_browser) == ("the page of 9 styles", 0, False)  # eight of the store
     assert site.INDEX in files and "styles/the_scream/model.onnx" in files
+
+
+@pytest.mark.slow
+def test_styles_of_several_passes_have_tiles_and_a_file_for_the_gpu() -> None:
+    (style,) = app_styles.find(["zoo/the_scream/studio"])
+    assert style.tflite is not None and style.tiles is not None
+    assert style.tiles.side - 2 * style.tiles.margin >= 512 and style.tiles.multiple == 32

@@ -64,8 +64,9 @@ def artifact(name: str) -> ModelArtifact:
 
 
 @pytest.mark.slow
-def test_program_of_the_johnson_network_matches_pytorch(build: Build, tmp_path: Path) -> None:
-    network, path = build("johnson"), tmp_path / "Model.mlpackage"
+@pytest.mark.parametrize("name", ["johnson", "studio"])
+def test_program_of_other_networks_matches_pytorch(name: str, build: Build, tmp_path: Path) -> None:
+    network, path = build(name), tmp_path / "Model.mlpackage"
     exporter.write(network, path, 64, 96, LABEL)
     assert np.abs(mil_interpreter.load(path)(picture(64, 96)) - expected(network, picture(64, 96))).max() <= 1
 

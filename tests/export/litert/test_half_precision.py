@@ -44,7 +44,7 @@ def difference(one: Any, two: Any) -> int:
     return int(np.abs(one.astype(int) - two).max())
 
 
-@pytest.mark.parametrize("name", ["johnson", "mobile", "tiny", "eighth"])
+@pytest.mark.parametrize("name", ["johnson", "mobile", "tiny", "eighth", "studio"])
 def test_stylize_computes_what_litert_does(
     name: str, build: Build, subgraphs: Subgraphs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,8 +21,9 @@ from tests.helpers.networks import LABEL, Build
 SIZES = [(64, 96), (128, 64)]  # (height, width)
 # Those of tensorflow/lite/tools/versioning/gpu_compatibility.cc, and CAST and ROUND
 GPU_OPERATORS = {
-    *("ADD", "CAST", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE", "DEQUANTIZE", "LOGISTIC"),
-    *("MEAN", "MUL", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "ROUND", "RSQRT", "SLICE", "SQUARE"),
+    *("ABS", "ADD", "AVERAGE_POOL_2D", "CAST", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE"),
+    *("DEQUANTIZE", "LOGISTIC", "MAX_POOL_2D"),
+    *("MEAN", "MUL", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "RELU", "ROUND", "RSQRT", "SLICE", "SQUARE"),
     *("SUB",),
 }
 
@@ -42,7 +43,7 @@ def run(path: Path, rgba: np.ndarray[Any, np.dtype[np.uint8]]) -> Any:
     return runner(image=rgba[None])["stylized"][0]
 
 
-@pytest.mark.parametrize("name", ["johnson", "mobile", "tiny", "eighth"])
+@pytest.mark.parametrize("name", ["johnson", "mobile", "tiny", "eighth", "studio"])
 def test_write_gives_the_output_of_the_network_and_the_alpha_of_the_image(
     name: str, build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,6 +76,22 @@ def test_write_of_three_sizes_stays_small(model: str, most: int, tmp_path: Path)
     weights = 2 * sum(weight.numel() for weight in network.parameters())
     assert three.stat().st_size - one.stat().st_size < weights / 2
     assert three.stat().st_size <= most
+
+
+def test_write_of_passes_uses_operators_that_a_gpu_takes(build: Build, tmp_path: Path) -> None:
+    writer.write(build("studio"), tmp_path / "model.tflite", [(64, 96)], LABEL)
+    model = reference_schema.ModelT.InitFromPackedBuf((tmp_path / "model.tflite").read_bytes(), 0)
+    names = {code: name for name, code in vars(reference_schema.BuiltinOperator).items() if name[0] != "_"}
+    used = {names[code.builtinCode] for code in model.operatorCodes}
+    assert {"AVERAGE_POOL_2D", "MAX_POOL_2D"} < used <= GPU_OPERATORS
+
+
+def test_write_of_passes_matches_the_network_where_a_photo_is_flat(build: Build, tmp_path: Path) -> None:
+    photo = np.full((352, 352, 3), 200, np.uint8)
+    photo[:64, :64] = picture(64, 64)
+    writer.write(build("studio"), tmp_path / "model.tflite", [(352, 352)], LABEL)
+    stylized = run(tmp_path / "model.tflite", np.dstack([photo, photo[..., :1]]))[..., :3]
+    assert np.abs(reference(build("studio"))(photo).astype(int) - stylized).max() <= 1
 
 
 def test_write_uses_operators_that_a_gpu_takes(parsed: Any) -> None:

@@ -31,10 +31,12 @@ FILES = [
     ("mobile", "uint8_rgba"),
     slow("johnson", "uint8_rgba"),
     slow("tiny", "uint8_rgba"),
+    slow("studio", "uint8_rgba"),
     ("mobile", "float32_rgb"),
 ]
 SIZES = [(16, 16), (17, 33), (131, 217), (50, 37), (64, 96)]
 ARITHMETIC = {"Conv", "InstanceNormalization", "Relu", "Sigmoid", "Resize", "Pad", "Add", "Sub", "Mul", "Div", "Mod"}
+IN_PASSES = {"Abs", "AveragePool", "MaxPool"}
 LAYOUT = {"Cast", "Clip", "Concat", "DepthToSpace", "Reshape", "Round", "Shape", "Slice", "Squeeze", "Transpose"}
 
 
@@ -61,12 +63,14 @@ def test_write_produces_the_contract(written: Written, name: str, io: str) -> No
 def test_write_uses_standard_operators_one_per_layer(written: Written, build: Build, name: str, io: str) -> None:
     graph = onnx.load(written(name, io)).graph
     layers = Counter(type(layer) for layer in build(name).modules())
-    nodes = {kind: [node for node in graph.node if node.op_type == kind] for kind in ARITHMETIC | LAYOUT}
+    nodes = {kind: [node for node in graph.node if node.op_type == kind] for kind in ARITHMETIC | LAYOUT | IN_PASSES}
+    passes, between = build(name).passes, build(name).passes - 1
     assert sum(map(len, nodes.values())) == len(graph.node)
     again = 2 * 2 if name == "tiny" else 0  # its block, run three times, has two norms
-    assert len(nodes["InstanceNormalization"]) == layers[network_blocks.InstanceNorm] + again
-    assert len(nodes["Resize"]) == layers[torch.nn.Upsample]
-    assert len(nodes["Add"]) == layers[network_blocks.Residual] + again // 2
+    assert len(nodes["InstanceNormalization"]) == passes * layers[network_blocks.InstanceNorm] + again
+    assert len(nodes["Resize"]) == passes * layers[torch.nn.Upsample] + 3 * between
+    assert len(nodes["Add"]) == passes * layers[network_blocks.Residual] + again // 2 + 3 * between
+    assert [len(nodes[kind]) for kind in ("AveragePool", "MaxPool", "Abs")] == [2 * between, between, between]
     for node in nodes["InstanceNormalization"]:
         after = {other.op_type for other in graph.node if node.output[0] in other.input}
         assert after in ({"Relu"}, {"Add"})
@@ -80,7 +84,7 @@ def test_write_uses_standard_operators_one_per_layer(written: Written, build: Bu
             assert mode == b"linear"
             assert coordinates in (b"half_pixel", b"pytorch_half_pixel")  # the same where both sides double
     modes = Counter(helper.get_attribute_value(node.attribute[0]) for node in nodes["Pad"])
-    assert modes == {b"reflect": layers[torch.nn.ReflectionPad2d] + again, b"edge": 1}
+    assert modes == {b"reflect": passes * layers[torch.nn.ReflectionPad2d] + again, b"edge": 1}
     # With `axes` and non-constant amounts, ONNX Runtime 1.32 fails on quantized files.
     assert all(len(node.input) == 2 for node in nodes["Pad"])
 

@@ -85,6 +85,14 @@ def test_write_records_the_tiling_in_artifact_and_metadata(pair: Pair) -> None:
         assert values == ("24", "4", "fp16", "swirls")
 
 
+@pytest.mark.parametrize(("name", "side"), [("mobile", 512), pytest.param("studio", 1024, marks=pytest.mark.slow)])
+def test_write_chooses_the_tile_by_the_receptive_field(written: Written, tmp_path: Path, name: str, side: int) -> None:
+    (tmp_path / "android").mkdir()
+    model = onnx.load(written(name, "uint8_rgba"))
+    tiling = tiled_pair.write(model, tmp_path, "auto", Tolerance(max_difference=2)).tiling
+    assert tiling is not None and tiling.side == side >= 3 * tiling.margin and side % tiling.multiple == 0
+
+
 @pytest.mark.parametrize("side", [68, 98])
 def test_write_with_a_tile_below_the_receptive_field_raises(written: Written, tmp_path: Path, side: int) -> None:
     sentence = (

@@ -12,7 +12,11 @@ from tests.helpers.photos import photo
 
 def plan(short_side: int, *lines: str) -> list[CropStage]:
     config: TrainConfig = app.compose("train", ["data.root=.", *lines])
-    return crop_stages.plan(config.data, config.loss, config.style.size, short_side)
+    return crop_stages.plan(config.data, config.loss, config.style.size, short_side, config.model.stride)
+
+
+def test_plan_divides_the_sizes_by_the_stride_of_the_network() -> None:
+    assert [stage.size for stage in plan(375, "loss=johnson", "model=studio")] == [128, 256, 352]
 
 
 @pytest.mark.parametrize(

@@ -86,13 +86,16 @@ def test_strokes_match_python(height: int, width: int, resolution: int, tmp_path
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", ["johnson", "mobile", "tiny", "eighth"])
+@pytest.mark.parametrize("name", ["johnson", "mobile", "tiny", "eighth", "studio"])
 @pytest.mark.parametrize("sizes", [[(256, 256)], [(384, 512), (512, 384)]])
 def test_resized_file_for_the_gpu_equals_one_written_for_the_size(
     name: str, sizes: list[tuple[int, int]], build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(build.__globals__["MODELS"], "eighth", ModelConfig("mobile", 0.25, 2, 1))
-    network, height, width = build(name), 48, 88
+    network = build(name)
+    height, width = (48, 88) if network.stride < 32 else (96, 160)
+    if network.stride == 32:
+        sizes = [(3 * height, 3 * width) for height, width in sizes]
     writer.write(network, tmp_path / "model.tflite", sizes, LABEL)
     writer.write(network, tmp_path / "expected.tflite", [(height, width)], LABEL)
     script = """
@@ -115,6 +118,17 @@ def run(path: Path, image: NDArray[np.uint8]) -> Any:
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image[None])
     interpreter.invoke()
     return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("side", [256, 512])
+def test_file_for_the_gpu_whose_sides_are_not_clear_is_refused(side: int, build: Build, tmp_path: Path) -> None:
+    writer.write(build("studio"), tmp_path / "model.tflite", [(side, side)], LABEL)
+    script = """
+        const { multipleOf } = await import(at('tflite.mjs')), file = bytes(`${values[0]}/model.tflite`).buffer
+        try { multipleOf(file) } catch ({ code }) { console.log(JSON.stringify(code)) }
+    """
+    assert node(script, tmp_path) == "gpu.file"
 
 
 @pytest.mark.heavy
