@@ -21,6 +21,15 @@ class Tolerance(TypedJson):
         return f"{self.min_psnr:g} dB or more"
 
 
+def in_16_bits(levels: int, psnr: float, passes: int) -> Tolerance:
+    """Return the tolerance of a file that a runtime computes in 16-bit floats.
+
+    It is in levels for a network of one pass. Later passes enlarge the errors of single pixels on plain surfaces, so
+    their result has to reach a PSNR, as in Core ML.
+    """
+    return Tolerance(max_difference=levels) if passes == 1 else Tolerance(min_psnr=psnr)
+
+
 @dataclass(frozen=True)
 class ImageSize(TypedJson):
     """The size of an image in px."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from impasto.configs.schema.export import ExportConfig
 from impasto.export import fp16_rescale
-from impasto.export.contract import ExportedFiles, ImageSize, ModelArtifact, Tolerance
+from impasto.export.contract import ExportedFiles, ImageSize, ModelArtifact, Tolerance, in_16_bits
 from impasto.export.litert import writer
 from impasto.export.litert.contracts import FILE, FP16, GPU, LITERT, litert_contract, signature
 from impasto.models import transform_net
@@ -42,7 +42,7 @@ class LiteRtExporter:
             tiling=None,
             runtime_tolerances={
                 GPU: Tolerance(max_difference=limits.litert_gpu),
-                FP16: Tolerance(max_difference=limits.litert_fp16),
+                FP16: in_16_bits(limits.litert_fp16, limits.coreml_psnr, network.passes),
             },
         )
         return ExportedFiles([model], {FILE: _DESCRIPTION})

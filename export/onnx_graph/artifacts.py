@@ -9,7 +9,7 @@ import onnx
 from impasto.configs.errors import UsageError
 from impasto.configs.schema.export import ExportConfig, OnnxConfig, ParityConfig
 from impasto.export import client_files, fp16_rescale
-from impasto.export.contract import ExportedFiles, ImageSize, ModelArtifact, Tolerance
+from impasto.export.contract import ExportedFiles, ImageSize, ModelArtifact, Tolerance, in_16_bits
 from impasto.export.onnx_graph import styles, tiled_pair, weight_compression
 from impasto.export.onnx_graph.contracts import NPU_FILE, ONNX, ORT, QNN
 from impasto.models import onnx_writer, transform_net
@@ -153,5 +153,5 @@ def _write_npu(
         tolerance=Tolerance(max_difference=limits.fp16),
         functions={"main": ImageSize(*size[::-1])},
         tiling=None,
-        runtime_tolerances={QNN: Tolerance(max_difference=limits.qnn)},
+        runtime_tolerances={QNN: in_16_bits(limits.qnn, limits.coreml_psnr, network.passes)},
     )

@@ -12,12 +12,14 @@ import torch
 from ai_edge_litert.interpreter import Interpreter
 from torch import nn
 
+from impasto.configs.cli import app
 from impasto.configs.errors import CheckFailed
 from impasto.configs.schema.model import ModelConfig
 from impasto.export.contract import ImageSize, ModelArtifact, Tolerance
 from impasto.export.fp16_rescale import fp16_safe
 from impasto.export.litert import half_precision, reader, schema, writer
-from impasto.export.litert.contracts import FILE, LITERT, litert_contract
+from impasto.export.litert.artifacts import LiteRtExporter
+from impasto.export.litert.contracts import FILE, FP16, LITERT, litert_contract
 from impasto.export.litert.runtime import HalfPrecision
 from impasto.export.test_images import extremes, opaque, picture
 from impasto.models import transform_net
@@ -118,3 +120,14 @@ def test_runtime_of_a_damaged_file_raises_one_sentence(tmp_path: Path) -> None:
         (tmp_path / FILE).write_bytes(data)
         with pytest.raises(CheckFailed, match=r"^android/model\.tflite (is|does not run)"):
             HalfPrecision().run(tmp_path, model, [np.zeros((32, 32, 4), np.uint8)])
+
+
+@pytest.mark.parametrize(("name", "tolerance"), [("mobile", "at most 3"), ("studio", "40.5 dB or more")])
+def test_exporter_limits_several_passes_in_16_bits_by_their_psnr(
+    name: str, tolerance: str, build: Build, tmp_path: Path
+) -> None:
+    line = ["checkpoint=network.safetensors", "output=bundle", "litert.sizes=[64x96]"]
+    exporter = LiteRtExporter(app.compose("export", line), LABEL)
+    (model,) = exporter.export(build(name), tmp_path).models
+    assert str(model.runtime_tolerances[FP16]) == tolerance
+    assert str(model.tolerance) == ("at most 1" if name == "mobile" else "at most 3")
