@@ -4,9 +4,9 @@ ABOUT = """\
 # The zoo: pretrained networks
 
 Networks trained by impasto on paintings in the public domain. Wherever a command takes a checkpoint or a model,
-`zoo/PAINTING` is the `mobile` network and `zoo/PAINTING/tiny` the `tiny` one. `zoo/PAINTING/studio`, of three
-paintings, is for stills: strokes are larger where a photo is plain. `painting.jpg` in each folder is a thumbnail of the
-painting.
+`zoo/PAINTING` is the `mobile` network and `zoo/PAINTING/tiny` the `tiny` one. `zoo/PAINTING/studio`, of all paintings
+but Woman with a Hat, is for stills: strokes are larger where a photo is plain. `painting.jpg` in each folder is a
+thumbnail of the painting.
 
 - **Training.** `mobile`: `impasto-train style=PAINTING.jpg data.root=DIR init=CHECKPOINT data.size=256
   optimizer.lr=LR trainer.steps=N` on photos of at least 600 px on the short side, in two to five rounds. The last one

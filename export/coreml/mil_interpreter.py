@@ -181,9 +181,8 @@ def _pool(
     if pad_type not in ("valid", "custom") or rest.get("ceil_mode") or pad[::2] != pad[1::2]:
         raise CheckFailed(f"the {MIL_INTERPRETER}, does not support a pooling with padding {pad_type}")
     padding = tuple(pad[::2]) if pad_type == "custom" else (0, 0)
-    if pool is F.avg_pool2d and any(padding):
-        raise CheckFailed(f"the {MIL_INTERPRETER}, does not support an average pooling with padding")
-    return pool(x, tuple(kernel_sizes), tuple(strides), padding)
+    average = {"count_include_pad": not rest.get("exclude_padding_from_average")} if pool is F.avg_pool2d else {}
+    return pool(x, tuple(kernel_sizes), tuple(strides), padding, **average)
 
 
 _OPERATIONS: dict[str, Callable[..., Tensor]] = {

@@ -12,11 +12,14 @@ from impasto.export.litert.schema import (
     CONCATENATION,
     DEQUANTIZE_FP16,
     RELU,
+    RESIZE_BILINEAR,
+    RESIZE_NEAREST_NEIGHBOR,
     SLICE,
     Add,
     Concatenation,
     Field,
     Operator,
+    ResizeBilinear,
     Type,
 )
 
@@ -133,6 +136,15 @@ class Graph:
             return False
         self.nodes[-1] = replace(last, options={Add.ACTIVATION: RELU})
         return True
+
+    def upsample(self, x: Value, factor: int, mode: str = "bilinear") -> Value:
+        """Add an enlargement by a factor, `bilinear` or `nearest`."""
+        batch, height, width, channels = x.shape
+        height, width = (factor * side for side in (height, width))
+        size, shape = self.integers(height, width), (batch, height, width, channels)
+        if mode == "bilinear":
+            return self.add(RESIZE_BILINEAR, [x, size], shape, {ResizeBilinear.HALF_PIXEL_CENTERS: True})
+        return self.add(RESIZE_NEAREST_NEIGHBOR, [x, size], shape)
 
     def slice(self, x: Value, axis: int, start: int, count: int = 1) -> Value:
         """Add a slice of an axis."""

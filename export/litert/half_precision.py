@@ -111,8 +111,10 @@ def _sum_of_taps(
 
 
 def _average_pool(node: StoredNode, x: Values) -> Values:
-    """Squares that do not overlap, as the writer declares them."""
+    """Squares side by side, or the square around each value, without padding, as the writer declares them."""
     side = node.option(schema.Pool2D.FILTER_WIDTH)
+    if node.option(schema.Pool2D.PADDING) == schema.SAME:
+        return np.asarray(np.nanmean(_squares(x, side, np.nan), (-2, -1), dtype=np.float32))
     batch, height, width, channels = x.shape
     squares: Values = x.reshape(batch, height // side, side, width // side, side, channels)
     result: Values = squares.mean((2, 4), dtype=np.float32)
@@ -121,12 +123,15 @@ def _average_pool(node: StoredNode, x: Values) -> Values:
 
 def _max_pool(node: StoredNode, x: Values) -> Values:
     """The largest value of the square around each, as the writer declares it."""
-    side = node.option(schema.Pool2D.FILTER_WIDTH)
-    for axis in (1, 2):
-        pads = [(side // 2, side // 2) if each == axis else (0, 0) for each in range(4)]
-        windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, pads, constant_values=-np.inf), side, axis)
-        x = windows.max(-1)
-    return x
+    result: Values = _squares(x, node.option(schema.Pool2D.FILTER_WIDTH), -np.inf).max((-2, -1))
+    return result
+
+
+def _squares(x: Values, side: int, padding: float) -> Values:
+    """The square around each value, [1, H, W, C, side, side]."""
+    pads = [(side // 2, side // 2) if axis in (1, 2) else (0, 0) for axis in range(4)]
+    padded = np.pad(x, pads, constant_values=padding)
+    return np.lib.stride_tricks.sliding_window_view(padded, (side, side), (1, 2))
 
 
 def _depth_to_space(node: StoredNode, x: Values) -> Values:

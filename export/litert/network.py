@@ -1,33 +1,27 @@
 """The operators of a network: each module becomes those of its `forward`, on NHWC tensors."""
 
 import copy
-from functools import singledispatch
+from functools import partial, singledispatch
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from impasto.configs.schema.model import BLOCK
+from impasto.export.litert import passes
 from impasto.export.litert.graph import Graph, Value
 from impasto.export.litert.schema import (
-    ABS,
     ADD,
-    AVERAGE_POOL_2D,
     CAST,
     CONV_2D,
     DEPTH_TO_SPACE,
     DEPTHWISE_CONV_2D,
     LOGISTIC,
-    MAX_POOL_2D,
     MEAN,
     MUL,
     RELU_LAYER,
-    RESIZE_BILINEAR,
-    RESIZE_NEAREST_NEIGHBOR,
     ROUND,
     RSQRT,
-    SAME,
     SQUARE,
     SUB,
     VALID,
@@ -35,13 +29,10 @@ from impasto.export.litert.schema import (
     Conv2D,
     DepthToSpace,
     DepthwiseConv2D,
-    Operator,
-    Pool2D,
     Reducer,
-    ResizeBilinear,
     Type,
 )
-from impasto.models import coarse_to_fine, transform_net
+from impasto.models import transform_net
 from impasto.models.network_blocks import Eighth, InstanceNorm, Recurrent, Residual, Subpixel
 from impasto.models.store import Store
 
@@ -91,28 +82,9 @@ def stylize(network: transform_net.TransformNet, graph: Graph, image: Value) -> 
     """
     values = _cast(graph, image, Type.FLOAT32)  # of alpha, too: LiteRT cuts and joins floats faster than bytes
     rgb, alpha = graph.slice(values, 3, 0, 3), graph.slice(values, 3, 3)
-    stylized = graph.add(ROUND, [_in_passes(network, graph, network.passes, rgb)])
+    one_pass = partial(_one_pass, network, graph)
+    stylized = graph.add(ROUND, [passes.write(graph, one_pass, network.passes, rgb)])
     return _cast(graph, graph.concatenate([stylized, alpha], 3), Type.UINT8)
-
-
-def _in_passes(network: transform_net.TransformNet, graph: Graph, passes: int, photo: Value) -> Value:
-    """The passes of `coarse_to_fine.stylize`, from RGB 0..255 to RGB 0..255."""
-    if passes == 1:
-        return _one_pass(network, graph, photo)
-    half = _pool(graph, photo, 2)
-    change = graph.add(SUB, [_in_passes(network, graph, passes - 1, half), half])
-    difference = graph.add(ABS, [graph.add(SUB, [photo, _upsample(graph, half, 2)])])
-    square = graph.add(SQUARE, [_pool(graph, difference, BLOCK)])
-    largest = _pool(graph, square, coarse_to_fine.NEAR, MAX_POOL_2D)
-    inverses = [
-        graph.add(SQUARE, [graph.add(RSQRT, [graph.add(ADD, [value, graph.number(limit**2)])])])
-        for value, limit in ((square, coarse_to_fine.DETAIL), (largest, coarse_to_fine.FLAT))
-    ]
-    weakened = graph.add(MUL, [inverses[0], graph.number(coarse_to_fine.SHARE * coarse_to_fine.DETAIL**2)])
-    product = graph.add(MUL, [weakened, graph.add(MUL, [inverses[1], largest])])
-    share = graph.add(RELU_LAYER, [graph.add(SUB, [product, graph.number(coarse_to_fine.LEAST)])])
-    added = graph.add(MUL, [_upsample(graph, share, BLOCK // 2), change])
-    return _one_pass(network, graph, graph.add(ADD, [photo, _upsample(graph, added, 2)]))
 
 
 def _one_pass(network: transform_net.TransformNet, graph: Graph, rgb: Value) -> Value:
@@ -183,26 +155,7 @@ def _(module: nn.ReLU, graph: Graph, x: Value) -> Value:
 def _(module: nn.Upsample, graph: Graph, x: Value) -> Value:
     factor = module.scale_factor
     assert isinstance(factor, float) and factor.is_integer()
-    return _upsample(graph, x, int(factor), module.mode)
-
-
-def _upsample(graph: Graph, x: Value, factor: int, mode: str = "bilinear") -> Value:
-    batch, height, width, channels = x.shape
-    height, width = (factor * side for side in (height, width))
-    size, shape = graph.integers(height, width), (batch, height, width, channels)
-    if mode == "bilinear":
-        return graph.add(RESIZE_BILINEAR, [x, size], shape, {ResizeBilinear.HALF_PIXEL_CENTERS: True})
-    return graph.add(RESIZE_NEAREST_NEIGHBOR, [x, size], shape)
-
-
-def _pool(graph: Graph, x: Value, side: int, operator: Operator = AVERAGE_POOL_2D) -> Value:
-    """The means of squares side by side, or the maxima of the square around each value."""
-    batch, height, width, channels = x.shape
-    stride, padding = (side, VALID) if operator == AVERAGE_POOL_2D else (1, SAME)
-    shape = batch, height // stride, width // stride, channels
-    sides = {Pool2D.STRIDE_W: stride, Pool2D.STRIDE_H: stride, Pool2D.FILTER_WIDTH: side, Pool2D.FILTER_HEIGHT: side}
-    options: dict[Any, int] = {Pool2D.PADDING: padding} | sides
-    return graph.add(operator, [x], shape, options)
+    return graph.upsample(x, int(factor), module.mode)
 
 
 @_emit.register

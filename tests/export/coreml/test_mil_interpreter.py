@@ -1,3 +1,4 @@
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,18 @@ def test_program_of_other_networks_matches_pytorch(name: str, build: Build, tmp_
     network, path = build(name), tmp_path / "Model.mlpackage"
     exporter.write(network, path, 64, 96, LABEL)
     assert np.abs(mil_interpreter.load(path)(picture(64, 96)) - expected(network, picture(64, 96))).max() <= 1
+
+
+@pytest.mark.slow
+def test_program_of_passes_matches_pytorch_where_a_photo_is_smooth(build: Build, tmp_path: Path) -> None:
+    rgb = np.repeat(np.linspace(60, 200, 160).astype(np.uint8)[None, :, None], 96, 0).repeat(3, 2)
+    rgb[:16, :16] = picture(16, 16)
+    network, path = build("studio"), tmp_path / "Model.mlpackage"
+    exporter.write(network, path, 96, 160, LABEL)
+    once = copy.deepcopy(network)
+    once.passes = 1
+    assert np.abs(expected(once, rgb) - expected(network, rgb)).max() > 10
+    assert np.abs(mil_interpreter.load(path)(rgb) - expected(network, rgb)).max() <= 1
 
 
 @pytest.mark.slow

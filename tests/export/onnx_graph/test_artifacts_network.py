@@ -68,9 +68,9 @@ def test_write_uses_standard_operators_one_per_layer(written: Written, build: Bu
     assert sum(map(len, nodes.values())) == len(graph.node)
     again = 2 * 2 if name == "tiny" else 0  # its block, run three times, has two norms
     assert len(nodes["InstanceNormalization"]) == passes * layers[network_blocks.InstanceNorm] + again
-    assert len(nodes["Resize"]) == passes * layers[torch.nn.Upsample] + 3 * between
+    assert len(nodes["Resize"]) == passes * layers[torch.nn.Upsample] + 4 * between
     assert len(nodes["Add"]) == passes * layers[network_blocks.Residual] + again // 2 + 3 * between
-    assert [len(nodes[kind]) for kind in ("AveragePool", "MaxPool", "Abs")] == [2 * between, between, between]
+    assert [len(nodes[kind]) for kind in ("AveragePool", "MaxPool", "Abs")] == [5 * between, 2 * between, between]
     for node in nodes["InstanceNormalization"]:
         after = {other.op_type for other in graph.node if node.output[0] in other.input}
         assert after in ({"Relu"}, {"Add"})

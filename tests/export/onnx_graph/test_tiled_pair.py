@@ -85,7 +85,7 @@ def test_write_records_the_tiling_in_artifact_and_metadata(pair: Pair) -> None:
         assert values == ("24", "4", "fp16", "swirls")
 
 
-@pytest.mark.parametrize(("name", "side"), [("mobile", 512), pytest.param("studio", 1024, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("name", "side"), [("mobile", 512), pytest.param("studio", 1216, marks=pytest.mark.slow)])
 def test_write_chooses_the_tile_by_the_receptive_field(written: Written, tmp_path: Path, name: str, side: int) -> None:
     (tmp_path / "android").mkdir()
     model = onnx.load(written(name, "uint8_rgba"))

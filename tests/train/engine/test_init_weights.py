@@ -71,14 +71,14 @@ def test_load_zoo_reference_returns_its_network(
 def test_load_takes_the_weights_of_one_pass_for_several(
     load_weights: Callable[..., tuple[init_weights.InitialWeights, TrainConfig]],
 ) -> None:
-    expected, _ = checkpoint.load(FOLDER_OF_ZOO / "udnie" / "mobile.safetensors")
-    initial, _ = load_weights("init=zoo/udnie/mobile", "model=studio")
+    expected, _ = checkpoint.load(FOLDER_OF_ZOO / "woman_with_hat" / "mobile.safetensors")
+    initial, _ = load_weights("init=zoo/woman_with_hat/mobile", "model=studio")
     assert torch.equal(weights(initial.network), weights(expected))
     assert isinstance(initial.network, TransformNet) and (initial.network.passes, initial.network.stride) == (3, 32)
-    tiny, _ = load_weights("init=zoo/udnie", "model=tiny", "model.passes=2")
+    tiny, _ = load_weights("init=zoo/woman_with_hat", "model=tiny", "model.passes=2")
     assert isinstance(tiny.network, TransformNet) and (tiny.network.passes, tiny.network.stride) == (2, 16)
-    with pytest.raises(UsageError, match="zoo/udnie/tiny contradicts model=mobile"):
-        load_weights("init=zoo/udnie/tiny", "model=studio")
+    with pytest.raises(UsageError, match="zoo/woman_with_hat/tiny contradicts model=mobile"):
+        load_weights("init=zoo/woman_with_hat/tiny", "model=studio")
 
 
 def nearest_to(network: TransformNet, config: TrainConfig) -> init_weights.InitialWeights:
