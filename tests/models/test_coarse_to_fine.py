@@ -57,12 +57,12 @@ def test_stylize_matches_numpy(passes: int) -> None:
 
 def test_share_is_large_where_a_photo_is_plain_and_small_where_it_has_detail() -> None:
     photo = torch.full((1, 3, 160, 64), 90.0)
-    photo[..., 128:, 1::2] = 110
+    photo[..., 128:, 1::2] = 120
     share = coarse_to_fine.share(photo, torch.nn.functional.avg_pool2d(photo, 2))
     assert share.shape == (1, 3, 80, 32)
-    assert share[..., 72:, :].max() < 0.03
+    assert share[..., 72:, :].max() < 0.02
     # Near the detail the flat part gets strokes, farther away it does not.
-    assert share[..., 36, :].min() > 0.9 * coarse_to_fine.SHARE and share.max() <= coarse_to_fine.SHARE
+    assert share[..., 35, :].min() > 0.95 * coarse_to_fine.SHARE and share.max() <= coarse_to_fine.SHARE
     assert (share[..., :20, :] == 0).all()
 
 
