@@ -36,10 +36,6 @@ class GraphBuilder:
         """Store a weight; its name."""
         return _store(self.weights, weight.detach().float().cpu().contiguous().numpy(), "weight")
 
-    def slice(self, x: str, start: int, end: str, axis: int) -> str:
-        """Add a slice of an axis; its output."""
-        return self.add("Slice", x, self.constant([start]), end, self.constant([axis]), self.constant([1]))
-
     def upsample(self, x: str, factor: float, mode: str) -> str:
         """Add an enlargement by a factor, `bilinear` or `nearest`; its output."""
         scales = self.constant([1.0, 1.0, factor, factor])

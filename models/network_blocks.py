@@ -33,12 +33,19 @@ class InstanceNorm(nn.InstanceNorm2d):
 
 
 class Conv(nn.Sequential):
-    """Convolution with reflection padding, which avoids a frame along the border."""
+    """Convolution with reflection padding, or without, which leaves `kernel // 2` rows and columns out at each side."""
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int, stride: int = 1, bias: bool = False, groups: int = 1
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        bias: bool = False,
+        groups: int = 1,
+        padded: bool = True,
     ) -> None:
-        pad = [nn.ReflectionPad2d(kernel // 2)] if kernel > 1 else []
+        pad = [nn.ReflectionPad2d(kernel // 2) if padded else nn.Identity()] if kernel > 1 else []
         super().__init__(*pad, nn.Conv2d(inputs, outputs, kernel, stride, bias=bias, groups=groups))
 
 
@@ -98,7 +105,7 @@ class Recurrent(nn.Module):
 
 
 class Subpixel(nn.Module):
-    """Sub-pixel convolution, which upsamples by 2 (Shi et al. 2016).
+    """Sub-pixel convolution without padding, which upsamples by 2 (Shi et al. 2016).
 
     The weights of the four subpixels are initialized equally, as for nearest neighbors (ICNR, Aitken et al. 2017), so
     that the network does not start with a checkerboard.
@@ -106,7 +113,7 @@ class Subpixel(nn.Module):
 
     def __init__(self, inputs: int) -> None:
         super().__init__()
-        self.conv = Conv(inputs, 12, 3, bias=True)
+        self.conv = Conv(inputs, 12, 3, bias=True, padded=False)
         with torch.no_grad():
             for weight in self.conv[-1].parameters():
                 weight.copy_(weight[::4].repeat_interleave(4, 0))
@@ -118,7 +125,7 @@ class Subpixel(nn.Module):
             x: Features [N, C, H, W].
 
         Returns:
-            A tensor [N, 3, 2 H, 2 W].
+            A tensor [N, 3, 2 (H - 2), 2 (W - 2)].
         """
         return F.pixel_shuffle(self.conv(x), 2)
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from functools import partial, singledispatch
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper
@@ -27,7 +26,6 @@ from impasto.models.style_file import NETWORK
 # operator -> the name of its layers in the file, and of its weights
 _WEIGHTS = {"Conv": ("conv", "weight", "bias"), "InstanceNormalization": ("norm", "scale", "bias")}
 _TYPES = {"uint8": TensorProto.UINT8, "float32": TensorProto.FLOAT}
-_END = int(np.iinfo(np.int64).max)  # of a slice
 _Network = Callable[[str], str]  # from the name of RGB 0..255 to that of the result
 
 
@@ -108,11 +106,12 @@ def _uint8_rgba(graph: GraphBuilder, network: _Network, stride: int, size: tuple
     sides = [] if size else [_side(graph, axis) for axis in (1, 2)]
     # At both ends of the graph, where runtimes separate channels fastest.
     planes = graph.add("Transpose", INPUT, perm=[0, 3, 1, 2])
-    rgb = graph.add("Cast", graph.slice(planes, 0, graph.constant([3]), 1), to=TensorProto.FLOAT)
+    # ONNX Runtime would move a Slice before the Transpose, where alpha is every fourth byte: 6 % of the time of `tiny`.
+    colors, alpha = (graph.add("Gather", planes, graph.constant(channels), axis=1) for channels in ([0, 1, 2], [3]))
+    rgb = graph.add("Cast", colors, to=TensorProto.FLOAT)
     stylized = graph.add("Round", network(_pad(graph, rgb, sides, stride)))
     # Values in 0..255 need no clamp, and cropping bytes takes a quarter of the time of cropping floats.
     stylized = _crop(graph, graph.add("Cast", stylized, to=TensorProto.UINT8), sides)
-    alpha = graph.slice(planes, 3, graph.constant([_END]), 1)
     graph.add("Transpose", graph.add("Concat", stylized, alpha, axis=1), perm=[0, 2, 3, 1])
 
 
@@ -145,7 +144,7 @@ def _pad(graph: GraphBuilder, x: str, sides: list[tuple[str, str]], stride: int)
 def _crop(graph: GraphBuilder, x: str, sides: list[tuple[str, str]]) -> str:
     """Crop x to the sides of the input; not at all without sides."""
     for axis, (side, _) in enumerate(sides, 2):
-        x = graph.slice(x, 0, side, axis)
+        x = graph.add("Slice", x, graph.constant([0]), side, graph.constant([axis]), graph.constant([1]))
     return x
 
 
@@ -162,17 +161,19 @@ def _fused(graph: GraphBuilder, network: transform_net.TransformNet, rgb: str) -
     assert first.bias is None and norm.num_features == first.out_channels
     with torch.no_grad():
         first.weight.div_(transform_net.PIXEL_SCALE)
-    return _bounded(graph, _emit(body, graph, rgb))
+    return _bounded(graph, body, rgb)
 
 
 def _normalized(graph: GraphBuilder, network: transform_net.TransformNet, rgb: str) -> str:
     """The network from RGB 0..255 to RGB 0..255, in operators that are exact in fp16 before the first convolution."""
     pixels = graph.add("Sub", rgb, graph.constant(transform_net.PIXEL_MEAN))
     scaled = graph.add("Mul", pixels, graph.constant(1 / transform_net.PIXEL_SCALE))
-    return _bounded(graph, _emit(network.body, graph, scaled))
+    return _bounded(graph, network.body, scaled)
 
 
-def _bounded(graph: GraphBuilder, x: str) -> str:
+def _bounded(graph: GraphBuilder, body: nn.Module, normalized: str) -> str:
+    """The body, applied to the photo with its border, and the bounds of its output."""
+    x = _emit(body, graph, _emit(nn.ReflectionPad2d(transform_net.BORDER), graph, normalized))
     return graph.add("Mul", graph.add("Sigmoid", x), graph.constant(255.0))
 
 
@@ -186,6 +187,11 @@ def _emit(module: nn.Module, graph: GraphBuilder, x: str) -> str:
 def _(module: nn.Sequential, graph: GraphBuilder, x: str) -> str:
     for child in module:
         x = _emit(child, graph, x)
+    return x
+
+
+@_emit.register
+def _(module: nn.Identity, graph: GraphBuilder, x: str) -> str:
     return x
 
 

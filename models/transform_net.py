@@ -11,13 +11,14 @@ from impasto.models import coarse_to_fine
 from impasto.models.network_blocks import Conv, ConvNorm, Eighth, Recurrent, Residual, Subpixel, Up
 
 PIXEL_MEAN, PIXEL_SCALE = 127.5, 128.0  # networks normalize by (pixels - PIXEL_MEAN) / PIXEL_SCALE
+BORDER = 4  # px around a photo that mirror it; networks paint a dull frame there, and their last layers leave it out
 
 
 class Hourglass(nn.Module):
     """An encoder-decoder that does most of its work at a quarter of the resolution, and the rest at half of it.
 
     A skip connection carries the photo's detail past the blocks at half the resolution. Narrow layers there make
-    strokes coarse, so a depthwise and a 1x1 convolution widen it.
+    strokes coarse, so a depthwise and a 1x1 convolution widen it. The last two 3x3 convolutions leave BORDER px out.
     """
 
     def __init__(self, half: int, quarter: int, blocks: nn.Module, wide: int) -> None:
@@ -27,17 +28,17 @@ class Hourglass(nn.Module):
             ConvNorm(half, quarter, 3, stride=2), blocks, nn.Upsample(scale_factor=2, mode="bilinear")
         )
         both = half + quarter
-        self.wide = nn.Sequential(Conv(both, both, 3, groups=both), ConvNorm(both, wide, 1))
+        self.wide = nn.Sequential(Conv(both, both, 3, groups=both, padded=False), ConvNorm(both, wide, 1))
         self.exit = Subpixel(wide)
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform normalized pixels.
 
         Args:
-            x: RGB [N, 3, H, W], about -1..1, H and W multiples of the stride.
+            x: RGB with the border [N, 3, H, W], about -1..1, H and W multiples of the stride of the coarsest features.
 
         Returns:
-            RGB before the sigmoid, [N, 3, H, W].
+            RGB before the sigmoid, without the border: [N, 3, H - 2 BORDER, W - 2 BORDER].
         """
         skip = self.entrance(x)
         return self.exit(self.wide(torch.cat([self.inner(skip), skip], 1)))
@@ -46,10 +47,12 @@ class Hourglass(nn.Module):
 class TransformNet(nn.Module):
     """An image transformation network (Johnson et al. 2016) that normalizes its input and bounds its output.
 
-        y = 255 sigmoid(body((x - PIXEL_MEAN) / PIXEL_SCALE))
+        y = 255 sigmoid(body(mirror((x - PIXEL_MEAN) / PIXEL_SCALE))),
+
+    where `mirror` pads each side by BORDER px.
 
     Args:
-        body: Maps normalized pixels to a tensor of the same shape.
+        body: Maps normalized pixels to a tensor without BORDER px at each side.
         stride: What height and width must be multiples of, in px; see `ModelConfig.stride`.
         passes: How often it stylizes a photo, from small to full size; see `coarse_to_fine`.
 
@@ -76,13 +79,23 @@ class TransformNet(nn.Module):
 
         Returns:
             RGB y [N, 3, H, W] in float32, 0..255.
+
+        Raises:
+            ValueError: The body does not leave out the border.
         """
         return coarse_to_fine.stylize(self._paint, pixels, self.passes)
 
     def _paint(self, pixels: Tensor) -> Tensor:
         """One pass."""
         # Exact in fp16 in this order and with a power of two: pixels / 127.5 - 1 costs up to 15 dB on smooth pictures.
-        return 255 * torch.sigmoid(self.body((pixels - PIXEL_MEAN) / PIXEL_SCALE).float())
+        mirrored = F.pad((pixels - PIXEL_MEAN) / PIXEL_SCALE, (BORDER,) * 4, mode="reflect")
+        painted = self.body(mirrored)
+        if not torch.compiler.is_exporting() and painted.shape != pixels.shape:
+            raise ValueError(
+                f"the body of a network must leave out {BORDER} px at each side, but from {[*mirrored.shape]} it made "
+                f"{[*painted.shape]}; see docs/extend.md"
+            )
+        return 255 * torch.sigmoid(painted.float())
 
 
 def johnson(config: ModelConfig) -> TransformNet:
@@ -102,7 +115,7 @@ def johnson(config: ModelConfig) -> TransformNet:
         *(Residual(c) for _ in range(config.blocks)),
         Up(c, b),
         Up(b, a),
-        Conv(a, 3, 9, bias=True),
+        Conv(a, 3, 2 * BORDER + 1, bias=True, padded=False),
     )
     return TransformNet(body, config.stride, config.passes)
 

@@ -26,7 +26,7 @@ class ModelConfig:
     def stride(self) -> int:
         """What the height and width of photos must be multiples of, in px.
 
-        With several passes, the smallest features are 2x2 px, since a norm of one value is undefined.
+        With several passes, the photo of the first one has at least 8 px at each side: enough to be mirrored by 4.
         """
         stride = MAX_STRIDE if self.eighth_blocks else STRIDE
         return max(2 * stride, BLOCK // 2) << (self.passes - 1) if self.passes > 1 else stride

@@ -8,7 +8,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -21,7 +21,7 @@ from impasto.export.inference.scratch_file import ScratchFile, ScratchUnavailabl
 from impasto.export.onnx_graph import instance_norm, receptive_field
 from impasto.models import onnx_model
 from impasto.models.contract import INPUT, OUTPUT
-from impasto.models.image.tiling import Tile, cut, even_edges
+from impasto.models.image.tiling import Box, Tile, cut, even_edges
 from impasto.models.progress import OnProgress, ignore_progress
 
 Pixels = NDArray[np.uint8]
@@ -95,7 +95,9 @@ class TiledSession:
     ) -> None:
         self.model, self.rgb, self.threads, self.config, self.on_progress = model, rgb, threads, config, on_progress
         self.multiple = receptive_field.multiple(model)
-        self.steps = {name: int(field.step) for name, field in receptive_field.of(model).items()}
+        fields = receptive_field.of(model)
+        self.steps = {name: int(field.step) for name, field in fields.items()}
+        self.extra = {name: int(field.extra) for name, field in fields.items()}
         padded = (self.multiple * math.ceil(side / self.multiple) for side in rgb.shape[:2])
         self.row_edges, self.column_edges = (even_edges(side, config.side, self.multiple) for side in padded)
         self.height, self.width = self.row_edges[-1], self.column_edges[-1]
@@ -148,8 +150,7 @@ class TiledSession:
 
     def _store(self, step: Pass, tile: Tile, values: Sequence[Floats]) -> None:
         for name, value in zip(step.store, values, strict=True):
-            slices = tile.inner.downscale(self.steps[name]).slices
-            self.cache[name].write(*slices, self._without_margin(name, tile, value))
+            self.cache[name].write(*self._inner(name, tile).slices, self._without_margin(name, tile, value))
 
     def _tiles(self, step: Pass, statistics: instance_norm.Statistics) -> Iterator[tuple[Tile, list[NDArray[Any]]]]:
         """Yield each tile, and the values of a pass: the target, then those to store."""
@@ -158,7 +159,7 @@ class TiledSession:
         names = {value.name for value in graph.graph.input}
         session = onnx_model.open_session(graph.SerializeToString(), self.threads, arena=False)
         self.cache = {name: file for name, file in self.cache.items() if name in step.sources} | {
-            name: self._scratch_file(self.steps[name]) for name in step.store
+            name: self._scratch_file(name) for name in step.store
         }
         for tile in (tile for row in cut(self.row_edges, self.column_edges, step.margin) for tile in row):
             inputs: dict[str, NDArray[Any]] = {}
@@ -166,15 +167,28 @@ class TiledSession:
                 rgb = self.rgb[tile.outer.slices]
                 inputs[INPUT] = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])[None]
             for name in names & {*step.sources}:
-                inputs[name] = self.cache[name].read(*tile.outer.downscale(self.steps[name]).slices)
+                inputs[name] = self.cache[name].read(*self._outer(name, tile).slices)
             yield tile, session.run(None, inputs)
 
-    def _scratch_file(self, step: int) -> ScratchFile:
-        return ScratchFile(self.height // step, [edge // step for edge in self.column_edges])
+    def _scratch_file(self, name: str) -> ScratchFile:
+        step, extra = self.steps[name], self.extra[name]
+        *edges, last = (edge // step for edge in self.column_edges)
+        return ScratchFile(self.height // step + extra, [*edges, last + extra])
+
+    def _outer(self, name: str, tile: Tile) -> Box:
+        """The part of a tensor that the outer box of a tile becomes, with the rows and columns of its border."""
+        box, extra = tile.outer.downscale(self.steps[name]), self.extra[name]
+        return replace(box, bottom=box.bottom + extra, right=box.right + extra)
+
+    def _inner(self, name: str, tile: Tile) -> Box:
+        """The part of a tensor that is taken from a tile; the last tiles give those of the border, too."""
+        box, extra = tile.inner.downscale(self.steps[name]), self.extra[name]
+        below, beside = extra * (tile.inner.bottom == self.height), extra * (tile.inner.right == self.width)
+        return replace(box, bottom=box.bottom + below, right=box.right + beside)
 
     def _without_margin(self, name: str, tile: Tile, values: Floats) -> Floats:
         """Cut the margin from a tile's values [1, C, h, w]; return [C, h, w]."""
-        rows, columns = tile.crop(self.steps[name])
+        rows, columns = self._inner(name, tile).relative_to(self._outer(name, tile)).slices
         return values[0][:, rows, columns]
 
     def _plan(self, first: int, scratch_bytes: float) -> list[Pass]:

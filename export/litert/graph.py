@@ -25,6 +25,7 @@ from impasto.export.litert.schema import (
 
 _TYPES = {"float32": Type.FLOAT32, "float16": Type.FLOAT16, "int32": Type.INT32}
 _MIN_HALVED = 128  # elements: a DEQUANTIZE and its output take as many bytes as a smaller weight saves
+_MOST_JOINED = 5  # tensors that XNNPACK concatenates
 Shape = tuple[int, ...]
 
 
@@ -162,10 +163,13 @@ class Graph:
         """Add a reflection padding by (before, after) of height and width.
 
         It is written as slices and concatenations: XNNPACK has no MIRROR_PAD, which makes a network three times slower.
+        XNNPACK concatenates five tensors at most, so paddings of up to five px at a side are joined first.
         """
         for axis, (before, after) in enumerate(pads, 1):
             side = x.shape[axis]
             first = [self.slice(x, axis, at) for at in range(before, 0, -1)]
             last = [self.slice(x, axis, side - 1 - at) for at in range(1, after + 1)]
+            if len(first) + len(last) >= _MOST_JOINED:
+                first, last = ([self.concatenate(rows, axis)] if len(rows) > 1 else rows for rows in (first, last))
             x = self.concatenate([*first, x, *last], axis) if first or last else x
         return x

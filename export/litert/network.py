@@ -92,7 +92,8 @@ def _one_pass(network: transform_net.TransformNet, graph: Graph, rgb: Value) -> 
     # which hardware may flush to 0.
     pixels = graph.add(SUB, [rgb, graph.number(transform_net.PIXEL_MEAN)])
     normalized = graph.add(MUL, [pixels, graph.number(1 / transform_net.PIXEL_SCALE)])
-    bounded = graph.add(LOGISTIC, [_emit(network.body, graph, normalized)])
+    mirrored = _emit(nn.ReflectionPad2d(transform_net.BORDER), graph, normalized)
+    bounded = graph.add(LOGISTIC, [_emit(network.body, graph, mirrored)])
     return graph.add(MUL, [bounded, graph.number(255)])
 
 
@@ -110,6 +111,11 @@ def _emit(module: nn.Module, graph: Graph, x: Value) -> Value:
 def _(module: nn.Sequential, graph: Graph, x: Value) -> Value:
     for child in module:
         x = _emit(child, graph, x)
+    return x
+
+
+@_emit.register
+def _(module: nn.Identity, graph: Graph, x: Value) -> Value:
     return x
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -20,14 +20,21 @@ _POINTWISE = {
     *("Relu", "Round", "Sigmoid", "Softplus", "Sqrt", "Sub", "Tanh", "Transpose", "Where"),
 }
 _WINDOWS = {"AveragePool", "Conv", "MaxPool"}
+_WINDOW = "has a kind of window that is not supported ({})"
 _TAPS = {"nearest": 1, "linear": 1, "cubic": 2}  # of Resize: how far it reaches, in steps of its input
 
 
 @dataclass(frozen=True)
 class ImageField(Field):
-    """The receptive field of a value with rows and columns; `axes` are those of height and width."""
+    """The receptive field of a value with rows and columns.
+
+    Attributes:
+        axes: Those of height and width.
+        extra: How many more rows it has than one for each step of the image, because of a border; so of columns.
+    """
 
     axes: tuple[int, int] = (2, 3)
+    extra: Fraction = Fraction(0)
 
 
 def multiple(model: onnx.ModelProto) -> int:
@@ -78,20 +85,25 @@ def _field(node: NodeProto, sources: list[ImageField], constants: Mapping[str, N
         # Only padding to a multiple depends on the size, and it adds at the end.
         pads = constants.get(node.input[1], np.zeros(8, int))
         before = {int(pads[axis]) for axis in source.axes}
-        return source.extend(-max(before), -min(before))
-    if kind == "Slice" and (starts := _starts(node, source, constants)) is not None:
-        return source.extend(min(starts), max(starts))
+        extra = _equal((source.extra + pads[axis] + pads[axis + 4] for axis in source.axes), kind)
+        return replace(source, extra=extra).extend(-max(before), -min(before))
+    if kind == "Gather" and attributes.get("axis", 0) % 4 not in source.axes:
+        return source
+    if kind == "Slice" and (field := _slice(node, source, constants)) is not None:
+        return field
     coordinates = attributes.get("coordinate_transformation_mode", b"half_pixel")
     if kind == "Resize" and len(node.input) == 3 and coordinates != b"align_corners":
         (scale,) = {Fraction(float(constants[node.input[2]][axis])) for axis in source.axes}
         half = coordinates != b"asymmetric"
         shift = (1 / scale - 1) / 2 if half else Fraction(0)
         taps = _TAPS[attributes.get("mode", b"nearest").decode()]
-        return source.extend(shift - taps, shift + taps).strided(1 / scale)
+        return replace(source, extra=source.extra * scale).extend(shift - taps, shift + taps).strided(1 / scale)
     if kind == "DepthToSpace":
-        return source.extend(-1, 0).strided(Fraction(1, attributes["blocksize"]))
+        block = attributes["blocksize"]
+        return replace(source, extra=source.extra * block).extend(-1, 0).strided(Fraction(1, block))
     if kind == "SpaceToDepth":
-        return source.window(attributes["blocksize"], attributes["blocksize"])
+        block = attributes["blocksize"]
+        return replace(source, extra=Fraction(source.extra // block)).window(block, block)
     raise _unsupported(f"depends on the whole image ({kind})")
 
 
@@ -102,30 +114,50 @@ def _union(node: NodeProto, sources: list[ImageField], attributes: Mapping[str, 
     if node.op_type == "Transpose":
         height, width = (list(attributes["perm"]).index(axis) for axis in axes)
         axes = height, width
-    return ImageField(step, min(source.first for source in sources), max(source.last for source in sources), axes)
+    first, last = min(source.first for source in sources), max(source.last for source in sources)
+    return ImageField(step, first, last, axes, max(source.extra for source in sources))
 
 
 def _window(node: NodeProto, source: ImageField, attributes: Mapping[str, Any]) -> ImageField:
     kernel = attributes["kernel_shape"]
     strides, spread = attributes.get("strides", [1, 1]), attributes.get("dilations", [1, 1])
-    before = attributes.get("pads", [0, 0, 0, 0])[:2]
+    pads = attributes.get("pads", [0, 0, 0, 0])
+    before = pads[:2]
     after = [(k - 1) * d - p for k, d, p in zip(kernel, spread, before, strict=True)]
-    if strides[0] != strides[1] or attributes.get("auto_pad", b"NOTSET") != b"NOTSET":
-        raise _unsupported(f"has a kind of window that is not supported ({node.op_type})")
-    return source.extend(-max(before), max(after)).strided(strides[0])
+    if strides[0] != strides[1] or attributes.get("auto_pad", b"NOTSET") != b"NOTSET" or attributes.get("ceil_mode"):
+        raise _unsupported(_WINDOW.format(node.op_type))
+    ends = zip(after, pads[2:], strict=True)
+    extra = _equal(((source.extra - beyond + pad - 1) // strides[0] + 1 for beyond, pad in ends), node.op_type)
+    return replace(source, extra=extra).extend(-max(before), max(after)).strided(strides[0])
 
 
-def _starts(node: NodeProto, source: ImageField, constants: Mapping[str, NDArray[Any]]) -> list[int] | None:
-    """The start of a slice along height and width; None where it, or its step, depends on the image."""
+def _equal(extras: Iterable[Fraction | int], operator: str) -> Fraction:
+    """The number of rows that a border adds, which must be that of columns."""
+    extra, *others = {Fraction(extra) for extra in extras}
+    if others:
+        raise _unsupported(_WINDOW.format(operator))
+    return extra
+
+
+def _slice(node: NodeProto, source: ImageField, constants: Mapping[str, NDArray[Any]]) -> ImageField | None:
+    """The field of a slice; None where its start along height or width, or its step, depends on the image."""
     axes = [int(axis) for axis in constants[node.input[3]]]
     if not {*axes} & {*source.axes}:
-        return [0]
+        return source
     starts = constants.get(node.input[1])
     steps = constants.get(node.input[4] if len(node.input) > 4 else "", np.ones(4))
     if starts is None or (starts < 0).any() or (steps != 1).any():
         return None
     begins = dict(zip(axes, map(int, starts), strict=True))
-    return [begins.get(axis, 0) for axis in source.axes]
+    first = [begins.get(axis, 0) for axis in source.axes]
+    ends = constants.get(node.input[2])
+    if ends is None or (ends >= 0).any():  # the size of the image
+        extra = Fraction(0)
+    else:
+        last = dict(zip(axes, map(int, ends), strict=True))
+        cuts = (begins.get(axis, 0) - last.get(axis, 0) for axis in source.axes)
+        extra = _equal((source.extra - cut for cut in cuts), node.op_type)
+    return replace(source, extra=extra).extend(min(first), max(first))
 
 
 def _unsupported(what: str) -> UsageError:

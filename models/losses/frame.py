@@ -17,7 +17,7 @@ class FrameLoss(nn.Module):
 
     m and s are the mean and the standard deviation of a strip, of the colors and of the colors minus their 5x5 box blur
     (so that a weave along the border counts). Features along the border are computed from padding, so
-    networks paint a frame there.
+    networks paint a frame there; `transform_net.BORDER` leaves its outer part out.
     """
 
     def forward(self, pixels: Tensor) -> Tensor:

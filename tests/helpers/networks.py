@@ -19,6 +19,7 @@ SHAPES = (64, 96), (128, 128)  # (height, width) of the fixture `packages`
 
 MODELS = {
     "mobile": ModelConfig("mobile", 0.25, 1),
+    "eighth": ModelConfig("mobile", 0.25, 2, 1),
     "johnson": ModelConfig("johnson", 0.25, 1),
     "tiny": ModelConfig("tiny", 1.0, 3),
     "studio": ModelConfig("mobile", 0.25, 1, passes=3),

@@ -1,11 +1,13 @@
 import copy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from impasto.configs.schema.model import MAX_STRIDE, MODELS, STRIDE, ModelConfig
-from impasto.models import network_blocks, transform_net
+from impasto.models import checkpoint, network_blocks, transform_net, zoo
 from impasto.models.network_blocks import InstanceNorm
 
 DEEP = ModelConfig("mobile", 1.0, 3, 2)
@@ -46,6 +48,40 @@ def test_subpixel_at_initialization_has_no_checkerboard() -> None:
     stylized = build("mobile").eval()(torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 255)
     cells = stylized.unfold(2, 2, 2).unfold(3, 2, 2).flatten(4)
     torch.testing.assert_close(cells, cells[..., :1].expand_as(cells), rtol=0, atol=1e-3)
+
+
+class _Middle(torch.nn.Identity):
+    """The identity without the border; it keeps its input."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        self.seen = input
+        return input[..., 4:-4, 4:-4]
+
+
+def test_network_gets_the_photo_with_a_border_that_mirrors_it() -> None:
+    pixels = torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(0)) * 255
+    body = _Middle()
+    stylized = transform_net.TransformNet(body)(pixels)
+    mirrored = torch.from_numpy(np.pad(pixels.numpy(), ((0, 0), (0, 0), (4, 4), (4, 4)), mode="reflect"))
+    torch.testing.assert_close(body.seen, (mirrored - 127.5) / 128)
+    torch.testing.assert_close(stylized, 255 * torch.sigmoid((pixels - 127.5) / 128))
+
+
+def test_network_whose_body_keeps_the_border_raises() -> None:
+    network = transform_net.TransformNet(torch.nn.Conv2d(3, 3, 3, padding=1))
+    with pytest.raises(ValueError, match=r"leave out 4 px at each side, but from \[1, 3, 24, 32\] it made \[1, 3, 24"):
+        network(torch.zeros(1, 3, 16, 24))
+
+
+@pytest.mark.parametrize("painting", ["starry_night", "the_scream"])
+def test_strokes_of_a_trained_network_are_as_strong_at_the_border(painting: str) -> None:
+    network, _ = checkpoint.load(zoo.resolve(f"zoo/{painting}", checkpoint.SUFFIX))
+    with torch.no_grad():
+        pixels = network.eval()(torch.rand(1, 3, 128, 192, generator=torch.Generator().manual_seed(0)) * 255)
+    fine = pixels - F.avg_pool2d(F.pad(pixels, (4, 4, 4, 4), mode="reflect"), 9, 1)
+    sides = torch.stack([fine.rot90(turns, (2, 3))[..., :64, 32:96] for turns in range(4)])
+    border, inner = (sides[..., rows, :].std((3, 4)).mean() for rows in (slice(4), slice(32, 64)))
+    assert border > 0.75 * inner  # 0.61 and 0.68 without the mirrored photo around it
 
 
 def test_recurrent_applies_one_block_several_times() -> None:

@@ -7,7 +7,8 @@
 import { failure } from './failure.mjs'
 
 const SCALES = [1, 2, 4, 8, 16, 32]
-const PADDING = 10  // px, at most: a convolution of 9 px pads 8
+const PADDING = 16  // px, at most: the border of a photo has 8, and a convolution of 9 px pads 8
+const BEFORE = 5  // px, at most: where the slices before the end of a side start, which mirror it
 const KERNEL = 9  // px, at most
 const INT32 = 2  // TensorType
 const LEAST = 22  // smaller integers are no sides: kernels, channels of pixels, starts of slices
@@ -62,7 +63,10 @@ export function multipleOf(file) {
  * @param {number} side
  */
 function scaleOf(value, side) {
-  const scale = SCALES.find(scale => side / scale >= LEAST && Math.abs(value - side / scale) <= PADDING)
+  const scale = SCALES.find(scale => {
+    const part = side / scale
+    return part >= LEAST && value >= part - BEFORE && value <= part + PADDING
+  })
   if (!scale && value >= LEAST)
     throw failure('gpu.file', `the file for the GPU has a side of ${value} px where its picture has ${side}`)
   return value < LEAST ? 0 : scale ?? 0

@@ -46,7 +46,7 @@ def test_write_computes_in_fp16_on_normalized_pixels(package: Path, spec: Any) -
     program = load(spec, specification_version=7, file_weights_dir=weights)
     operations = [op for op in program.functions["main"].operations if op.op_type != "const"]
     kinds = [op.op_type for op in operations]
-    assert kinds[:5] == ["cast", "sub", "mul", "pad", "conv"]
+    assert kinds[:6] == ["cast", "sub", "mul", "pad", "pad", "conv"]
     offset, scale = (next(value.val for value in (op.x, op.y) if value.val is not None) for op in operations[1:3])
     pixels = np.arange(256, dtype=np.float16)
     assert np.array_equal((pixels - offset) * scale, (np.arange(256) - 127.5) / 128)  # without rounding

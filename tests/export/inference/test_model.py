@@ -39,7 +39,7 @@ def psnr(one: Pixels, other: Pixels) -> float:
     return float(10 * np.log10(255**2 / max(1e-9, ((one.astype(float) - other) ** 2).mean())))
 
 
-@pytest.mark.parametrize("name", ["mobile", slow("johnson"), slow("tiny"), slow("studio")])
+@pytest.mark.parametrize("name", ["mobile", slow("johnson"), slow("tiny"), slow("studio"), slow("eighth")])
 @pytest.mark.parametrize("size", [(133, 218), (14, 600)])
 def test_stylize_in_tiles_equals_stylize_whole(written: Written, name: str, size: tuple[int, int]) -> None:
     size = (96, 1400) if name == "studio" else size

@@ -14,7 +14,6 @@ from torch import nn
 
 from impasto.configs.cli import app
 from impasto.configs.errors import CheckFailed
-from impasto.configs.schema.model import ModelConfig
 from impasto.export.contract import ImageSize, ModelArtifact, Tolerance
 from impasto.export.fp16_rescale import fp16_safe
 from impasto.export.litert import half_precision, reader, schema, writer
@@ -50,7 +49,6 @@ def difference(one: Any, two: Any) -> int:
 def test_stylize_computes_what_litert_does(
     name: str, build: Build, subgraphs: Subgraphs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(build.__globals__["MODELS"], "eighth", ModelConfig("mobile", 0.25, 2, 1))
     path, read = subgraphs(build(name))
     expected = Interpreter(str(path)).get_signature_runner("size_96x64")(image=PHOTO[None])["stylized"][0]
     rounded = half_precision.stylize(read["size_96x64"], PHOTO)
@@ -106,7 +104,7 @@ def test_runtime_checks_flat_and_saturated_images_first(exploding: transform_net
 
 def test_runtime_of_a_damaged_file_raises_one_sentence(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    network = transform_net.TransformNet(nn.Sequential(nn.Conv2d(3, 3, 1))).eval()
+    network = transform_net.TransformNet(nn.Sequential(nn.Conv2d(3, 3, 2 * transform_net.BORDER + 1))).eval()
     (tmp_path / FILE).parent.mkdir()
     model = ModelArtifact(
         *(FILE, LITERT, "fp16", litert_contract(), Tolerance(max_difference=1), {"size_32x32": ImageSize(32, 32)}, None)

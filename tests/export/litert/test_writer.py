@@ -10,7 +10,6 @@ from ai_edge_litert import schema_py_generated as reference_schema
 from ai_edge_litert.interpreter import Interpreter
 from torch import nn
 
-from impasto.configs.schema.model import ModelConfig
 from impasto.export.bundle.artifacts import reference
 from impasto.export.litert import writer
 from impasto.export.test_images import picture
@@ -45,9 +44,8 @@ def run(path: Path, rgba: np.ndarray[Any, np.dtype[np.uint8]]) -> Any:
 
 @pytest.mark.parametrize("name", ["johnson", "mobile", "tiny", "eighth", "studio"])
 def test_write_gives_the_output_of_the_network_and_the_alpha_of_the_image(
-    name: str, build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, build: Build, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(build.__globals__["MODELS"], "eighth", ModelConfig("mobile", 0.25, 2, 1))
     network = build(name)
     writer.write(network, tmp_path / "model.tflite", SIZES, LABEL)
     for height, width in SIZES:
@@ -183,7 +181,8 @@ def test_write_of_an_unknown_module_names_it(tmp_path: Path) -> None:
 
 def test_write_computes_a_relu_that_follows_no_sum(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    network = transform_net.TransformNet(nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU())).eval()
+    body = nn.Sequential(nn.Conv2d(3, 3, 2 * transform_net.BORDER + 1), nn.ReLU())
+    network = transform_net.TransformNet(body).eval()
     writer.write(network, tmp_path / "model.tflite", [(32, 32)], LABEL)
     rgb = picture(32, 32)
     stylized = run(tmp_path / "model.tflite", np.dstack([rgb, rgb[..., 0]]))

@@ -19,6 +19,7 @@ def graph(*operators: str, **attributes: Any) -> onnx.ModelProto:
     """A chain of operators on a float image, each with a constant where it requires one."""
     constants: dict[str, Any] = {
         "Conv": np.zeros((1, 1, 3, 3), np.float32),
+        "Gather": np.array([0]),
         "Pad": np.array([0, 0, 2, 2, 0, 0, 2, 2]),
         "Resize": np.array([1, 1, 2, 2], np.float32),
     }
@@ -35,28 +36,50 @@ def graph(*operators: str, **attributes: Any) -> onnx.ModelProto:
 
 
 @pytest.mark.parametrize(
-    ("operators", "attributes", "step", "first", "last"),
+    ("operators", "attributes", "step", "first", "last", "extra"),
     [
-        (["Relu"], {}, 1, 0, 0),
-        (["Conv"], {}, 1, 0, 2),
-        (["Conv"], {"pads": [1, 1, 1, 1]}, 1, -1, 1),
-        (["Conv"], {"dilations": [3, 3], "strides": [2, 2], "pads": [3, 3, 3, 3]}, 2, -3, 3),
-        (["Pad", "Conv"], {}, 1, -2, 0),
-        (["SpaceToDepth", "Conv"], {"pads": [1, 1, 1, 1]}, 2, -2, 3),
-        (["SpaceToDepth", "DepthToSpace"], {"blocksize": 2}, 1, -2, 1),
-        (["Resize"], {"mode": "nearest", "coordinate_transformation_mode": "asymmetric"}, 0.5, -1, 1),
-        (["Resize"], {"mode": "linear"}, 0.5, -1.25, 0.75),
+        (["Relu"], {}, 1, 0, 0, 0),
+        (["Conv"], {}, 1, 0, 2, -2),
+        (["Conv"], {"pads": [1, 1, 1, 1]}, 1, -1, 1, 0),
+        (["Conv"], {"dilations": [3, 3], "strides": [2, 2], "pads": [3, 3, 3, 3]}, 2, -3, 3, 0),
+        (["Pad", "Conv"], {}, 1, -2, 0, 2),
+        (["Pad", "Conv"], {"strides": [2, 2]}, 2, -2, 0, 1),
+        (["Pad", "Gather"], {"axis": 1}, 1, -2, -2, 4),
+        (["Pad", "SpaceToDepth", "Conv"], {"pads": [1, 1, 1, 1]}, 2, -4, 1, 2),
+        (["SpaceToDepth", "DepthToSpace"], {"blocksize": 2}, 1, -2, 1, 0),
+        (["Pad", "Conv", "DepthToSpace"], {"blocksize": 2}, 0.5, -3, 0, 4),
+        (["Resize"], {"mode": "nearest", "coordinate_transformation_mode": "asymmetric"}, 0.5, -1, 1, 0),
+        (["Pad", "Resize"], {"mode": "linear"}, 0.5, -3.25, -1.25, 8),
     ],
 )
 def test_field_of_each_operator(
-    operators: list[str], attributes: dict[str, Any], step: float, first: float, last: float
+    operators: list[str], attributes: dict[str, Any], step: float, first: float, last: float, extra: int
 ) -> None:
     model = graph(*operators, **attributes)
     for node in model.graph.node:
         if node.op_type == "SpaceToDepth" and not node.attribute:
             node.attribute.append(helper.make_attribute("blocksize", 2))
     field = receptive_field.of(model)[str(len(operators))]
-    assert field == receptive_field.ImageField(Fraction(step), Fraction(first), Fraction(last), (2, 3))
+    assert field == receptive_field.ImageField(Fraction(step), Fraction(first), Fraction(last), (2, 3), Fraction(extra))
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "axes", "first", "extra"),
+    [
+        ([1, 1], [-2, -2], [2, 3], -1, 1),
+        ([0, 0], [64, 64], [2, 3], -2, 0),  # a crop to the size of the image
+        ([0], [1], [1], -2, 4),
+        ([0], [-1], [1], -2, 4),
+    ],
+)
+def test_field_of_a_slice(starts: list[int], ends: list[int], axes: list[int], first: int, extra: int) -> None:
+    model = graph("Pad", "Slice")
+    names = ["starts", "ends", "axes"]
+    model.graph.node[1].input.extend(names)
+    for name, values in zip(names, (starts, ends, axes), strict=True):
+        model.graph.initializer.append(numpy_helper.from_array(np.array(values), name))
+    field = receptive_field.of(model)["2"]
+    assert field == receptive_field.ImageField(Fraction(1), Fraction(first), Fraction(first), (2, 3), Fraction(extra))
 
 
 @pytest.mark.parametrize(
@@ -68,6 +91,10 @@ def test_field_of_each_operator(
             r"^this model depends on the whole image \(GlobalAveragePool\), so .*raise tiles\.threshold_mp",
         ),
         (["Resize"], {"coordinate_transformation_mode": "align_corners"}, r"depends on the whole image \(Resize\)"),
+        (["Gather"], {"axis": -1}, r"depends on the whole image \(Gather\)"),
+        (["Gather"], {"axis": 2}, r"depends on the whole image \(Gather\)"),
+        (["Conv"], {"pads": [1, 0, 1, 0]}, r"a kind of window that is not supported \(Conv\)"),
+        (["MaxPool"], {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1}, r"not supported \(MaxPool\)"),
         (["Conv"], {"auto_pad": "SAME_UPPER"}, r"a kind of window that is not supported \(Conv\)"),
         (["MaxPool"], {"kernel_shape": [2, 2], "strides": [2, 2]}, "changes the size of the image"),
     ],

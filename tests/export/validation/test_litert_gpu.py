@@ -63,7 +63,7 @@ def test_run_refuses_an_operator_on_the_cpu(
     runtime: LiteRtGpu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(0)
-    network = transform_net.TransformNet(nn.Sequential(nn.Conv2d(3, 3, 1))).eval()
+    network = transform_net.TransformNet(nn.Sequential(nn.Conv2d(3, 3, 2 * transform_net.BORDER + 1))).eval()
     (tmp_path / FILE).parent.mkdir()
     monkeypatch.setattr(operators, "ROUND", schema.Operator(13, 9))  # LOCAL_RESPONSE_NORMALIZATION
     writer.write(network, tmp_path / FILE, SIZES, LABEL)

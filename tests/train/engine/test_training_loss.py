@@ -80,6 +80,7 @@ def test_training_loss_adds_a_loss_of_its_painting_with_its_weight(
 ) -> None:
     config = app.compose("train", [*TINY, f"data.root={photo_folder}"])
     weighted = replace(config, loss=replace(config.loss, **{f"{name}_weight": 3.0}))
+    torch.manual_seed(5)  # one in five random networks has no weave at all
     network = transform_net.build(config.model).train()
     photos, painting = 127 + torch.rand(2, 3, 32, 32), 127 + 20 * torch.rand(1, 3, 32, 32)
     loss = PerceptualLoss(config.loss, weights.load("random"), painting)
