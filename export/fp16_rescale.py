@@ -15,7 +15,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from impasto.export.test_images import CHECKERBOARDS, Pixels, checkerboards, extremes, picture
+from impasto.export.test_images import Pixels, checkerboards, extremes, picture
 from impasto.models import network_blocks, transform_net
 
 FP16_MAX = 65504.0  # IEEE 754 binary16
@@ -102,11 +102,10 @@ def calibrate(network: transform_net.TransformNet, pictures: Sequence[Pixels]) -
 def calibration_images() -> list[Pixels]:
     """Return images of a wide range: photo-like, flat, saturated, noise, checkerboards. Deterministic.
 
-    They are [256, 256, 3], and two fine checkerboards [1024, 768, 3]: inside, their features have one value, so that a
-    norm enlarges those at the border, and the more, the larger the image is.
+    They are [256, 256, 3], and the checkerboards [1024, 768, 3], too: inside, their features have one value or few, so
+    that a norm enlarges those at the border, and the more, the larger the image is.
     """
-    fine = [image for step, image in zip(CHECKERBOARDS, checkerboards(1024, 768), strict=True) if step <= 2]
-    return [*extremes(256, 256), picture(256, 256), picture(256, 512)[:, 256:], *fine]
+    return [*extremes(256, 256), picture(256, 256), picture(256, 512)[:, 256:], *checkerboards(1024, 768)]
 
 
 def _chains(network: nn.Module) -> Iterator[tuple[list[tuple[str, nn.Conv2d]], nn.InstanceNorm2d]]:

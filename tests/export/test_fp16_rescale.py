@@ -63,3 +63,9 @@ def test_networks_of_the_zoo_stay_in_range_on_a_large_checkerboard(name: str) ->
     safe = fp16_rescale.fp16_safe(network, fp16_rescale.calibration_images())
     after = fp16_rescale.calibrate(safe, board)
     assert max(max(layer.absmax, layer.max_square) for layer in after) < fp16_rescale.FP16_MAX / 1.9
+
+
+def test_calibration_has_every_checkerboard_at_the_size_of_a_photo() -> None:
+    """The one of 8 px at 1024x768 has activations five times as large as any other in zoo/udnie/studio."""
+    large = [image for image in fp16_rescale.calibration_images() if image.shape == (1024, 768, 3)]
+    np.testing.assert_array_equal(large, checkerboards(1024, 768))
